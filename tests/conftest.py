@@ -1,0 +1,105 @@
+"""Fixtures that build small data sets on disk, and find problems by what they say."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsss.errors import Problem, Severity
+
+FolderWriter = Callable[..., Path]
+ProblemFinder = Callable[..., Problem]
+
+COLORS = ((214, 40, 40), (42, 157, 143), (233, 196, 106), (69, 90, 200), (150, 80, 160))
+"""What objects of the classes 1…C are painted in, repeating."""
+
+PETS: dict[str, tuple[str, ...]] = {
+    f"{name}_{number}.jpg": labels
+    for number in range(3)
+    for name, labels in (("cat", ("cat",)), ("dog", ("dog",)), ("both", ("cat", "dog")))
+}
+"""Nine images of two classes, by file name."""
+
+
+def paint(labels: Sequence[int], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image uint8 [h, w, 3] with a coloured block for each label, and its mask uint8 [h, w]."""
+    rng = np.random.default_rng([height, width, *labels])
+    image = rng.integers(90, 150, (height, width, 3), dtype=np.uint8)
+    mask = np.zeros((height, width), dtype=np.uint8)
+    for position, label in enumerate(labels):
+        left, right = (width * (3 * position + step) // (3 * len(labels)) for step in (1, 2))
+        mask[height // 4 : 3 * height // 4, left : max(right, left + 1)] = label
+    for label in labels:
+        image[mask == label] = COLORS[(label - 1) % len(COLORS)]
+    return image, mask
+
+
+@pytest.fixture
+def write_folder(tmp_path: Path) -> FolderWriter:
+    """Build a data set for `data=folder` and return its root.
+
+    Every part can be left out (None) or given as text, to be wrong on purpose.
+    """
+
+    def write(
+        images: Mapping[str, Sequence[str]] = PETS,
+        *,
+        labels_csv: str | None = "",
+        classes: Sequence[str] | None = None,
+        masks: bool = False,
+        splits: Mapping[str, Iterable[str]] | None = None,
+        size: tuple[int, int] = (24, 32),
+        root: str = "pets",
+    ) -> Path:
+        """Write it.
+
+        Args:
+            images: labels of each image by file name in images/.
+            labels_csv: text of the table; written from `images` if empty, left out if None.
+            classes: lines of classes.txt.
+            masks: whether to write the ground truth.
+            splits: ids of each list by its name.
+            size: height and width of the images in pixels.
+            root: name of the folder.
+        """
+        folder = tmp_path / root
+        (folder / "images").mkdir(parents=True)
+        names = sorted({label for labels in images.values() for label in labels})
+        for file, labels in images.items():
+            image, mask = paint([names.index(label) + 1 for label in labels], *size)
+            save(folder / "images" / file, Image.fromarray(image))
+            if masks:
+                save((folder / "masks" / file).with_suffix(".png"), Image.fromarray(mask))
+        rows = [f"{file},{'|'.join(labels)}" for file, labels in images.items()]
+        if labels_csv is not None:
+            text = labels_csv or "\n".join(["image,labels", *rows])
+            (folder / "labels.csv").write_text(text, encoding="utf-8")
+        if classes is not None:
+            (folder / "classes.txt").write_text("\n".join(classes), encoding="utf-8")
+        for name, ids in (splits or {}).items():
+            (folder / "splits").mkdir(exist_ok=True)
+            (folder / "splits" / f"{name}.txt").write_text("\n".join(ids), encoding="utf-8")
+        return folder
+
+    return write
+
+
+def save(path: Path, picture: Image.Image) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+@pytest.fixture
+def find_problem() -> ProblemFinder:
+    """Find the one problem whose text has all the words, and assert its severity."""
+
+    def find(problems: Iterable[Problem], severity: Severity, *words: str) -> Problem:
+        everything = list(problems)
+        found = [p for p in everything if all(word in str(p) for word in words)]
+        assert len(found) == 1, "\n".join([f"{len(found)} with {words} in:", *map(str, everything)])
+        assert found[0].severity == severity
+        return found[0]
+
+    return find

@@ -1,0 +1,200 @@
+"""What stages leave on disk: fingerprints, manifests, seeds and label masks.
+
+These formats are a contract with the outside world; other code bases read them without `wsss`.
+Everything is written to a temporary name and renamed, so that a file that exists is whole.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float16, UInt8, UInt16
+from PIL import Image
+
+from wsss.data.sample import Item
+from wsss.errors import user_error
+
+MANIFEST = "manifest.json"
+SEED_STRIDE = 4
+"""Seeds are stored at this fraction of the image's side lengths."""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its name when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.tmp~{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text())
+
+
+def fingerprint(content: Any) -> str:
+    """Hash of plain data (dicts, lists, strings, numbers), 16 hex digits, stable across runs."""
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The record that makes a stage finished: written last, by rank 0, after all items exist."""
+
+    stage: str
+    fingerprint: str
+    config: dict[str, Any]
+    """The stage's resolved settings, as they entered the fingerprint."""
+    inputs: dict[str, str]
+    """Fingerprints of the stages before it and of the data."""
+    numbers: dict[str, Any]
+    """What the stage returned."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Items that could not be processed, with the reason."""
+    wall_time_s: float = 0.0
+    peak_memory_mb: float = 0.0
+    commit: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    finished_at: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a stage's folder."""
+        write_json(folder / MANIFEST, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The manifest of a finished stage; None where the stage has not finished."""
+        path = folder / MANIFEST
+        return cls(**read_json(path)) if path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Class activation maps of one image's tags."""
+
+    labels: UInt16[np.ndarray, " n"]
+    """Mask values 1…C of the tags."""
+    maps: Float16[np.ndarray, "n h w"]
+    """In [0, 1], at a quarter of the image's size."""
+    size: tuple[int, int]
+    """Height and width of the image in pixels."""
+
+
+class SeedStore:
+    """A folder of seeds: `<id>.npz` with `classes`, `maps`, `size`; no pickle."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, item: Item) -> Path:
+        """Where the seeds of an item are."""
+        return self.folder / f"{item.file_stem}.npz"
+
+    def has(self, item: Item) -> bool:
+        """Whether the seeds of an item were written."""
+        return self.path(item).is_file()
+
+    def write(self, item: Item, seeds: Seeds) -> None:
+        """Write the seeds of an item."""
+        size = np.array(seeds.size, dtype=np.int32)
+        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, classes=seeds.labels, maps=seeds.maps, size=size)
+
+    def read(self, item: Item) -> Seeds:
+        """Read the seeds of an item.
+
+        Raises:
+            WsssError: there are no seeds of this item.
+        """
+        if not self.has(item):
+            raise user_error(
+                self.path(item),
+                "no seeds of this image",
+                "one file for every image of the localized split",
+                "Run `wsss run stages=[localize]` with the same settings first.",
+            )
+        with np.load(self.path(item), allow_pickle=False) as content:
+            height, width = (int(side) for side in content["size"])
+            return Seeds(content["classes"], content["maps"], (height, width))
+
+
+class LabelStore:
+    """A folder of label masks: `<id>.png`, 8-bit palette PNG in VOC colours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, item: Item) -> Path:
+        """Where the mask of an item is."""
+        return self.folder / f"{item.file_stem}.png"
+
+    def has(self, item: Item) -> bool:
+        """Whether the mask of an item was written."""
+        return self.path(item).is_file()
+
+    def write(self, item: Item, labels: UInt8[np.ndarray, "h w"]) -> None:
+        """Write a mask: 0 background, 1…C classes, 255 void."""
+        picture = Image.fromarray(labels, mode=None).convert("L")
+        picture.putpalette(voc_palette().tobytes())
+        with atomic(self.path(item)) as temporary:
+            picture.save(temporary, format="PNG", optimize=False)
+
+    def read(self, item: Item) -> UInt8[np.ndarray, "h w"]:
+        """Read a mask.
+
+        Raises:
+            WsssError: there is no mask of this item.
+        """
+        if not self.has(item):
+            raise user_error(
+                self.path(item),
+                "no label mask of this image",
+                "one file for every image of the refined split",
+                "Run `wsss run stages=[refine]` with the same settings first.",
+            )
+        with Image.open(self.path(item)) as picture:
+            return np.array(picture)
+
+
+def voc_palette() -> UInt8[np.ndarray, "256 3"]:
+    """The colours of PASCAL VOC's masks: bits of the label spread over the colour channels."""
+    labels = np.arange(256)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for step in range(8):
+        for channel in range(3):
+            bit = (labels >> (3 * step + channel)) & 1
+            palette[:, channel] |= (bit << (7 - step)).astype(np.uint8)
+    return palette
+
+
+def seed_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the seeds of an image of `height` × `width` pixels."""
+    return (height - 1) // SEED_STRIDE + 1, (width - 1) // SEED_STRIDE + 1
+
+
+def file_digest(path: Path) -> str:
+    """Hash of a file's content, 16 hex digits."""
+    digest = blake2b(digest_size=8)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+

@@ -1,0 +1,218 @@
+"""The chain of stages: their order, their fingerprints, and running one only if it must be."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from wsss.artifacts import MANIFEST, Manifest, file_digest, fingerprint
+from wsss.data.source import Source
+from wsss.errors import user_error
+from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
+from wsss.provenance import PeakMemory, commit, versions
+from wsss.stages.context import Context
+from wsss.stages.items import failures, forget_failures
+
+CHAIN = ("classify", "localize", "refine", "segment", "evaluate", "report")
+"""Every stage in its order; a stage names the ones it needs itself, as `INPUTS`."""
+
+RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs"})
+"""Settings of a stage that do not change its result and stay out of its fingerprint."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a stage in this run."""
+
+    stage: str
+    folder: Path
+    cached: bool
+    manifest: Manifest
+
+    @property
+    def key_number(self) -> tuple[str, float] | None:
+        """The number that says most about the stage, with its name."""
+        name = stage_module(self.stage).KEY_NUMBER
+        numbers = self.manifest.numbers
+        return (name, numbers[name]) if name in numbers else None
+
+
+def stage_module(stage: str) -> ModuleType:
+    """The module of a stage, which holds its `run` and what the chain must know of it."""
+    return import_module(f"wsss.stages.{stage}")
+
+
+def select(stages: Sequence[str]) -> tuple[str, ...]:
+    """The chosen stages in the chain's order.
+
+    Raises:
+        WsssError: a name is no stage.
+    """
+    if unknown := [stage for stage in stages if stage not in CHAIN]:
+        raise user_error(
+            "stages",
+            f"no stage is called {', '.join(map(repr, unknown))}",
+            f"some of {', '.join(CHAIN)}",
+            "Write them as `stages=[localize,refine]`.",
+        )
+    return tuple(stage for stage in CHAIN if stage in stages)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a stage's results are or will be, and the stages it takes its inputs from."""
+
+    folder: Path
+    inputs: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage has finished there."""
+        return (self.folder / MANIFEST).is_file()
+
+
+def plan(
+    configs: Mapping[str, dict[str, Any]],
+    chosen: Sequence[str],
+    work_dir: Path,
+    surroundings: dict[str, Any],
+    source: Source,
+) -> dict[str, Plan]:
+    """The fingerprint of every stage, as its folder: same fingerprint, same bytes.
+
+    Inputs that a stage can do without enter only if they are chosen or finished already.
+
+    Args:
+        configs: resolved settings of every stage.
+        chosen: stages that will run.
+        work_dir: parent of the stages' folders.
+        surroundings: what else decides a stage's result: seed, precision, unusable images.
+        source: the data set.
+
+    Raises:
+        WsssError: a weight file does not exist.
+    """
+    plans: dict[str, Plan] = {}
+    for stage in CHAIN:
+        module = stage_module(stage)
+        settings = {k: v for k, v in configs[stage].items() if k not in RUN_TIME_ONLY}
+        optional = getattr(module, "OPTIONAL_INPUTS", ())
+        inputs = tuple(
+            name
+            for name in module.INPUTS
+            if name not in optional or name in chosen or plans[name].finished
+        )
+        content = {
+            "stage": [stage, module.VERSION],
+            "settings": settings,
+            "weights": _weight_digests(settings),
+            "inputs": {name: plans[name].folder.name for name in inputs},
+            "data": {split: source.fingerprint(split) for split in module.SPLITS},
+            **surroundings,
+        }
+        if module.READS_MASKS:
+            content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
+        plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs)
+    return plans
+
+
+def input_folders(stage: str, plans: Mapping[str, Plan]) -> dict[str, Path]:
+    """The folders of the stages before `stage`, which must have finished.
+
+    Raises:
+        WsssError: one of them was never run with these settings.
+    """
+    for name in plans[stage].inputs:
+        if not plans[name].finished:
+            raise user_error(
+                f"stages=[{stage}]",
+                f"`{stage}` needs `{name}`, which has not finished with these settings",
+                f"a finished `{name}` in {plans[name].folder}",
+                f"Add `{name}` to `stages`, or leave `stages` out to run everything.",
+            )
+    return {name: plans[name].folder for name in plans[stage].inputs}
+
+
+def _weight_digests(settings: Any) -> list[str]:
+    """Digests of all weight files named in settings, so that a changed file renews the stage."""
+    if isinstance(settings, list):
+        return [digest for one in settings for digest in _weight_digests(one)]
+    if not isinstance(settings, dict):
+        return []
+    digests = [digest for one in settings.values() for digest in _weight_digests(one)]
+    weights = settings.get("weights")
+    if isinstance(weights, str) and weights not in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
+        digests.append(file_digest(weights_file("", weights)))
+    return digests
+
+
+def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) -> Outcome:
+    """Run a stage, or find it finished.
+
+    Rank 0 holds the folder's lock, so that of two runs with the same fingerprint the second waits
+    for the first and then finds the stage cached.
+
+    Args:
+        stage: its name.
+        run: makes the stage's function with its settings bound; called only if it must run.
+        context: what the stage gets.
+        config: the settings, for the manifest.
+    """
+    fabric = context.fabric
+    with _locked(context.folder, context.is_main):
+        manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
+        if manifest is not None:
+            return Outcome(stage, context.folder, True, manifest)
+        if context.is_main:
+            context.folder.mkdir(parents=True, exist_ok=True)
+            forget_failures(context.folder)
+            log.info("%s → %s", stage, context.folder)
+        fabric.barrier()
+        start = time.monotonic()
+        with PeakMemory().watch() as memory:
+            numbers = run()(context)
+            fabric.barrier()
+        manifest = Manifest(
+            stage=stage,
+            fingerprint=context.folder.name,
+            config=config,
+            inputs={name: folder.name for name, folder in context.inputs.items()},
+            numbers=numbers,
+            failures=failures(context.folder),
+            wall_time_s=round(time.monotonic() - start, 2),
+            peak_memory_mb=round(memory.megabytes),
+            commit=commit(),
+            versions=versions(),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        if context.is_main:
+            manifest.write(context.folder)
+        return Outcome(stage, context.folder, False, manifest)
+
+
+@contextmanager
+def _locked(folder: Path, is_main: bool) -> Iterator[None]:
+    if not is_main:
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("waiting for another run that is computing %s", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

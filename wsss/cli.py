@@ -1,0 +1,137 @@
+"""The command `wsss`: dispatch and messages, nothing else."""
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from wsss.errors import Problem, WsssError
+from wsss.overrides import check_overrides
+
+COMMANDS = {
+    "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
+    "check": "read a data set once and report what would break a run",
+}
+EPILOG = """\
+examples:
+  wsss run                                    the embedded data set, all stages
+  wsss check data=folder data.root=my_images  look at your own data first
+  wsss run data=folder data.root=my_images    then run it
+"""
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="wsss",
+        description="Weakly-supervised semantic segmentation: from image tags to a network.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"wsss {version('wsss')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, description in COMMANDS.items():
+        # Hydra answers --help of a command, with its settings.
+        commands.add_parser(name, help=description, add_help=False)
+    arguments, overrides = parser.parse_known_args()
+    _hydra({"run": _run, "check": _check}[arguments.command], overrides)
+
+
+def config_dir() -> Path:
+    """The folder of the configuration files: inside the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    shipped = package / "configs"
+    return shipped if shipped.is_dir() else package.parent / "configs"
+
+
+def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
+    """Hand a command's task to Hydra, which composes the configuration and calls it."""
+    command_line = list(sys.argv)
+
+    def with_own_command_line(cfg: DictConfig) -> Any:
+        # Lightning starts further processes with the command line of this one.
+        sys.argv = command_line
+        with _readable_errors():
+            return task(cfg)
+
+    with _readable_errors():
+        check_overrides(config_dir(), overrides)
+    sys.argv = [sys.argv[0], *overrides]
+    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
+        with_own_command_line
+    )()
+
+
+def _run(cfg: DictConfig) -> dict[str, float]:
+    """Run the pipeline and show what came out."""
+    from wsss import pipeline, summary
+
+    _quiet()
+    outcomes = pipeline.run(cfg)
+    summary.show(outcomes)
+    return {
+        f"{outcome.stage}/{name}": value
+        for outcome in outcomes
+        for name, value in outcome.manifest.numbers.items()
+    }
+
+
+def _check(cfg: DictConfig) -> None:
+    """Check the data set and show what was found."""
+    from wsss import pipeline
+    from wsss.data.check_table import render
+
+    _quiet()
+    report = pipeline.check_data(cfg)
+    Console().print(render(report))
+    if report.failed:
+        sys.exit(1)
+
+
+def _quiet() -> None:
+    """Keep what libraries say about themselves out of the way of what we have to say."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric", "pytorch_lightning.utilities.rank_zero"):  # fmt: skip
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Show problems the user can mend without a traceback, and leave with status 1."""
+    try:
+        yield
+    except WsssError as error:
+        Console(stderr=True).print(_panel(error.problems))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\nInterrupted. The same command goes on from here.")
+        sys.exit(130)
+
+
+def _panel(problems: tuple[Problem, ...]) -> Panel:
+    """One paragraph a problem: where, what came, what was expected, what to do."""
+    paragraphs = []
+    for problem in problems:
+        paragraphs.append(
+            Text.assemble(
+                (problem.where, "bold"),
+                f"\n  {problem.came}\n",
+                ("  expected: ", "dim"),
+                f"{problem.expected}\n",
+                ("  → ", "green"),
+                problem.remedy,
+            )
+        )
+    count = "" if len(problems) == 1 else f" ({len(problems)} problems)"
+    return Panel(Group(*paragraphs), title=f"wsss cannot go on{count}", border_style="red")

@@ -1,0 +1,100 @@
+"""Which image file an entry of a list means."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from unicodedata import normalize
+
+from wsss.data.images import IMAGE_SUFFIXES
+from wsss.errors import Problem
+
+
+class ImageIndex:
+    """The images below a folder by id: path in the folder, without extension, with `/`.
+
+    Ids are in Unicode's composed form (NFC): a list written on one system finds its files after a
+    copy from another that decomposes accents.
+    """
+
+    def __init__(self, folder: Path, files: Iterable[Path]) -> None:
+        """Index files.
+
+        Args:
+            folder: the images folder.
+            files: images in it, relative to it; of those with the same id the first counts.
+        """
+        self.folder = folder
+        self._files: dict[str, list[Path]] = defaultdict(list)
+        self._id_by_file: dict[str, str] = {}
+        self._id_by_name: dict[str, str] = {}
+        for file in files:
+            item_id = file_id(file)
+            self._files[item_id].append(file)
+            self._id_by_file[normalize("NFC", file.as_posix())] = item_id
+            self._id_by_name.setdefault(_bare_name(item_id), item_id)
+
+    def __len__(self) -> int:
+        """Number of ids."""
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[str]:
+        """All ids."""
+        return iter(self._files)
+
+    def path(self, item_id: str) -> Path:
+        """The image file of an id."""
+        return self.folder / self._files[item_id][0]
+
+    def file(self, item_id: str) -> str:
+        """The image file of an id as a list would name it."""
+        return self._files[item_id][0].as_posix()
+
+    def find(self, entry: str) -> str | None:
+        """Id of the image that an entry means, with or without extension; None where none is."""
+        for name in (entry, entry.replace("\\", "/")):
+            if escapes(name):
+                continue
+            name = PurePosixPath(normalize("NFC", name)).as_posix()
+            if name in self._id_by_file:
+                return self._id_by_file[name]
+            if name in self._files:
+                return name
+        return None
+
+    def suggest(self, entry: str) -> str:
+        """` (did you mean 'cats/1.jpg'?)` if a file differs in folder, case or extension only."""
+        close = self._id_by_name.get(_bare_name(entry_id(entry)))
+        return f" (did you mean '{self.file(close)}'?)" if close else ""
+
+    def audit(self) -> Iterator[Problem]:
+        """Images that share an id."""
+        for item_id, files in self._files.items():
+            if len(files) > 1:
+                listed = " and ".join(f"'{file.as_posix()}'" for file in files)
+                yield Problem(
+                    str(self.folder),
+                    f"{listed} share the id '{item_id}'",
+                    "one image for each name without extension",
+                    "Rename or remove one of them: masks and results are named after the id.",
+                )
+
+
+def file_id(file: Path) -> str:
+    """Id of an image or mask file given relative to its folder."""
+    return normalize("NFC", file.with_suffix("").as_posix())
+
+
+def entry_id(entry: str) -> str:
+    """The id an entry asks for, whether or not there is such an image."""
+    path = PurePosixPath(normalize("NFC", entry.replace("\\", "/")))
+    return (path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path).as_posix()
+
+
+def escapes(entry: str) -> bool:
+    """Whether an entry points out of the images folder."""
+    path = PurePosixPath(entry.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or bool(PureWindowsPath(entry).drive)
+
+
+def _bare_name(item_id: str) -> str:
+    return PurePosixPath(item_id).name.casefold()

@@ -1,0 +1,84 @@
+"""What reading one image and its mask brings to light."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wsss.data.images import read_header
+from wsss.data.sample import VOID_LABEL, Item
+from wsss.data.source import Source
+from wsss.errors import Problem, Severity, WsssError
+
+MIN_SIDE_PX = 16
+"""Images with a shorter side show nothing to learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What reading one image and its mask brought to light."""
+
+    id: str
+    height: int = 0
+    """Pixels, upright; 0 where the image could not be decoded."""
+    width: int = 0
+    conversions: tuple[str, ...] = ()
+    """What kept the file from being plain RGB."""
+    has_mask: bool = False
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def decoded(self) -> bool:
+        """Whether the image could be read."""
+        return self.height > 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether the image can take part in a run."""
+        return all(problem.severity != Severity.SKIPPED for problem in self.problems)
+
+
+def inspect_item(source: Source, item: Item, with_mask: bool = True) -> Inspection:
+    """Read an image and, for the evaluation's sake, its mask; both are forgotten at once."""
+    try:
+        conversions = read_header(item.image).conversions if item.image else ()
+        height, width, _ = source.read_image(item).shape
+    except WsssError as error:
+        skipped = (replace(problem, severity=Severity.SKIPPED) for problem in error.problems)
+        return Inspection(item.id, problems=tuple(skipped))
+    has_mask, problems = _inspect_mask(source, item) if with_mask else (False, [])
+    if min(height, width) < MIN_SIDE_PX:
+        problems.append(
+            Problem(
+                str(item.image or item.id),
+                f"an image of {width} × {height} px",
+                f"at least {MIN_SIDE_PX} px a side",
+                "Nothing to do: images this small are left out.",
+                Severity.SKIPPED,
+            )
+        )
+    return Inspection(item.id, height, width, conversions, has_mask, tuple(problems))
+
+
+def _inspect_mask(source: Source, item: Item) -> tuple[bool, list[Problem]]:
+    """Whether an item has a mask, and what would keep the evaluation from using it."""
+    try:
+        mask = source.read_mask(item)
+    except WsssError as error:
+        way_out = " Or remove the masks folder to run without evaluation."
+        return True, [
+            replace(problem, remedy=problem.remedy + way_out) for problem in error.problems
+        ]
+    if mask is None:
+        return False, []
+    shows_class = np.any((mask > 0) & (mask != VOID_LABEL))
+    if shows_class or not item.labels:
+        return True, []
+    return True, [
+        Problem(
+            str(item.mask or item.id),
+            "no pixel of any class, though the image has labels",
+            f"pixels of 1…{len(source.class_names)}, the classes' numbers",
+            f"See whether objects are drawn as {VOID_LABEL}: that value is void and never counts.",
+            Severity.WARNING,
+        )
+    ]

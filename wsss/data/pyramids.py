@@ -1,0 +1,119 @@
+"""Images at several scales, in batches of like size that do not depend on who computes them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from wsss.data.datasets import to_tensor
+from wsss.data.sample import Item
+from wsss.data.source import Source
+from wsss.errors import WsssError
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """How an image becomes a pyramid."""
+
+    factors: tuple[float, ...] = (1.0,)
+    """Factors of the image's side lengths."""
+    multiple_px: int = 16
+    """Sides are rounded to multiples of this: whole cells of the feature map."""
+    max_side_px: int = 1024
+    """Images with a longer side are reduced to it first: memory stays bounded."""
+
+    def bounded(self, size: Size) -> Size:
+        """The size at which results for an image of `size` are computed: `max_side_px` at most."""
+        shrink = min(1.0, self.max_side_px / max(size))
+        return max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+
+    def sizes(self, size: Size) -> tuple[Size, ...]:
+        """The size at every scale of an image of `size`."""
+        shrink = min(1.0, self.max_side_px / max(size))
+
+        def cells(side_px: int, factor: float) -> int:
+            return max(1, round(side_px * shrink * factor / self.multiple_px)) * self.multiple_px
+
+        return tuple((cells(size[0], f), cells(size[1], f)) for f in self.factors)
+
+
+@dataclass(slots=True)
+class PyramidBatch:
+    """Images of like size at every scale."""
+
+    items: list[Item] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
+    """Original size of each image."""
+    pyramid: list[UInt8[Tensor, "b 3 _ _"]] = field(default_factory=list)
+    """RGB, one tensor a scale."""
+    failures: list[tuple[Item, str]] = field(default_factory=list)
+    """Items that could not be read, with the reason."""
+
+
+def plan_batches(
+    items: Sequence[Item], sizes: Mapping[str, Size], scales: Scales, batch_size: int
+) -> list[list[Item]]:
+    """Group items that have the same size at every scale into batches of at most `batch_size`.
+
+    The plan follows from the data alone. Ranks share out whole batches and a resumed stage repeats
+    whole batches, so that an image always meets the same neighbours and its result the same bytes.
+    """
+    groups: dict[tuple[Size, ...], list[Item]] = defaultdict(list)
+    for item in items:
+        groups[scales.sizes(sizes[item.id])].append(item)
+    return [
+        group[start : start + batch_size]
+        for _, group in sorted(groups.items())
+        for start in range(0, len(group), batch_size)
+    ]
+
+
+class PyramidBatches(Dataset[PyramidBatch]):
+    """Planned batches, read and rescaled when asked for."""
+
+    def __init__(self, source: Source, plan: Sequence[Sequence[Item]], scales: Scales) -> None:
+        self.source = source
+        self.plan = plan
+        self.scales = scales
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> PyramidBatch:
+        """One batch; unreadable images are left out and noted."""
+        batch = PyramidBatch()
+        pyramids: list[list[Tensor]] = []
+        for item in self.plan[index]:
+            try:
+                image = self.source.read_image(item)
+            except (WsssError, OSError) as error:
+                batch.failures.append((item, str(error)))
+                continue
+            batch.items.append(item)
+            batch.sizes.append((image.shape[0], image.shape[1]))
+            sizes = self.scales.sizes((image.shape[0], image.shape[1]))
+            pyramids.append([to_tensor(rescale(image, size)) for size in sizes])
+        batch.pyramid = [torch.stack(level) for level in zip(*pyramids, strict=True)]
+        return batch
+
+    def loader(self, workers: int) -> DataLoader[PyramidBatch]:
+        """A loader of the batches in their order."""
+        return DataLoader(self, batch_size=None, num_workers=workers)
+
+
+def rescale(image: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "H W 3"]:
+    """Resize an RGB image to `size`: by area when shrinking, else bilinear."""
+    height, width = size
+    shrinking = height * width < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=method)  # type: ignore[return-value]

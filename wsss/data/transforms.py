@@ -1,0 +1,58 @@
+"""Augmentations of images and masks; the only module that knows albumentations."""
+
+import albumentations as A
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from wsss.data.sample import VOID_LABEL
+
+PADDING_RGB = (127, 127, 127)
+"""Close to the mean colour, so that padding is near zero once normalised."""
+
+
+class Augmentation:
+    """Random scale, crop, mirror and colour of an image and its mask, from an explicit seed.
+
+    Seeding every call makes a sample depend on nothing but its seed: not on the loader worker that
+    draws it, nor on the samples before it. (albumentations 2.0.8 left to itself draws the same
+    augmentations in every worker and epoch.)
+    """
+
+    def __init__(
+        self,
+        crop_px: int,
+        scale_min: float = 0.5,
+        scale_max: float = 1.5,
+        color_jitter: float = 0.3,
+    ) -> None:
+        """Set the ranges.
+
+        Args:
+            crop_px: side of the square crop; smaller images are padded, their masks with void.
+            scale_min: lower bound of the random resize factor.
+            scale_max: upper bound of the random resize factor.
+            color_jitter: relative range of brightness, contrast and saturation; 0 for none.
+        """
+        self.crop_px = crop_px
+        steps: list[A.BasicTransform] = [
+            A.RandomScale((scale_min - 1, scale_max - 1), p=1, mask_interpolation=cv2.INTER_NEAREST),
+            A.PadIfNeeded(
+                crop_px, crop_px, border_mode=cv2.BORDER_CONSTANT, fill=PADDING_RGB,
+                fill_mask=VOID_LABEL, position="random",
+            ),
+            A.RandomCrop(crop_px, crop_px),
+            A.HorizontalFlip(p=0.5),
+        ]  # fmt: skip
+        if color_jitter:
+            jitter = color_jitter
+            steps.append(A.ColorJitter(jitter, jitter, jitter, hue=jitter / 6, p=0.8))
+        self._compose = A.Compose(steps)
+
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"], seed: int
+    ) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s"]]:
+        """The augmented image and mask that belong to `seed`."""
+        self._compose.set_random_seed(seed)
+        augmented = self._compose(image=image, mask=mask)
+        return augmented["image"], augmented["mask"]

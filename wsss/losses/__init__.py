@@ -1,0 +1,5 @@
+"""Losses, one purpose a file."""
+
+from wsss.losses.multilabel import balanced_class_weights as balanced_class_weights
+from wsss.losses.multilabel import multilabel_soft_margin as multilabel_soft_margin
+from wsss.losses.segmentation import void_aware_cross_entropy as void_aware_cross_entropy

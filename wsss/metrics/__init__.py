@@ -1,0 +1,3 @@
+"""Scores of label masks."""
+
+from wsss.metrics.segmentation import MeanIoU as MeanIoU

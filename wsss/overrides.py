@@ -1,0 +1,88 @@
+"""Mistyped settings, found before Hydra sees them and answered with the nearest real one."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from wsss.errors import Problem, WsssError
+
+
+def check_overrides(config_dir: Path, arguments: list[str]) -> None:
+    """Compare `key=value` arguments with the settings there are.
+
+    Args:
+        config_dir: folder of the configuration files.
+        arguments: the command line behind `wsss run`; options are Hydra's own affair.
+
+    Raises:
+        WsssError: names every unknown key or option and the nearest known one.
+    """
+    words = [word for word in arguments if "=" in word and not word.startswith("-")]
+    if not words or "--config-dir" in arguments or "-cd" in arguments:
+        return  # A user's own folder of settings may hold anything.
+    overrides = OverridesParser.create().parse_overrides(words)
+    groups = {path.relative_to(config_dir).as_posix() for path in config_dir.glob("**/") } - {"."}
+    chosen, problems = [], []
+    for override in overrides:
+        group = override.key_or_group
+        if group not in groups:
+            continue
+        options = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
+        values = [value for value in _values(override) if value not in (None, "null")]
+        problems += [_unknown(f"{group}={v}", "option", str(v), options) for v in values if str(v) not in options]
+        chosen += [f"{group}={values[0]}"] if values else []
+    if problems:
+        raise WsssError(*problems)
+    with initialize_config_dir(str(config_dir), version_base="1.3"):
+        config = compose("run", overrides=chosen)
+    known = set(_keys(config))
+    for override in overrides:
+        key = override.key_or_group
+        if key in groups or override.is_add() or override.is_force_add() or key.startswith("hydra"):
+            continue
+        if override.is_delete():
+            continue
+        if key not in known:
+            problems.append(_unknown(override.input_line or key, "setting", key, sorted(known)))
+    if problems:
+        raise WsssError(*problems)
+
+
+def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
+    near = get_close_matches(word, known, n=3, cutoff=0.5)
+    if not near:
+        last = word.rpartition(".")[2]
+        near = [key for key in known if key.rpartition(".")[2] == last][:3]
+    expected = " or ".join(f"`{one}`" for one in near) if near else "one of " + ", ".join(known[:12])
+    return Problem(
+        where,
+        f"there is no {kind} `{word}`",
+        expected,
+        "Correct the word; `wsss run --help` lists the groups, `wsss run --cfg job` the settings.",
+    )
+
+
+def _values(override: Override) -> list[Any]:
+    """The values of an override, all of them for a sweep."""
+    if override.is_choice_sweep():
+        return list(override.sweep_iterator())
+    value = override.value()
+    return value if isinstance(value, list) else [value]
+
+
+def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    """The dotted names of all settings, groups of settings included."""
+    for key in node:
+        name = f"{prefix}{key}"
+        yield name
+        child = OmegaConf.to_container(node, resolve=False)
+        value = node._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_interpolation() and not value._is_missing():
+            yield from _keys(value, f"{name}.")
+        del child

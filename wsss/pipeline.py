@@ -1,0 +1,112 @@
+"""From a configuration to a run: data check, stages, tracking."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from lightning_fabric import Fabric, seed_everything
+from lightning_fabric.strategies import DDPStrategy
+from omegaconf import DictConfig, OmegaConf
+
+from wsss import chain, tracking
+from wsss.chain import Outcome
+from wsss.data.check import DataReport
+from wsss.data.source import Source
+from wsss.errors import WsssError
+from wsss.stages import check
+from wsss.stages.context import Context
+
+
+def run(cfg: DictConfig) -> list[Outcome]:
+    """Run the chosen stages of a configuration, skipping those that are finished.
+
+    Raises:
+        WsssError: the data, the configuration or a stage has a problem the user can mend.
+    """
+    chosen = chain.select(cfg.stages)
+    source: Source = instantiate(cfg.data, _convert_="all")
+    fabric = launch(cfg.trainer)
+    seed_everything(cfg.seed, verbose=False)
+    work_dir = Path(cfg.work_dir).absolute()
+    base = {
+        "source": source,
+        "fabric": fabric,
+        "trainer": OmegaConf.to_container(cfg.trainer, resolve=True),
+        "seed": cfg.seed,
+        "workers": workers_per_process(cfg),
+        "max_failed_fraction": cfg.max_failed_fraction,
+    }
+    # What can be wrong is found here, before hours are spent.
+    configs = {stage: stage_config(cfg, stage) for stage in chain.CHAIN}
+    report = checked(Context(folder=work_dir / "check" / check.fingerprint(source), **base))
+    base |= {"unusable": report.unusable, "sizes": report.sizes}
+    surroundings = {
+        "seed": cfg.seed,
+        "precision": cfg.trainer.precision,
+        "unusable": sorted(report.unusable),
+    }
+    plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
+    loggers = [instantiate(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
+    tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    outcomes = []
+    for stage in chosen:
+        context = Context(
+            folder=plans[stage].folder,
+            inputs=chain.input_folders(stage, plans),
+            loggers=loggers,
+            **base,
+        )
+        outcome = chain.run_stage(
+            stage, lambda stage=stage: instantiate(cfg[stage]), context, configs[stage]
+        )
+        tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
+        outcomes.append(outcome)
+    tracking.finish(loggers)
+    return outcomes
+
+
+def launch(trainer: DictConfig) -> Fabric:
+    """Start the processes of a run (or join them, under torchrun and SLURM) and connect them.
+
+    Every process walks the whole chain; within a stage they share out the work.
+    """
+    strategy: Any = trainer.strategy
+    if strategy == "ddp":
+        # Ranks wait for each other at the end of a stage, and for the lock of another run.
+        strategy = DDPStrategy(timeout=timedelta(days=7))
+    fabric = Fabric(
+        accelerator=trainer.accelerator,
+        devices=trainer.devices,
+        num_nodes=trainer.num_nodes,
+        strategy=strategy,
+    )
+    fabric.launch()
+    return fabric
+
+
+def workers_per_process(cfg: DictConfig) -> int:
+    """Loader and CRF processes of one rank: as configured, or this node's cores shared out."""
+    if cfg.workers is not None:
+        return int(cfg.workers)
+    devices = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
+    return max(1, len(os.sched_getaffinity(0)) // max(1, devices))
+
+
+def stage_config(cfg: DictConfig, stage: str) -> dict[str, Any]:
+    """The resolved settings of a stage as plain data."""
+    return OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[return-value]
+
+
+def checked(context: Context) -> DataReport:
+    """The data check's report, from an earlier run if there is one.
+
+    Raises:
+        WsssError: the data set would break a run.
+    """
+    report = check.run(context)
+    if report.failed:
+        raise WsssError(*report.blocking)
+    return report
+

@@ -1,0 +1,4 @@
+"""Fully connected conditional random fields behind one engine interface."""
+
+from wsss.refine.dense_crf.engine import DenseCrfEngine as DenseCrfEngine
+from wsss.refine.dense_crf.pydensecrf import PydensecrfEngine as PydensecrfEngine

@@ -1,0 +1,61 @@
+"""The interface of a dense CRF: unary energies in, label probabilities out."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+MIN_PROBABILITY = 1e-5
+"""Probabilities are clipped here before the logarithm, so that no label is ruled out for good."""
+
+
+class DenseCrfEngine(ABC):
+    """Mean-field inference of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
+
+    Potts compatibility; a Gaussian kernel on positions, which smooths, and a bilateral kernel on
+    positions and colours, which snaps labels to contours; both symmetrically normalised.
+    """
+
+    def __init__(
+        self,
+        gaussian_sxy_px: float = 3,
+        gaussian_compat: float = 3,
+        bilateral_sxy_px: float = 80,
+        bilateral_srgb: float = 13,
+        bilateral_compat: float = 10,
+        num_iterations: int = 10,
+    ) -> None:
+        """Set the kernels.
+
+        Args:
+            gaussian_sxy_px: standard deviation of the smoothness kernel in pixels.
+            gaussian_compat: its weight.
+            bilateral_sxy_px: spatial standard deviation of the appearance kernel in pixels.
+            bilateral_srgb: its standard deviation in RGB levels of 0…255.
+            bilateral_compat: its weight.
+            num_iterations: mean-field iterations.
+        """
+        self.gaussian_sxy_px = gaussian_sxy_px
+        self.gaussian_compat = gaussian_compat
+        self.bilateral_sxy_px = bilateral_sxy_px
+        self.bilateral_srgb = bilateral_srgb
+        self.bilateral_compat = bilateral_compat
+        self.num_iterations = num_iterations
+
+    @abstractmethod
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
+    ) -> Float32[np.ndarray, "l h w"]:
+        """Posterior probability of each of `l` labels, summing to 1 over the labels.
+
+        Args:
+            image: RGB.
+            energies: unary energies, minus the logarithm of the labels' probabilities.
+        """
+
+
+def energies_from_softmax(
+    probabilities: Float[np.ndarray, "l h w"],
+) -> Float32[np.ndarray, "l h w"]:
+    """Unary energies `-log p`; `p` may be scores in [0, 1] that do not sum to 1."""
+    return -np.log(np.clip(probabilities, MIN_PROBABILITY, 1)).astype(np.float32)

@@ -1,0 +1,103 @@
+"""The head of a report: data set, origin, and the result in one sentence."""
+
+from dataclasses import dataclass
+
+from wsss.report import text
+from wsss.report.results import Results
+from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
+
+_HEADLINES = (PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number that is shown large."""
+
+    value: str
+    unit: str
+    caption: str
+    kind: str = ""
+    """Its CSS class."""
+    oracle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands above all sections."""
+
+    title: str
+    data_set: str
+    date: str
+    """When the last stage finished."""
+    commit: str
+    """The commits of the code that the stages ran from."""
+    sentence: str
+    tiles: tuple[Tile, ...]
+
+
+def header(results: Results, title: str | None = None) -> Header:
+    """Sum up a report.
+
+    Args:
+        results: what the stages left.
+        title: heading of the page; made of the data set's name if None.
+    """
+    manifests = results.manifests.values()
+    finished = max((manifest.finished_at for manifest in manifests), default="")
+    commits = dict.fromkeys(manifest.commit for manifest in manifests if manifest.commit)
+    return Header(
+        title=title or results.data_set,
+        data_set=results.data_set,
+        date=text.date(finished),
+        commit=", ".join(commits),
+        sentence=sentence(results),
+        tiles=tuple(_tiles(results)),
+    )
+
+
+def sentence(results: Results) -> str:
+    """The results in one sentence."""
+    classes = text.plural(len(results.class_names), "class", "classes")
+    start = f"Learnt from image tags of {classes}"
+    scored = [subject for name in _HEADLINES if (subject := results.scores.get(name)) is not None]
+    if scored:
+        return f"{start}: {text.words([_achievement(subject) for subject in scored])}."
+    refine = results.manifests.get("refine")
+    if refine is not None and "images" in refine.numbers:
+        count = text.plural(int(refine.numbers["images"]), "image")
+        return f"{start}: pseudo masks of {count}. There is no ground truth, so none is scored."
+    return f"{start}. No masks have been scored."
+
+
+def _achievement(subject: Subject) -> str:
+    images = f"{subject.num_images:,} {subject.split} images"
+    oracle = " (oracle)" if subject.oracle else ""
+    return f"{subject.label} reach {text.percent(subject.miou)} % mIoU on {images}{oracle}"
+
+
+def _tiles(results: Results) -> list[Tile]:
+    tiles = [
+        Tile(
+            text.percent(subject.miou),
+            "%",
+            f"mIoU, {subject.label}, {subject.split}",
+            name,
+            subject.oracle,
+        )
+        for name in _HEADLINES
+        if (subject := results.scores.get(name)) is not None
+    ]
+    if (tag_map := _tag_map(results)) is not None:
+        tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))
+    if results.manifests:
+        seconds = sum(manifest.wall_time_s for manifest in results.manifests.values())
+        value, _, unit = text.duration(seconds).partition(" ")
+        tiles.append(Tile(value, unit, "computing time of all stages"))
+    return tiles
+
+
+def _tag_map(results: Results) -> float | None:
+    if results.scores.tag_map is not None or "classify" not in results.manifests:
+        return results.scores.tag_map
+    value = results.manifests["classify"].numbers.get("val_map")
+    return value if isinstance(value, float) else None

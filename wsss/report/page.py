@@ -1,0 +1,36 @@
+"""A report: sections, put on one page that needs no other file."""
+
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from wsss.report import text
+from wsss.report.colors import css_color
+from wsss.report.header import Header
+from wsss.report.panels import data_uri
+from wsss.report.section import Section
+
+
+def render(header: Header, sections: Sequence[Section]) -> str:
+    """The report as HTML; the same input gives the same bytes.
+
+    Everything that comes from data is escaped by the templates.
+    """
+    environment = templates()
+    page = environment.get_template("page.html.j2")
+    return page.render(header=header, sections=sections)
+
+
+def templates() -> Environment:
+    """The templates of this package, with what they call to format values."""
+    environment = Environment(
+        loader=PackageLoader("wsss.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (text.percent, text.number, text.duration, text.memory, text.date, text.plural)
+    environment.filters |= {function.__name__: function for function in (*filters, css_color)}
+    environment.filters["data_uri"] = data_uri
+    return environment

@@ -1,0 +1,53 @@
+"""Everything a report tells of, as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wsss.artifacts import Manifest
+from wsss.report.curves import Curve
+from wsss.report.panels import Panel
+from wsss.report.scores import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """One image of the gallery."""
+
+    item_id: str
+    tags: tuple[str, ...]
+    score: float | None
+    """Mean IoU of its mask over the classes present in it; None without ground truth."""
+    panels: tuple[Panel, ...]
+    present: frozenset[int]
+    """Labels that occur in its masks."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryGroup:
+    """Images of a split that were chosen for the same reason."""
+
+    split: str
+    name: str
+    """`best`, `median`, `worst`, or `sample` where nothing could be scored."""
+    rows: tuple[GalleryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the finished stages left; whatever did not run is empty."""
+
+    data_set: str
+    class_names: tuple[str, ...]
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    """Manifest of each finished stage, in the order of the chain."""
+    scores: Scores = field(default_factory=Scores)
+    curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
+    """Training curves by stage."""
+    gallery: tuple[GalleryGroup, ...] = ()
+    panel_height_px: int = 160
+    """Height at which the gallery's pictures are shown."""
+
+    def class_name(self, label: int) -> str:
+        """Name of a mask value."""
+        names = ("background", *self.class_names)
+        return names[label] if label < len(names) else f"label {label}"

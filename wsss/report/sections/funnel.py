@@ -1,0 +1,27 @@
+"""How much is won or lost from stage to stage."""
+
+from wsss.report import text
+from wsss.report.results import Results
+from wsss.report.section import Section
+
+
+def funnel(results: Results) -> Section | None:
+    """The mean IoU of seeds, pseudo masks and segmenter as bars."""
+    subjects = results.scores.subjects
+    if not subjects:
+        return None
+    oracles = [subject.label for subject in subjects if subject.oracle]
+    honesty = "Masks were opened to compute these numbers, and for nothing else."
+    if oracles:
+        honesty = (
+            "Masks were opened to compute these numbers. They also chose a setting of "
+            f"“{text.words(oracles)}”, which is marked oracle: it is a bound to compare with, "
+            "not a result of weak supervision."
+        )
+    return Section(
+        name="funnel",
+        title="From seeds to segmenter",
+        lead="Mean intersection over union, in percent, of what each stage made. "
+        "Train and val are different images: compare within a split.",
+        data={"subjects": subjects, "honesty": honesty},
+    )

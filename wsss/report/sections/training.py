@@ -1,0 +1,60 @@
+"""The course of the trainings."""
+
+from wsss.report.charts import Chart, line_chart
+from wsss.report.curves import Curve
+from wsss.report.results import Results
+from wsss.report.section import Section
+from wsss.report.text import number, plural
+
+TITLES = {
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "val_map": "mAP on validation tags",
+    "pseudo_miou": "mIoU with the pseudo masks",
+}
+"""What a reader calls a logged quantity; others keep the names of their columns."""
+
+LABELS = {"classify": "Classifier", "segment": "Segmenter"}
+
+_LEFT_OUT = ("lr", "lr-")
+"""Columns that start like this say nothing of the result."""
+
+
+def training(results: Results) -> Section | None:
+    """The training curves of classifier and segmenter."""
+    trainings = [
+        {"stage": stage, "label": LABELS.get(stage, stage), "charts": _charts(stage, curves)}
+        for stage, curves in results.curves.items()
+    ]
+    trainings = [one for one in trainings if one["charts"]]
+    if not trainings:
+        return None
+    return Section(
+        name="training",
+        title="Training",
+        lead="The classifier is judged by tags, the segmenter by its agreement with the pseudo "
+        "masks it learns from: no ground truth enters here.",
+        data={"trainings": trainings},
+    )
+
+
+def _charts(stage: str, curves: tuple[Curve, ...]) -> list[Chart]:
+    return [
+        line_chart(
+            curve.points,
+            title=TITLES.get(curve.name, curve.name.replace("_", " ")),
+            summary=_summary(curve),
+            x_label=curve.axis,
+            kind=stage,
+        )
+        for curve in curves
+        if not curve.name.startswith(_LEFT_OUT)
+    ]
+
+
+def _summary(curve: Curve) -> str:
+    first, last = curve.points[0][1], curve.points[-1][1]
+    if len(curve.points) == 1:
+        return number(last)
+    length = plural(int(curve.points[-1][0]), curve.axis)
+    return f"{number(first)} → {number(last)} in {length}"

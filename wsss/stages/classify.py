@@ -1,0 +1,119 @@
+"""Train the classifier on image tags."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from wsss.data.datasets import TaggedImages
+from wsss.data.pyramids import Scales
+from wsss.data.source import TRAIN, VAL
+from wsss.data.transforms import Augmentation
+from wsss.errors import user_error
+from wsss.losses import balanced_class_weights
+from wsss.models import Backbone, SplitClassifier
+from wsss.models.export import save_classifier
+from wsss.stages.context import Context
+from wsss.stages.features import FeatureViews, TaggedBatches, store_pooled_features
+from wsss.stages.training import fit, training_loader
+from wsss.tasks import ClassificationTask
+from wsss.tasks.schedule import OptimizerFactory
+
+VERSION = 1
+INPUTS: tuple[str, ...] = ()
+SPLITS = (TRAIN, VAL)
+READS_MASKS = False
+KEY_NUMBER = "val_map"
+
+
+def run(
+    context: Context,
+    *,
+    backbone: Callable[..., Backbone],
+    freeze: str,
+    optimizer: OptimizerFactory,
+    lr: float,
+    head_lr_factor: float,
+    max_epochs: int,
+    batch_size: int,
+    bias: bool = False,
+    class_balanced: bool = False,
+    feature_scales: Scales | None = None,
+    augmentation: Augmentation | None = None,
+    checkpoint_every_n_epochs: int = 1,
+) -> dict[str, float]:
+    """Train a backbone with a linear head on tags and export it.
+
+    A backbone that is frozen whole computes its features once and only the head is trained, which
+    is what makes a CPU enough; otherwise the images are augmented anew in every epoch.
+
+    Args:
+        context: data, folders, processes.
+        backbone: makes the network without its head; called with `freeze`.
+        freeze: `backbone` trains the head alone; `stem` and `none` train the rest, too.
+        optimizer: called with parameter groups.
+        lr: learning rate of the backbone.
+        head_lr_factor: the head learns this many times faster.
+        max_epochs: passes over the training images.
+        batch_size: images a step, over all processes together.
+        bias: whether the head has a bias.
+        class_balanced: weigh rare classes up in the loss.
+        feature_scales: views of each image that a frozen backbone computes; mirrored ones join.
+        augmentation: how images are varied when the backbone learns.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
+
+    Returns:
+        `val_map`: macro average precision of the validation tags, the last epoch's; and the loss.
+    """
+    torch.manual_seed(context.seed)
+    names = context.source.class_names
+    trunk = backbone(freeze=freeze).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = SplitClassifier(trunk, len(names), bias)
+    items = context.items(TRAIN)
+    tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])
+    frozen = freeze == "backbone"
+    train: DataLoader[Any]
+    if frozen:
+        scales = feature_scales or Scales()
+        folder = context.folder / "features"
+        store_pooled_features(context, trunk, (*items, *context.items(VAL)), scales, folder)
+        train = training_loader(
+            context,
+            FeatureViews(context, items, folder),
+            batch_size,
+            workers=0,
+        )
+        val = _feature_validation(context, folder)
+    else:
+        if augmentation is None:
+            raise user_error(
+                "classify.augmentation",
+                "no augmentation for a backbone that learns",
+                "an augmentation, or a frozen backbone",
+                "Use `classify=finetune`, or set classify.freeze=backbone.",
+            )
+        images = TaggedImages(context.source, items, augmentation, context.seed)
+        train = training_loader(context, images, batch_size)
+        val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
+    task = ClassificationTask(
+        nn.Identity() if frozen else trunk,
+        model.head,
+        len(names),
+        optimizer,
+        lr,
+        head_lr_factor,
+        balanced_class_weights(tags) if class_balanced else None,
+    )
+    numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
+    if context.is_main:
+        save_classifier(context.folder, model.cpu(), names)
+    return {key: numbers[key] for key in ("val_map", "train_loss") if key in numbers}
+
+
+def _feature_validation(context: Context, folder: Path) -> DataLoader[Any]:
+    views = FeatureViews(context, context.items(VAL), folder, first_view_only=True)
+    own = context.share([(0, index) for index in range(len(views))])
+    return DataLoader(views, batch_size=256, sampler=own)

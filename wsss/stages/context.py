@@ -1,0 +1,60 @@
+"""What the pipeline, or a notebook, hands to a stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lightning_fabric import Fabric
+from pytorch_lightning.loggers import Logger
+
+from wsss.data.sample import Item
+from wsss.data.source import Source
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Context:
+    """The surroundings of a stage: data, folders, processes; nothing that changes its result."""
+
+    source: Source
+    folder: Path
+    """The stage's own folder, the only one it writes to."""
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the finished stages before it, by their names."""
+    fabric: Fabric = field(default_factory=lambda: Fabric(accelerator="cpu", devices=1))
+    """The launched processes: rank, number of ranks, device, barrier."""
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of every `pytorch_lightning.Trainer` of the run: devices, precision, …"""
+    loggers: list[Logger] = field(default_factory=list)
+    """Where training curves go besides the CSV file in the stage's folder."""
+    seed: int = 0
+    workers: int = 2
+    """Processes on this node for loading images and for the CRF."""
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Height and width of each image by id, as the data check measured them."""
+    unusable: frozenset[str] = frozenset()
+    """Ids that the data check found unreadable."""
+    max_failed_fraction: float = 0.01
+    """A stage fails when more than this fraction of its items cannot be processed."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is rank 0, which shows progress and closes manifests."""
+        return self.fabric.global_rank == 0
+
+    def share(self, things: Sequence[T]) -> list[T]:
+        """The part of `things` that falls to this rank: every world-size-th, without padding."""
+        return list(things[self.fabric.global_rank :: self.fabric.world_size])
+
+    def size(self, item: Item) -> tuple[int, int]:
+        """Height and width of an image; read from the file where no check measured it."""
+        if item.id in self.sizes:
+            return self.sizes[item.id]
+        height, width, _ = self.source.read_image(item).shape
+        return height, width
+
+    def items(self, split: str) -> tuple[Item, ...]:
+        """The usable items of a split."""
+        return tuple(item for item in self.source.items(split) if item.id not in self.unusable)

@@ -1,0 +1,88 @@
+"""Compute seeds: activation maps of every training image's tags."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wsss.artifacts import Seeds, SeedStore, seed_size
+from wsss.cam.method import CamMethod
+from wsss.cam.multiscale import multiscale_maps
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.source import TRAIN
+from wsss.errors import user_error
+from wsss.models.export import load_classifier
+from wsss.stages.context import Context
+from wsss.stages.forward import map_batches, ready
+from wsss.stages.features import pending_batches
+from wsss.stages.items import check_failures, note_failure
+from wsss.stages.progress import track
+
+VERSION = 1
+INPUTS = ("classify",)
+SPLITS = (TRAIN,)
+READS_MASKS = False
+KEY_NUMBER = "images"
+
+
+def run(
+    context: Context,
+    *,
+    method: CamMethod,
+    scales: Scales,
+    flip: bool = True,
+    batch_size: int = 8,
+) -> dict[str, float]:
+    """Write the seeds of every training image, as `seeds/<id>.npz`.
+
+    Args:
+        context: data, folders, processes.
+        method: computes raw maps.
+        scales: sizes at which an image is seen.
+        flip: see every scale mirrored, too.
+        batch_size: images a forward pass; those of like size are batched.
+
+    Returns:
+        `images`: number of seed files.
+    """
+    model, names = load_classifier(context.inputs["classify"])
+    if names != context.source.class_names:
+        raise user_error(
+            context.inputs["classify"],
+            f"a classifier of {len(names)} classes ({', '.join(names[:3])}, …)",
+            f"the data set's {len(context.source.class_names)} classes",
+            "Train it on this data set: `wsss run stages=[classify]`.",
+        )
+    method.check(model)
+    ready(model, context)
+    items = context.items(TRAIN)
+    store = SeedStore(context.folder / "seeds")
+    batches = pending_batches(context, items, scales, batch_size, store.folder, ".npz")
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+
+    def maps_of(batch: PyramidBatch) -> list[Tensor]:
+        if not batch.items:
+            return []
+        device = context.fabric.device
+        sizes = [seed_size(*size) for size in batch.sizes]
+        pyramid = [level.to(device) for level in batch.pyramid]
+        classes = _padded_classes([item.labels for item in batch.items]).to(device)
+        return multiscale_maps(model, method, pyramid, classes, sizes, flip)
+
+    results = map_batches(context, maps_of, loader)
+    for batch, maps in track(results, len(batches), "localize", visible=context.is_main):
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
+            labels = np.array(item.labels, dtype=np.uint16)
+            present = item_maps[: len(item.labels)].half().cpu().numpy()
+            store.write(item, Seeds(labels, present, size))
+    context.fabric.barrier()
+    check_failures(context, len(items))
+    return {"images": float(sum(store.has(item) for item in items))}
+
+
+def _padded_classes(labels: list[tuple[int, ...]]) -> Tensor:
+    """Class indices [b, n] of tags, each row filled up with its first class (or class 0)."""
+    longest = max(1, *map(len, labels)) if labels else 1
+    rows = [[label - 1 for label in row] or [0] for row in labels]
+    return torch.tensor([row + row[:1] * (longest - len(row)) for row in rows])

@@ -1,0 +1,159 @@
+"""Tell of a run on one page: numbers, curves, pictures."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wsss.artifacts import LabelStore, Manifest, SeedStore, atomic, read_json
+from wsss.data.sample import Item
+from wsss.data.source import TRAIN, VAL
+from wsss.errors import WsssError
+from wsss.report.curves import read_curves
+from wsss.report.gallery import sample_gallery
+from wsss.report.header import header
+from wsss.report.page import render
+from wsss.report.panels import Evidence, draw_panels, jpeg, strip
+from wsss.report.results import GalleryGroup, GalleryRow, Results
+from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
+from wsss.report.sections import all_sections
+from wsss.stages.context import Context
+from wsss.stages.items import note_failure
+
+VERSION = 1
+INPUTS = ("classify", "localize", "refine", "segment", "evaluate")
+OPTIONAL_INPUTS = INPUTS
+SPLITS = (TRAIN, VAL)
+READS_MASKS = True
+KEY_NUMBER = "gallery_images"
+
+PIXEL_DENSITY = 1.5
+"""Pixels of a picture for each pixel of the page, for screens that show more than one."""
+
+SCORED_BY = {TRAIN: PSEUDO_MASKS, VAL: SEGMENTER}
+"""The subject that ranks the gallery of each split."""
+
+
+def run(
+    context: Context,
+    *,
+    gallery_images: int = 5,
+    panel_height_px: int = 160,
+    title: str | None = None,
+) -> dict[str, float]:
+    """Write `report.html`, which needs no other file, and the gallery's rows as `panels/*.jpg`.
+
+    Stages that did not run are left out of the report.
+
+    Args:
+        context: data, folders, processes; every input may be missing.
+        gallery_images: images of each group (best, median, worst) of each split.
+        panel_height_px: height at which pictures are shown.
+        title: heading of the page; the data set's name if None.
+
+    Returns:
+        `gallery_images` that are shown, and `size_mb` of the page.
+    """
+    if not context.is_main:
+        return {}
+    height_px = round(PIXEL_DENSITY * panel_height_px)
+    gallery = tuple(
+        GalleryGroup(split, name, tuple(_rows(context, split, items, height_px)))
+        for split, groups in _chosen(context, gallery_images).items()
+        for name, items in groups.items()
+    )
+    results = Results(
+        data_set=context.source.name,
+        class_names=context.source.class_names,
+        manifests=_manifests(context.inputs),
+        scores=_scores(context.inputs),
+        curves=_curves(context.inputs),
+        gallery=gallery,
+        panel_height_px=panel_height_px,
+    )
+    page = render(header(results, title), all_sections(results)).encode()
+    with atomic(context.folder / "report.html") as temporary:
+        temporary.write_bytes(page)
+    shown = sum(len(group.rows) for group in gallery)
+    return {"gallery_images": float(shown), "size_mb": round(len(page) / 1e6, 3)}
+
+
+def _manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
+    found = {stage: Manifest.read(inputs[stage]) for stage in INPUTS if stage in inputs}
+    return {stage: manifest for stage, manifest in found.items() if manifest is not None}
+
+
+def _scores(inputs: Mapping[str, Path]) -> Scores:
+    return read_scores(inputs["evaluate"]) if "evaluate" in inputs else Scores()
+
+
+def _curves(inputs: Mapping[str, Path]) -> dict[str, Any]:
+    return {stage: read_curves(inputs[stage]) for stage in INPUTS if stage in inputs}
+
+
+def _chosen(context: Context, per_group: int) -> dict[str, dict[str, list[Item]]]:
+    """The items of each split's groups: the evaluation's choice, or a sample of pseudo masks."""
+    items = {split: {item.id: item for item in context.items(split)} for split in SPLITS}
+    choice: dict[str, dict[str, list[str]]] = {TRAIN: sample_gallery([*items[TRAIN]], per_group)}
+    if "evaluate" in context.inputs:
+        choice = _read(context.inputs["evaluate"] / "gallery.json") or choice
+    return {
+        split: {
+            name: [items[split][item_id] for item_id in ids if item_id in items[split]][:per_group]
+            for name, ids in choice.get(split, {}).items()
+        }
+        for split in SPLITS
+    }
+
+
+def _rows(context: Context, split: str, items: list[Item], height_px: int) -> Iterator[GalleryRow]:
+    """Draw the rows of a group and write each as a picture; unreadable images are noted."""
+    scores = (
+        _read(context.inputs["evaluate"] / "images.json") if "evaluate" in context.inputs else {}
+    )
+    names = context.source.class_names
+    for item in items:
+        try:
+            evidence = _evidence(context, split, item)
+        except (WsssError, OSError, ValueError) as error:
+            note_failure(context.folder, item, str(error))
+            continue
+        panels = draw_panels(evidence, height_px, names)
+        if len(panels) == 1:  # Nothing is known of this image.
+            continue
+        with atomic(context.folder / "panels" / f"{split}_{item.file_stem}.jpg") as temporary:
+            temporary.write_bytes(jpeg(strip(panels)))
+        yield GalleryRow(
+            item_id=item.id,
+            tags=tuple(names[label - 1] for label in item.labels),
+            score=scores.get(split, {}).get(item.id, {}).get(SCORED_BY[split]),
+            panels=tuple(panels),
+            present=evidence.present,
+        )
+
+
+def _evidence(context: Context, split: str, item: Item) -> Evidence:
+    """Everything the stages left of an image.
+
+    Raises:
+        WsssError: the image or its ground truth cannot be read.
+    """
+    inputs = context.inputs
+    seeds = SeedStore(inputs["localize"] / "seeds") if "localize" in inputs else None
+    masks = LabelStore(inputs["refine"] / "masks") if "refine" in inputs else None
+    predictions = (
+        LabelStore(inputs["evaluate"] / "predictions" / split) if "evaluate" in inputs else None
+    )
+    return Evidence(
+        image=context.source.read_image(item),
+        seeds=seeds.read(item) if seeds is not None and seeds.has(item) else None,
+        pseudo_mask=masks.read(item) if masks is not None and masks.has(item) else None,
+        prediction=(
+            predictions.read(item) if predictions is not None and predictions.has(item) else None
+        ),
+        truth=context.source.read_mask(item),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no file."""
+    return dict(read_json(path)) if path.is_file() else {}

@@ -1,0 +1,139 @@
+"""Scores of label masks against ground truth, image by image: the only reader of masks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from wsss.artifacts import LabelStore, SeedStore, atomic
+from wsss.data.sample import Item
+from wsss.data.source import Source
+from wsss.metrics.confusion import (
+    confusion_matrix,
+    coverage,
+    iou_per_label,
+    mean_iou,
+    pixel_accuracy,
+    void_as_background,
+)
+from wsss.refine.pseudo_label import threshold_mask, upsample
+
+Counts = Int64[np.ndarray, "c1 c2"]
+
+
+class CountStore:
+    """A folder of confusion matrices, `<id>.npz`: one array a subject, so that scoring resumes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, item: Item) -> Path:
+        """Where the counts of an item are."""
+        return self.folder / f"{item.file_stem}.npz"
+
+    def has(self, item: Item) -> bool:
+        """Whether the counts of an item were written."""
+        return self.path(item).is_file()
+
+    def write(self, item: Item, counts: dict[str, np.ndarray]) -> None:
+        """Write the counts of an item; an image without ground truth has none."""
+        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, **counts)  # type: ignore[arg-type]
+
+    def read(self, item: Item) -> dict[str, np.ndarray]:
+        """Read the counts of an item; empty for an image without ground truth."""
+        if not self.has(item):
+            return {}
+        with np.load(self.path(item), allow_pickle=False) as content:
+            return dict(content)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTrainItem:
+    """Compares an image's seeds, at every threshold, and its pseudo mask with the ground truth."""
+
+    source: Source
+    counts: CountStore
+    seeds: SeedStore
+    masks: LabelStore
+    thresholds: tuple[float, ...]
+    seed_threshold: float
+
+    def __call__(self, item: Item) -> None:
+        """Count the pixels of an item."""
+        counts: dict[str, np.ndarray] = {}
+        if (target := self.source.read_mask(item)) is not None and self.seeds.has(item):
+            num_classes = len(self.source.class_names)
+            seeds = self.seeds.read(item)
+            maps = upsample(seeds.maps, (target.shape[0], target.shape[1]))
+
+            def seed_counts(threshold: float) -> Counts:
+                mask = threshold_mask(maps, seeds.labels, threshold)
+                return confusion_matrix(mask, target, num_classes)
+
+            counts["seeds"] = seed_counts(self.seed_threshold)
+            counts["curve"] = np.stack([seed_counts(threshold) for threshold in self.thresholds])
+            if self.masks.has(item):
+                counts["pseudo_masks"] = confusion_matrix(
+                    self.masks.read(item), target, num_classes
+                )
+        self.counts.write(item, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePrediction:
+    """Compares label masks of an image with the ground truth."""
+
+    source: Source
+    counts: CountStore
+
+    def __call__(self, item: Item, masks: dict[str, UInt8[np.ndarray, "h w"]]) -> None:
+        """Count the pixels of an item for each named mask."""
+        target = self.source.read_mask(item)
+        num_classes = len(self.source.class_names)
+        counts = {
+            name: confusion_matrix(mask, target, num_classes)
+            for name, mask in masks.items()
+            if target is not None
+        }
+        self.counts.write(item, counts)
+
+
+def total_counts(store: CountStore, items: Iterable[Item]) -> dict[str, np.ndarray]:
+    """Sum of the counts of all items, by subject; `images` counts those with ground truth."""
+    totals: dict[str, np.ndarray] = {}
+    for item in items:
+        counts = store.read(item)
+        for name, matrix in counts.items():
+            totals[name] = totals.get(name, 0) + matrix
+        if counts:
+            totals["images"] = totals.get("images", np.int64(0)) + 1
+    return totals
+
+
+def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict[str, float]:
+    """Mean IoU of each single image over the labels present in it, by id."""
+    scores = {}
+    for item in items:
+        if subject in (counts := store.read(item)):
+            scores[item.id] = mean_iou(void_as_background(counts[subject]))
+    return {item_id: score for item_id, score in scores.items() if not np.isnan(score)}
+
+
+def summarise(counts: Counts) -> dict[str, Any]:
+    """Scores of a confusion matrix as plain JSON; labels that occur nowhere have a null IoU.
+
+    Missing predictions count as background; `covered_miou` leaves them out.
+    """
+    square = void_as_background(counts)
+    iou = iou_per_label(square)
+    return {
+        "miou": mean_iou(square),
+        "per_class_iou": [None if np.isnan(value) else float(value) for value in iou],
+        "pixel_accuracy": pixel_accuracy(square),
+        "coverage": coverage(counts),
+        "covered_miou": mean_iou(counts[:, :-1]),
+    }

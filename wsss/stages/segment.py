@@ -1,0 +1,64 @@
+"""Train the segmenter on pseudo masks."""
+
+from collections.abc import Callable
+
+import torch
+
+from wsss.artifacts import LabelStore
+from wsss.data.datasets import MaskedImages
+from wsss.data.source import TRAIN
+from wsss.data.transforms import Augmentation
+from wsss.models import Segmenter
+from wsss.models.export import save_segmenter
+from wsss.stages.context import Context
+from wsss.stages.training import fit, training_loader
+from wsss.tasks import SegmentationTask
+from wsss.tasks.schedule import OptimizerFactory
+
+VERSION = 1
+INPUTS = ("refine",)
+SPLITS = (TRAIN,)
+READS_MASKS = False
+KEY_NUMBER = "pseudo_miou"
+
+
+def run(
+    context: Context,
+    *,
+    segmenter: Callable[..., Segmenter],
+    optimizer: OptimizerFactory,
+    augmentation: Augmentation,
+    lr: float,
+    head_lr_factor: float,
+    max_epochs: int,
+    batch_size: int,
+    checkpoint_every_n_epochs: int = 1,
+) -> dict[str, float]:
+    """Train a segmenter on the pseudo masks and export it; ground truth is never opened.
+
+    Args:
+        context: data, folders, processes.
+        segmenter: called with `num_classes`.
+        optimizer: called with parameter groups.
+        augmentation: how images and pseudo masks are varied.
+        lr: learning rate of the encoder.
+        head_lr_factor: the decoder learns this many times faster.
+        max_epochs: passes over the training images.
+        batch_size: images a step, over all processes together.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
+
+    Returns:
+        `pseudo_miou`: agreement with the (augmented) pseudo masks in the last epoch; and the loss.
+    """
+    torch.manual_seed(context.seed)
+    names = context.source.class_names
+    model = segmenter(num_classes=len(names)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    masks = LabelStore(context.inputs["refine"] / "masks")
+    items = [item for item in context.items(TRAIN) if masks.has(item)]
+    images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
+    task = SegmentationTask(model, len(names), optimizer, lr, head_lr_factor)
+    train = training_loader(context, images, batch_size)
+    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
+    if context.is_main:
+        save_segmenter(context.folder, model.cpu(), names)
+    return {key: numbers[key] for key in ("pseudo_miou", "train_loss")}

@@ -1,0 +1,130 @@
+"""One Lightning training run: progress, curves, checkpoints, and going on after an interruption."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
+from pytorch_lightning.loggers import CSVLogger
+from torch.utils.data import DataLoader, Dataset
+
+from wsss.data.sampling import epoch_sampler, sample_seed
+from wsss.errors import user_error
+from wsss.stages.context import Context
+
+CHECKPOINTS = "checkpoints"
+CURVES = "curves"
+
+
+class SeedEpoch(Callback):
+    """Reseeds torch at the start of every epoch.
+
+    What an epoch draws then depends on its number alone, and a run that was killed and goes on from
+    the last epoch's checkpoint ends with the bytes of one that was not.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed by run, epoch and rank."""
+        torch.manual_seed(sample_seed(self.seed, trainer.current_epoch, trainer.global_rank))
+
+
+def fit(
+    context: Context,
+    module: pl.LightningModule,
+    train: DataLoader,
+    val: DataLoader | None,
+    max_epochs: int,
+    checkpoint_every_n_epochs: int = 1,
+) -> Mapping[str, float]:
+    """Train a module for `max_epochs`, from its last checkpoint if there is one.
+
+    The last weights are kept, never a selection by a mask-level score.
+
+    Returns:
+        The last value of everything that was logged, by its name without the task's prefix.
+
+    Raises:
+        WsssError: the loss became NaN or infinite.
+    """
+    folder = context.folder / CHECKPOINTS
+    callbacks: list[Callback] = [
+        SeedEpoch(context.seed),
+        ModelCheckpoint(
+            folder,
+            filename="{epoch:04d}",
+            every_n_epochs=checkpoint_every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+        ProgressBar(),
+    ]
+    curves = CSVLogger(context.folder, name=CURVES)
+    trainer = pl.Trainer(
+        **context.trainer,
+        max_epochs=max_epochs,
+        callbacks=callbacks,
+        logger=[curves, *context.loggers],
+        default_root_dir=context.folder,
+        use_distributed_sampler=False,  # EpochSampler shares out the samples itself.
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, train, val, ckpt_path=last_checkpoint(folder), weights_only=True)
+    numbers = {
+        name.partition("/")[2]: float(value) for name, value in trainer.callback_metrics.items()
+    }
+    loss = numbers.get("train_loss", 0.0)
+    if not torch.isfinite(torch.tensor(loss)):
+        raise user_error(
+            context.folder, f"the training loss is {loss}", "a finite loss",
+            "Lower the learning rate of this stage, or train in 32 bit: `trainer.precision=32-true`.",
+        )  # fmt: skip
+    return numbers
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint in a folder; None where there is none."""
+    return max(folder.glob("*.ckpt"), default=None)
+
+
+def rank_batch_size(context: Context, batch_size: int) -> int:
+    """The share of a batch of `batch_size` that falls to one rank.
+
+    Raises:
+        WsssError: the batch cannot be shared out evenly.
+    """
+    ranks = context.fabric.world_size
+    if batch_size % ranks:
+        raise user_error(
+            "batch_size",
+            f"a batch of {batch_size} on {ranks} processes",
+            "a batch size divisible by the number of processes: it counts all of them together",
+            f"Set it to {ranks * max(1, round(batch_size / ranks))}, or change trainer.devices.",
+        )
+    return batch_size // ranks
+
+
+def training_loader(
+    context: Context, dataset: Dataset[Any], batch_size: int, workers: int | None = None
+) -> DataLoader[Any]:
+    """A loader of this rank's share of shuffled samples; `batch_size` counts all ranks together."""
+    fabric = context.fabric
+    own_batch = rank_batch_size(context, batch_size)
+    sampler = epoch_sampler(dataset, fabric.global_rank, fabric.world_size, context.seed)
+    workers = context.workers if workers is None else workers
+    return DataLoader(
+        dataset,
+        batch_size=own_batch,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        drop_last=len(sampler) >= own_batch,  # A last batch of one would upset BatchNorm.
+        pin_memory=context.fabric.device.type == "cuda",
+    )

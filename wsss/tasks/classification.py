@@ -1,0 +1,74 @@
+"""The tag classifier's training: steps and logging only."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchmetrics.classification import MultilabelAveragePrecision
+
+from wsss.data.datasets import TaggedBatch
+from wsss.losses import multilabel_soft_margin
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+
+
+class ClassificationTask(pl.LightningModule):
+    """Trains a network on image tags with the multi-label soft-margin loss."""
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        head: nn.Module,
+        num_classes: int,
+        optimizer: OptimizerFactory,
+        lr: float,
+        head_lr_factor: float = 10.0,
+        class_weights: Float[Tensor, " c"] | None = None,
+    ) -> None:
+        """Train `head(trunk(images))`.
+
+        Args:
+            trunk: images to features; an identity where features were computed beforehand.
+            head: features to logits.
+            num_classes: number of classes C.
+            optimizer: called with parameter groups.
+            lr: learning rate of the trunk.
+            head_lr_factor: the head learns this many times faster.
+            class_weights: weight of each class in the loss; None weighs all alike.
+        """
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+        self.optimizer = optimizer
+        self.lr = lr
+        self.head_lr_factor = head_lr_factor
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.val_map = MultilabelAveragePrecision(num_classes, average="macro")
+
+    def forward(self, images: Tensor) -> Float[Tensor, "b c"]:
+        """Logits of a batch: uint8 images, or floating-point features as they are."""
+        inputs = images if images.is_floating_point() else images.float() / 255
+        return self.head(self.trunk(inputs))  # type: ignore[no-any-return]
+
+    def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
+        """Loss of a batch."""
+        logits = self(batch["images"])
+        loss = multilabel_soft_margin(logits, batch["tags"], self.class_weights)  # type: ignore[arg-type]
+        self.log("classify/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: TaggedBatch, _: int) -> None:
+        """Count a batch for the mean average precision over tags."""
+        probabilities = self(batch["images"]).sigmoid()
+        self.val_map.update(probabilities, batch["tags"].long())
+        self.log("classify/val_map", self.val_map, on_epoch=True, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser with the poly schedule."""
+        groups = parameter_groups(
+            self.trunk.parameters(), self.head.parameters(), self.lr, self.head_lr_factor
+        )
+        optimizer = self.optimizer(groups)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = poly_schedule(optimizer, total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,59 @@
+"""The segmenter's training on pseudo masks: steps and logging only."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from wsss.data.datasets import MaskedBatch
+from wsss.losses import void_aware_cross_entropy
+from wsss.metrics import MeanIoU
+from wsss.models import Segmenter
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+
+
+class SegmentationTask(pl.LightningModule):
+    """Trains a segmenter on pseudo masks with a cross-entropy that leaves void pixels out."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        num_classes: int,
+        optimizer: OptimizerFactory,
+        lr: float,
+        head_lr_factor: float = 10.0,
+    ) -> None:
+        """Train `segmenter`.
+
+        Args:
+            segmenter: the network.
+            num_classes: number of classes C without background.
+            optimizer: called with parameter groups.
+            lr: learning rate of the encoder.
+            head_lr_factor: decoder and classifier learn this many times faster.
+        """
+        super().__init__()
+        self.segmenter = segmenter
+        self.optimizer = optimizer
+        self.lr = lr
+        self.head_lr_factor = head_lr_factor
+        self.pseudo_miou = MeanIoU(num_classes)
+
+    def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
+        """Loss of a batch; agreement with the pseudo masks is logged beside it."""
+        logits = self.segmenter(batch["images"].float() / 255)
+        loss = void_aware_cross_entropy(logits, batch["masks"])
+        self.pseudo_miou.update(logits.argmax(dim=1).byte(), batch["masks"].byte())
+        self.log("segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("segment/pseudo_miou", self.pseudo_miou, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser with the poly schedule."""
+        network = self.segmenter.network
+        head = [*network.decoder.parameters(), *network.segmentation_head.parameters()]
+        groups = parameter_groups(network.encoder.parameters(), head, self.lr, self.head_lr_factor)
+        optimizer = self.optimizer(groups)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = poly_schedule(optimizer, total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
