@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float16, UInt8, UInt16
@@ -79,7 +79,7 @@ class Manifest:
         write_json(folder / MANIFEST, asdict(self))
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> "Manifest | None":
         """The manifest of a finished stage; None where the stage has not finished."""
         path = folder / MANIFEST
         return cls(**read_json(path)) if path.is_file() else None

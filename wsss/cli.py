@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from wsss.errors import Problem, WsssError
+from wsss.memory import keep_freed_memory
 from wsss.overrides import check_overrides
 
 COMMANDS = {
@@ -77,7 +78,7 @@ def _run(cfg: DictConfig) -> dict[str, float]:
     """Run the pipeline and show what came out."""
     from wsss import pipeline, summary
 
-    _quiet()
+    _prepare()
     outcomes = pipeline.run(cfg)
     summary.show(outcomes)
     return {
@@ -92,16 +93,17 @@ def _check(cfg: DictConfig) -> None:
     from wsss import pipeline
     from wsss.data.check_table import render
 
-    _quiet()
+    _prepare()
     report = pipeline.check_data(cfg)
     Console().print(render(report))
     if report.failed:
         sys.exit(1)
 
 
-def _quiet() -> None:
-    """Keep what libraries say about themselves out of the way of what we have to say."""
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric", "pytorch_lightning.utilities.rank_zero"):  # fmt: skip
+def _prepare() -> None:
+    """Set up the process: memory, and libraries that say less about themselves."""
+    keep_freed_memory()
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
 

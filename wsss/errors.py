@@ -36,9 +36,15 @@ class Problem:
 class WsssError(Exception):
     """An error the user can mend; the command line prints its problems without a traceback."""
 
-    def __init__(self, *problems: Problem) -> None:
-        self.problems = problems
-        super().__init__("\n".join(map(str, problems)))
+    def __init__(self, *problems: Problem | str) -> None:
+        """Hold problems; a bare message is what torch's loader makes of an error in a worker."""
+        self.problems = tuple(
+            Problem("data loader", p, "readable data", "Run `wsss check` on this data set.")
+            if isinstance(p, str)
+            else p
+            for p in problems
+        )
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 def user_error(where: object, came: str, expected: str, remedy: str) -> WsssError:

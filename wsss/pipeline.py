@@ -40,7 +40,9 @@ def run(cfg: DictConfig) -> list[Outcome]:
     }
     # What can be wrong is found here, before hours are spent.
     configs = {stage: stage_config(cfg, stage) for stage in chain.CHAIN}
-    report = checked(Context(folder=work_dir / "check" / check.fingerprint(source), **base))
+    report = check.run(Context(folder=check_folder(cfg, source), **base))
+    if report.failed:
+        raise WsssError(*report.blocking)
     base |= {"unusable": report.unusable, "sizes": report.sizes}
     surroundings = {
         "seed": cfg.seed,
@@ -99,14 +101,22 @@ def stage_config(cfg: DictConfig, stage: str) -> dict[str, Any]:
     return OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[return-value]
 
 
-def checked(context: Context) -> DataReport:
-    """The data check's report, from an earlier run if there is one.
+def check_folder(cfg: DictConfig, source: Source) -> Path:
+    """Where the data check of a source keeps what it found."""
+    return Path(cfg.work_dir).absolute() / "check" / check.data_fingerprint(source)
+
+
+def check_data(cfg: DictConfig) -> DataReport:
+    """Check the data set of a configuration without running anything.
 
     Raises:
-        WsssError: the data set would break a run.
+        WsssError: there is no data set to check.
     """
-    report = check.run(context)
-    if report.failed:
-        raise WsssError(*report.blocking)
-    return report
-
+    source: Source = instantiate(cfg.data, _convert_="all")
+    context = Context(
+        source,
+        check_folder(cfg, source),
+        workers=workers_per_process(cfg),
+        max_failed_fraction=cfg.max_failed_fraction,
+    )
+    return check.run(context)

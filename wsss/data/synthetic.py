@@ -67,8 +67,8 @@ class Synthetic(Source):
     def items(self, split: str) -> tuple[Item, ...]:
         """All items of `train` or `val`, with the labels of their visible objects."""
         if split not in self._items:
-            ids = (f"{split}_{index:04d}" for index in range(self.num_items[split]))
-            self._items[split] = tuple(Item(id, self.scene(id).labels) for id in ids)
+            names = (f"{split}_{index:04d}" for index in range(self.num_items[split]))
+            self._items[split] = tuple(Item(name, self.scene(name).labels) for name in names)
         return self._items[split]
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.data.synthetic_shapes import RGB
+from wsss.data.synthetic_shapes import CLAY, CREAM, OCHRE, RGB, SAGE, SLATE, TEAL, UMBER
 
 Canvas = UInt8[np.ndarray, "h w 3"]
 Motif = Callable[[Canvas, np.random.Generator], None]
@@ -22,6 +22,8 @@ class Backdrop:
     name: str
     top: RGB
     bottom: RGB
+    hides: tuple[RGB, ...]
+    """Colours of bodies that would hardly be seen here."""
     motifs: tuple[Motif, ...]
 
     def paint(self, height: int, width: int, rng: np.random.Generator) -> Canvas:
@@ -46,7 +48,7 @@ def ridges(
     for top, color in zip(tops, colors, strict=True):
         waves, phase = rng.uniform(0.8, 2.2), rng.uniform(0, 2 * np.pi)
         y = height * (top + swing * np.sin(2 * np.pi * waves * x / width + phase))
-        corners = np.stack([x, y], axis=1).tolist() + [[width, height], [0, height]]
+        corners = [*zip(x, y, strict=True), (width, height), (0, height)]
         cv2.fillPoly(canvas, [np.array(corners, dtype=np.int32)], color, cv2.LINE_AA)
 
 
@@ -63,12 +65,14 @@ def stripes(
         cv2.fillPoly(canvas, [points.astype(np.int32)], color, cv2.LINE_AA)
 
 
-def lattice(canvas: Canvas, rng: np.random.Generator, color: RGB, period: float, tilt: int) -> None:
-    """Two crossing families of lines, `period` (fraction of the width) apart, at ±`tilt` degrees."""
+def lattice(
+    canvas: Canvas, rng: np.random.Generator, color: RGB, period: float, tilt_deg: float
+) -> None:
+    """A grid of lines, `period` (fraction of the width) apart, turned by `tilt_deg`."""
     height, width = canvas.shape[:2]
     reach = height + width
     centre = np.array([width / 2, height / 2]) + rng.uniform(-0.5, 0.5, size=2) * period * width
-    for angle in np.radians([tilt, tilt + 90]):
+    for angle in np.radians([tilt_deg, tilt_deg + 90]):
         along, across = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         for offset in np.arange(-reach, reach, period * width):
             ends = [centre + offset * across + side * reach * along for side in (-1, 1)]
@@ -108,6 +112,7 @@ BACKDROPS = (
         "lake",
         (176, 206, 226),
         (150, 190, 214),
+        (SLATE, TEAL),
         (
             _CLOUDS,
             partial(
@@ -122,6 +127,7 @@ BACKDROPS = (
         "desert",
         (250, 222, 184),
         (244, 196, 142),
+        (OCHRE,),
         (
             partial(spots, colors=((252, 240, 204),), count=2, radius=0.12, lowest=0.3),
             partial(
@@ -136,10 +142,15 @@ BACKDROPS = (
         "reef",
         (44, 116, 170),
         (14, 48, 96),
+        (SLATE, TEAL),
         (
             partial(ridges, colors=((24, 70, 98), (34, 80, 90)), start=0.75, swing=0.05),
             partial(
-                spots, colors=((150, 200, 226), (110, 170, 210)), count=30, radius=0.03, filled=False
+                spots,
+                colors=((150, 200, 226), (110, 170, 210)),
+                count=30,
+                radius=0.03,
+                filled=False,
             ),
         ),
     ),
@@ -147,6 +158,7 @@ BACKDROPS = (
         "stage",
         (124, 22, 34),
         (84, 10, 24),
+        (CLAY,),
         (
             partial(stripes, color=(150, 34, 44), period=0.14, share=0.5),
             partial(stripes, color=(68, 8, 20), period=0.14, share=0.2),
@@ -156,6 +168,7 @@ BACKDROPS = (
         "meadow",
         (150, 196, 236),
         (214, 230, 240),
+        (SAGE,),
         (
             _CLOUDS,
             partial(
@@ -170,6 +183,7 @@ BACKDROPS = (
         "parlour",
         (190, 160, 96),
         (172, 140, 80),
+        (OCHRE, CREAM),
         (
             partial(stripes, color=(204, 178, 118), period=0.16, share=0.5),
             partial(spots, colors=((150, 112, 60),), count=24, radius=0.02),
@@ -179,12 +193,14 @@ BACKDROPS = (
         "kitchen",
         (206, 220, 214),
         (186, 202, 198),
-        (partial(lattice, color=(150, 166, 164), period=0.16, tilt=0),),
+        (CREAM,),
+        (partial(lattice, color=(150, 166, 164), period=0.16, tilt_deg=0),),
     ),
     Backdrop(
         "forest",
         (52, 82, 48),
         (40, 56, 32),
+        (SAGE, UMBER),
         (
             partial(stripes, color=(50, 44, 34), period=0.24, share=0.3),
             partial(

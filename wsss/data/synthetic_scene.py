@@ -1,7 +1,7 @@
 """Scenes of the synthetic data set: what is where, as a label mask and as a picture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -10,11 +10,11 @@ from jaxtyping import Float, Int32, UInt8
 
 from wsss.data.sample import BACKGROUND_LABEL
 from wsss.data.synthetic_backdrops import BACKDROPS, Canvas
-from wsss.data.synthetic_shapes import CLUTTER, RGB, SHAPES, Outline, Shape
+from wsss.data.synthetic_shapes import CLUTTER, HALF_BOX, RGB, SHAPES, Outline, Shape
 
 MIN_VISIBLE_AREA = 0.03
 """Least part of the image that an object takes up."""
-MIN_VISIBLE_SHARE = 0.6
+MIN_VISIBLE_SHARE = 0.75
 """Least part of an object that is neither occluded nor outside the image."""
 
 _FRAMES = ((1.0, 1.0), (0.8, 1.2), (1.2, 0.8))
@@ -47,7 +47,7 @@ class Placement:
     half_size: float
     """Half the side of the shape's box, in pixels."""
     aspect: float
-    """Width of the shape relative to its height, before turning it."""
+    """Factor on the width, and divisor of the height, before turning."""
     angle_deg: float
     """Clockwise."""
     mirrored: bool
@@ -57,7 +57,7 @@ class Placement:
         angle = np.radians(self.angle_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         stretch = np.diag([self.aspect * (-1 if self.mirrored else 1), 1 / self.aspect])
-        matrix = self.half_size * stretch @ turn
+        matrix = self.half_size / HALF_BOX * stretch @ turn
         for patch in self.shape.patches:
             # OpenCV puts the centre of the first pixel, not its corner, at 0.
             yield zoom * (patch.outline @ matrix + self.centre) - 0.5
@@ -90,24 +90,25 @@ def compose(
     no room are left out.
     """
     rows, columns = _FRAMES[rng.integers(len(_FRAMES))]
-    height, width = round(rows * size_px), round(columns * size_px)
     is_typical = rng.random() < context_bias
     any_backdrop = int(rng.integers(len(BACKDROPS)))
     backdrop = first_label - 1 if is_typical else any_backdrop
-    num_clutter, num_objects = rng.integers(2, 7), int(rng.integers(1, max_objects + 1))
+    empty = Scene(round(rows * size_px), round(columns * size_px), backdrop, ())
     clutter = [
-        _place(CLUTTER[kind], BACKGROUND_LABEL, _CLUTTER_EXTENT, height, width, rng)
-        for kind in rng.integers(len(CLUTTER), size=num_clutter)
+        _place(CLUTTER[kind], BACKGROUND_LABEL, _CLUTTER_EXTENT, empty, rng)
+        for kind in rng.integers(len(CLUTTER), size=rng.integers(2, 7))
     ]
+    # The lesser of two draws, since crowded scenes are rarer than lone objects.
+    num_objects = int(rng.integers(1, max_objects + 1, size=2).min())
     least, greatest = (extent * num_objects**-_CROWDING for extent in _OBJECT_EXTENT)
     objects: list[Placement] = []
     for label in (first_label, *rng.integers(1, len(SHAPES) + 1, size=num_objects - 1).tolist()):
         for _ in range(_MAX_TRIES):
-            newcomer = _place(SHAPES[label - 1], label, (least, greatest), height, width, rng)
-            if _all_visible([*objects, newcomer], height, width):
+            newcomer = _place(SHAPES[label - 1], label, (least, greatest), empty, rng)
+            if _all_visible([*objects, newcomer], empty):
                 objects.append(newcomer)
                 break
-    return Scene(height, width, backdrop, (*clutter, *objects))
+    return replace(empty, placements=(*clutter, *objects))
 
 
 def draw_mask(scene: Scene) -> UInt8[np.ndarray, "h w"]:
@@ -126,7 +127,7 @@ def draw_image(scene: Scene, rng: np.random.Generator) -> Canvas:
     backdrop = BACKDROPS[scene.backdrop].paint(height, width, rng)
     canvas = cv2.resize(backdrop, (_ZOOM * width, _ZOOM * height), interpolation=cv2.INTER_LINEAR)
     for placement in scene.placements:
-        _draw(placement, canvas, rng)
+        _draw(placement, canvas)
     image = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     image *= _light(height, width, spread=0.2, rng=rng) * rng.uniform(0.92, 1.08, size=3)
     image += rng.normal(0, rng.uniform(2, 7), size=image.shape)
@@ -134,34 +135,31 @@ def draw_image(scene: Scene, rng: np.random.Generator) -> Canvas:
 
 
 def _place(
-    shape: Shape,
-    label: int,
-    extent: tuple[float, float],
-    height: int,
-    width: int,
-    rng: np.random.Generator,
+    shape: Shape, label: int, extent: tuple[float, float], empty: Scene, rng: np.random.Generator
 ) -> Placement:
-    """Put a shape somewhere, with a half size within `extent` (parts of the mean image side)."""
-    color = shape.body_colors[rng.integers(len(shape.body_colors))]
-    red, green, blue = (int(channel + rng.integers(-14, 15)) for channel in color)
+    """Put a shape into a scene, with a half size within `extent` (parts of the mean image side)."""
+    distinct = [
+        color for color in shape.body_colors if color not in BACKDROPS[empty.backdrop].hides
+    ]
+    red, green, blue = distinct[rng.integers(len(distinct))] + rng.integers(-14, 15, size=3)
     return Placement(
         shape,
         label,
-        (red, green, blue),
-        centre=(rng.uniform(0.1, 0.9) * width, rng.uniform(0.1, 0.9) * height),
-        half_size=rng.uniform(*extent) * (height + width) / 2,
-        aspect=np.exp(rng.uniform(-0.15, 0.15)),
+        color=(int(red), int(green), int(blue)),
+        centre=(rng.uniform(0.1, 0.9) * empty.width, rng.uniform(0.1, 0.9) * empty.height),
+        half_size=rng.uniform(*extent) * (empty.height + empty.width) / 2,
+        aspect=float(np.exp(rng.uniform(-0.15, 0.15))),
         angle_deg=rng.uniform(-30, 30),
         mirrored=bool(rng.integers(2)),
     )
 
 
-def _all_visible(objects: list[Placement], height: int, width: int) -> bool:
+def _all_visible(objects: list[Placement], empty: Scene) -> bool:
     """Whether each of the objects, from back to front, shows enough of itself on a preview."""
-    zoom = _PREVIEW_PX / max(height, width)
+    zoom = _PREVIEW_PX / max(empty.height, empty.width)
     covered = np.zeros((1, 1), dtype=bool)
     for placement in reversed(objects):
-        silhouette = _silhouette(placement, height, width, zoom) > 0
+        silhouette = _silhouette(placement, empty.height, empty.width, zoom) > 0
         visible = silhouette & ~covered
         whole = _unit_area(placement.shape) * (zoom * placement.half_size) ** 2
         if visible.mean() < MIN_VISIBLE_AREA or visible.sum() < MIN_VISIBLE_SHARE * whole:
@@ -172,11 +170,11 @@ def _all_visible(objects: list[Placement], height: int, width: int) -> bool:
 
 @cache
 def _unit_area(shape: Shape) -> float:
-    """Area of a shape's silhouette in units of its outlines."""
+    """Area of a shape's silhouette in units of the square of its half size."""
     half_px = 50
     centred = Placement(shape, 0, (0, 0, 0), (half_px, half_px), half_px, 1.0, 0.0, False)
     silhouette = _silhouette(centred, 2 * half_px, 2 * half_px, zoom=1)
-    return np.count_nonzero(silhouette) / half_px**2
+    return float(np.count_nonzero(silhouette)) / half_px**2
 
 
 def _silhouette(
@@ -189,8 +187,8 @@ def _silhouette(
     return silhouette
 
 
-def _draw(placement: Placement, canvas: Canvas, rng: np.random.Generator) -> None:
-    """Paint a placement with edges and shading onto a canvas of `_ZOOM` pixels per image pixel."""
+def _draw(placement: Placement, canvas: Canvas) -> None:
+    """Paint a placement with dark edges onto a canvas of `_ZOOM` pixels per image pixel."""
     height, width = (side // _ZOOM for side in canvas.shape[:2])
     layer = canvas.copy()
     for patch, outline in zip(placement.shape.patches, placement.outlines(_ZOOM), strict=True):
@@ -213,4 +211,5 @@ def _light(
 
 def _fixed_point(outline: Outline) -> Int32[np.ndarray, "n 2"]:
     """Coordinates with `_SHIFT` fractional bits, as OpenCV's drawing functions take them."""
-    return np.round(outline * 2**_SHIFT).astype(np.int32)
+    fixed: Int32[np.ndarray, "n 2"] = np.round(outline * 2**_SHIFT).astype(np.int32)
+    return fixed

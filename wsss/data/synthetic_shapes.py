@@ -4,7 +4,8 @@ Every class has a large plain body, whose colour it shares with other classes, a
 that only it has. A classifier can live on the part alone; a segmenter needs the body too. That is
 the difficulty of weak supervision in miniature.
 
-Outlines live in a box of [-1, 1] × [-1, 1], x to the right and y downwards.
+Outlines live in a box of [-100, 100] × [-100, 100], x to the right and y downwards, and are
+written like the points of an SVG polygon.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+
+HALF_BOX = 100
+"""Half the side of the box that outlines live in."""
 
 RGB = tuple[int, int, int]
 Outline = Float[np.ndarray, "n 2"]
@@ -59,24 +63,25 @@ class Shape:
     patches: tuple[Patch, ...]
 
 
-def polygon(*corners: tuple[float, float]) -> Outline:
-    """An outline with straight edges."""
-    return np.array(corners, dtype=np.float64)
+def polygon(points: str) -> Outline:
+    """Straight edges between points written as "x,y x,y …"."""
+    return np.array([point.split(",") for point in points.split()], dtype=np.float64)
 
 
-def curve(*knots: tuple[float, float], num_per_knot: int = 8) -> Outline:
-    """A closed Catmull-Rom spline through the knots, `num_per_knot` corners for each."""
-    p1 = np.array(knots, dtype=np.float64)[:, None]
+def curve(points: str, num_per_point: int = 8) -> Outline:
+    """A closed Catmull-Rom spline through "x,y x,y …", with `num_per_point` corners for each."""
+    p1 = polygon(points)[:, None]
     p0, p2, p3 = (np.roll(p1, shift, axis=0) for shift in (1, -1, -2))
-    t = np.linspace(0, 1, num_per_knot, endpoint=False)[:, None]
+    t = np.linspace(0, 1, num_per_point, endpoint=False)[:, None]
     cubic = 3 * (p1 - p2) + p3 - p0
     square = 2 * p0 - 5 * p1 + 4 * p2 - p3
-    return (p1 + 0.5 * t * (p2 - p0 + t * (square + t * cubic))).reshape(-1, 2)
+    corners: Outline = p1 + 0.5 * t * (p2 - p0 + t * (square + t * cubic))
+    return corners.reshape(-1, 2)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Outline:
     """An upright rectangle."""
-    return polygon((left, top), (right, top), (right, bottom), (left, bottom))
+    return polygon(f"{left},{top} {right},{top} {right},{bottom} {left},{bottom}")
 
 
 def disc(x: float, y: float, radius_x: float, radius_y: float | None = None) -> Outline:
@@ -111,12 +116,12 @@ _BOAT = Shape(
     "boat",
     (CREAM, CLAY, SLATE),
     (
-        Patch(box(-0.08, -0.95, 0.0, 0.4), tone=0.6),
-        Patch(curve((-0.12, -0.9), (-0.1, -0.3), (-0.12, 0.22), (-0.5, 0.27), (-0.85, 0.2))),
-        Patch(curve((0.04, -0.72), (0.42, -0.3), (0.68, 0.2), (0.35, 0.24), (0.04, 0.2))),
-        Patch(polygon((-0.98, 0.34), (0.98, 0.3), (0.66, 0.84), (-0.68, 0.84)), tone=0.85),
+        Patch(box(-8, -95, 0, 40), tone=0.6),
+        Patch(curve("-12,-90 -10,-30 -12,22 -50,27 -85,20")),
+        Patch(curve("4,-72 42,-30 68,20 35,24 4,20")),
+        Patch(polygon("-98,34 98,30 66,84 -68,84"), tone=0.85),
         *(
-            Patch(ring(0.0, 0.57, 0.2, 0.09, a, a + 45), (WHITE, RED)[a // 45 % 2])
+            Patch(ring(0, 57, 20, 9, a, a + 45), (WHITE, RED)[a // 45 % 2])
             for a in range(0, 360, 45)
         ),
     ),
@@ -124,85 +129,56 @@ _BOAT = Shape(
 
 _CACTUS = Shape(
     "cactus",
-    (SAGE, TEAL, OCHRE),
+    (SAGE, TEAL),
     (
-        Patch(
-            curve(
-                (-0.2, 0.2), (-0.62, 0.2), (-0.8, -0.05), (-0.78, -0.35), (-0.64, -0.42),
-                (-0.5, -0.35), (-0.46, -0.1), (-0.2, -0.12),
-            ),
-            tone=0.92,
-        ),
-        Patch(
-            curve(
-                (0.2, 0.42), (0.6, 0.4), (0.8, 0.15), (0.78, -0.15), (0.64, -0.22),
-                (0.5, -0.15), (0.46, 0.1), (0.2, 0.1),
-            ),
-            tone=0.92,
-        ),
-        Patch(
-            curve(
-                (-0.28, 0.92), (-0.3, 0.2), (-0.27, -0.5), (0.0, -0.78), (0.27, -0.5),
-                (0.3, 0.2), (0.28, 0.92),
-            )
-        ),
-        *(Patch(disc(x, y, 0.13), PINK) for x, y in around(0.04, -0.74, 0.15, 5)),
-        Patch(disc(0.04, -0.74, 0.1), YELLOW),
+        Patch(curve("-20,20 -62,20 -80,-5 -78,-35 -64,-42 -50,-35 -46,-10 -20,-12"), tone=0.92),
+        Patch(curve("20,42 60,40 80,15 78,-15 64,-22 50,-15 46,10 20,10"), tone=0.92),
+        Patch(curve("-28,92 -30,20 -27,-50 0,-78 27,-50 30,20 28,92")),
+        *(Patch(disc(x, y, 13), PINK) for x, y in around(4, -74, 15, 5)),
+        Patch(disc(4, -74, 10), YELLOW),
     ),
-)  # fmt: skip
+)
 
 _FISH = Shape(
     "fish",
     (OCHRE, TEAL, PLUM),
     (
-        Patch(curve((-0.45, 0.0), (-0.95, -0.45), (-0.8, 0.0), (-0.95, 0.45)), tone=0.85),
-        Patch(curve((-0.35, -0.3), (-0.1, -0.7), (0.3, -0.68), (0.4, -0.3)), tone=0.85),
-        Patch(curve((-0.15, 0.3), (-0.2, 0.62), (0.1, 0.6), (0.2, 0.3)), tone=0.85),
-        Patch(
-            curve(
-                (-0.62, 0.0), (-0.2, -0.38), (0.25, -0.47), (0.7, -0.3), (0.97, 0.04),
-                (0.7, 0.29), (0.25, 0.45), (-0.2, 0.36),
-            )
-        ),
-        Patch(curve((0.36, -0.42), (0.47, -0.38), (0.42, 0.0), (0.47, 0.37), (0.36, 0.4), (0.28, 0.0)), WHITE),
-        Patch(disc(0.66, -0.08, 0.15), WHITE),
-        Patch(disc(0.69, -0.07, 0.08), BLACK),
+        Patch(curve("-45,0 -95,-45 -80,0 -95,45"), tone=0.85),
+        Patch(curve("-35,-30 -10,-70 30,-68 40,-30"), tone=0.85),
+        Patch(curve("-15,30 -20,62 10,60 20,30"), tone=0.85),
+        Patch(curve("-62,0 -20,-38 25,-47 70,-30 97,4 70,29 25,45 -20,36")),
+        Patch(curve("36,-42 47,-38 42,0 47,37 36,40 28,0"), WHITE),
+        Patch(disc(66, -8, 15), WHITE),
+        Patch(disc(69, -7, 8), BLACK),
     ),
-)  # fmt: skip
+)
 
 _GUITAR = Shape(
     "guitar",
     (UMBER, OCHRE, CLAY),
     (
-        Patch(box(-0.09, -0.8, 0.09, 0.1), tone=0.6),
-        Patch(polygon((-0.15, -1.0), (0.15, -1.0), (0.11, -0.74), (-0.11, -0.74)), tone=0.75),
+        Patch(box(-13, -80, 13, 10), tone=0.6),
+        Patch(polygon("-21,-100 21,-100 17,-70 -17,-70"), tone=0.75),
         Patch(
-            curve(
-                (0.0, -0.24), (0.3, -0.27), (0.44, -0.05), (0.38, 0.2), (0.58, 0.5), (0.45, 0.86),
-                (0.0, 0.95), (-0.45, 0.86), (-0.58, 0.5), (-0.38, 0.2), (-0.44, -0.05), (-0.3, -0.27),
-            )
+            curve("0,-24 30,-27 44,-5 38,20 58,50 45,86 0,95 -45,86 -58,50 -38,20 -44,-5 -30,-27")
         ),
-        Patch(disc(0.0, 0.2, 0.23), CREAM),
-        Patch(disc(0.0, 0.2, 0.17), BLACK),
-        Patch(box(-0.22, 0.58, 0.22, 0.66), BLACK),
-        *(Patch(box(x, -0.1, x + 0.02, 0.6), WHITE) for x in (-0.08, -0.01, 0.06)),
+        Patch(disc(0, 20, 23), CREAM),
+        Patch(disc(0, 20, 17), BLACK),
+        Patch(box(-22, 58, 22, 66), BLACK),
+        *(Patch(box(x, -10, x + 2, 60), WHITE) for x in (-8, -1, 6)),
     ),
-)  # fmt: skip
+)
 
 _HOUSE = Shape(
     "house",
     (CREAM, CLAY, SLATE),
     (
-        Patch(box(0.34, -0.82, 0.56, -0.2), tone=0.7),
-        Patch(box(-0.66, -0.15, 0.66, 0.88)),
-        Patch(polygon((-0.95, -0.05), (0.0, -0.88), (0.95, -0.05)), tone=0.8),
-        Patch(box(0.12, 0.3, 0.44, 0.88), tone=0.6),
-        Patch(box(-0.48, 0.16, -0.06, 0.58), WHITE),
-        *(
-            Patch(box(x, y, x + 0.14, y + 0.14), YELLOW)
-            for x in (-0.43, -0.25)
-            for y in (0.21, 0.39)
-        ),
+        Patch(box(34, -82, 56, -20), tone=0.7),
+        Patch(box(-66, -15, 66, 88)),
+        Patch(polygon("-95,-5 0,-88 95,-5"), tone=0.8),
+        Patch(box(12, 30, 44, 88), tone=0.6),
+        Patch(box(-48, 16, -6, 58), WHITE),
+        *(Patch(box(x, y, x + 14, y + 14), YELLOW) for x in (-43, -25) for y in (21, 39)),
     ),
 )
 
@@ -210,59 +186,52 @@ _LAMP = Shape(
     "lamp",
     (CREAM, SAGE, PLUM),
     (
-        Patch(box(-0.08, 0.0, 0.08, 0.75), tone=0.7),
-        Patch(curve((-0.45, 0.9), (-0.35, 0.72), (0.0, 0.64), (0.35, 0.72), (0.45, 0.9), (0.0, 0.94)), tone=0.7),
-        Patch(disc(0.0, 0.16, 0.17, 0.2), YELLOW),
-        Patch(disc(0.0, 0.18, 0.08, 0.1), WHITE),
-        Patch(polygon((-0.36, -0.9), (0.36, -0.9), (0.76, 0.1), (-0.76, 0.1))),
+        Patch(box(-13, 0, 13, 75), tone=0.7),
+        Patch(curve("-52,90 -40,68 0,58 40,68 52,90 0,95"), tone=0.7),
+        Patch(disc(0, 16, 21, 23), YELLOW),
+        Patch(disc(0, 19, 11, 12), WHITE),
+        Patch(polygon("-36,-90 36,-90 76,10 -76,10")),
     ),
-)  # fmt: skip
+)
 
 _MUG = Shape(
     "mug",
     (TEAL, SLATE, UMBER),
     (
         Patch(
-            curve(
-                (0.4, -0.45), (0.75, -0.5), (0.98, -0.2), (0.95, 0.2), (0.7, 0.48), (0.4, 0.52),
-                (0.4, 0.3), (0.62, 0.26), (0.74, 0.1), (0.76, -0.12), (0.65, -0.27), (0.4, -0.24),
-            ),
+            curve("40,-45 75,-50 98,-20 95,20 70,48 40,52 40,30 62,26 74,10 76,-12 65,-27 40,-24"),
             tone=0.9,
         ),
-        Patch(curve((-0.7, -0.68), (-0.12, -0.72), (0.46, -0.68), (0.44, 0.0), (0.38, 0.74), (-0.12, 0.84), (-0.62, 0.74), (-0.68, 0.0))),
-        Patch(disc(-0.12, -0.68, 0.56, 0.13), tone=1.15),
-        Patch(disc(-0.12, -0.67, 0.46, 0.09), tone=0.4),
-        Patch(
-            curve(
-                (-0.12, 0.36), (-0.4, 0.06), (-0.38, -0.13), (-0.25, -0.19), (-0.12, -0.06),
-                (0.01, -0.19), (0.14, -0.13), (0.16, 0.06),
-            ),
-            RED,
-        ),
+        Patch(curve("-70,-68 -12,-72 46,-68 44,0 38,74 -12,84 -62,74 -68,0")),
+        Patch(disc(-12, -68, 56, 13), tone=1.15),
+        Patch(disc(-12, -67, 46, 9), tone=0.4),
+        Patch(curve("-12,36 -40,6 -38,-13 -25,-19 -12,-6 1,-19 14,-13 16,6"), RED),
     ),
-)  # fmt: skip
+)
 
 _MUSHROOM = Shape(
     "mushroom",
     (CLAY, PLUM, UMBER),
     (
-        Patch(curve((-0.2, 0.0), (0.2, 0.0), (0.22, 0.5), (0.32, 0.9), (0.0, 0.95), (-0.32, 0.9), (-0.22, 0.5)), tone=1.3),
-        Patch(disc(0.0, 0.08, 0.72, 0.14), tone=0.7),
-        Patch(curve((-0.92, 0.08), (-0.75, -0.42), (-0.35, -0.75), (0.0, -0.82), (0.35, -0.75), (0.75, -0.42), (0.92, 0.08), (0.45, 0.06), (0.0, 0.02), (-0.45, 0.06))),
-        Patch(disc(-0.32, -0.42, 0.16, 0.14), WHITE),
-        Patch(disc(0.06, -0.56, 0.11, 0.09), WHITE),
-        Patch(disc(0.02, -0.24, 0.12, 0.11), WHITE),
+        Patch(curve("-20,0 20,0 22,50 32,90 0,95 -32,90 -22,50"), tone=1.3),
+        Patch(disc(0, 8, 72, 14), tone=0.7),
+        Patch(curve("-92,8 -75,-42 -35,-75 0,-82 35,-75 75,-42 92,8 45,6 0,2 -45,6")),
+        Patch(disc(-32, -42, 16, 14), WHITE),
+        Patch(disc(6, -56, 11, 9), WHITE),
+        Patch(disc(2, -24, 12, 11), WHITE),
     ),
-)  # fmt: skip
+)
 
 SHAPES = (_BOAT, _CACTUS, _FISH, _GUITAR, _HOUSE, _LAMP, _MUG, _MUSHROOM)
 """The C classes, in the order of their labels 1…C."""
 
 CLUTTER = (
-    Shape("crate", BODY_COLORS, (Patch(box(-0.8, -0.8, 0.8, 0.8)), Patch(box(-0.8, -0.2, 0.8, 0.2), tone=0.8))),
-    Shape("pebble", BODY_COLORS, (Patch(curve((-0.9, 0.1), (-0.3, -0.6), (0.5, -0.5), (0.9, 0.2), (0.2, 0.6))),)),
-    Shape("ring", BODY_COLORS, (Patch(ring(0, 0, 0.9, 0.45, 0, 360)),)),
-    Shape("stick", BODY_COLORS, (Patch(curve((-1.0, 0.1), (-0.9, -0.1), (0.9, -0.15), (1.0, 0.05), (0.1, 0.18))),)),
-    Shape("wedge", BODY_COLORS, (Patch(polygon((-0.8, 0.7), (0.0, -0.8), (0.8, 0.7))),)),
-)  # fmt: skip
+    Shape(
+        "crate", BODY_COLORS, (Patch(box(-80, -80, 80, 80)), Patch(box(-80, -20, 80, 20), tone=0.8))
+    ),
+    Shape("pebble", BODY_COLORS, (Patch(curve("-90,10 -30,-60 50,-50 90,20 20,60")),)),
+    Shape("horseshoe", BODY_COLORS, (Patch(ring(0, 0, 90, 50, -60, 240)),)),
+    Shape("stick", BODY_COLORS, (Patch(curve("-100,10 -90,-10 90,-15 100,5 10,18")),)),
+    Shape("wedge", BODY_COLORS, (Patch(polygon("-80,70 0,-80 80,70")),)),
+)
 """Shapes that belong to no class."""

@@ -42,7 +42,7 @@ class CrfRefinement(Refinement):
     def __init__(
         self,
         engine: DenseCrfEngine,
-        background_alpha: float = 8,
+        background_alpha: float | None = None,
         min_confidence: float = 0.0,
         max_side_px: int = 1024,
     ) -> None:
@@ -50,7 +50,8 @@ class CrfRefinement(Refinement):
 
         Args:
             engine: infers the labels' probabilities.
-            background_alpha: exponent of the background score `(1 − max)^α`.
+            background_alpha: exponent of the background score `(1 − max)^α`; None estimates it
+                for every image from its maps alone (`otsu_threshold`).
             min_confidence: pixels whose best posterior is lower become void.
             max_side_px: larger images are refined at this size and the mask enlarged, so that
                 memory and time stay bounded.

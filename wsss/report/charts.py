@@ -11,6 +11,8 @@ WIDTH, HEIGHT = 380, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 36
 MAX_POINTS = 200
 """Longer curves are thinned to this many points."""
+MAX_DOTS = 40
+"""Longer curves are drawn as a line alone."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -66,7 +68,7 @@ def line_chart(
     kind: str,
     markers: Sequence[Marker] = (),
 ) -> Chart:
-    """Lay out a line through points.
+    """Lay out a line through points; an abscissa that counts is marked at whole numbers only.
 
     Args:
         points: abscissa and value, ascending, at least one.
@@ -77,6 +79,7 @@ def line_chart(
         markers: points to be named, in data units.
     """
     everything = [*points, *((marker.x, marker.y) for marker in markers)]
+    whole = all(float(x).is_integer() for x, _ in points)
     points = thinned(points)
     x_low, x_high = padded([x for x, _ in everything], 0.0)
     y_low, y_high = padded([y for _, y in everything], 0.06)
@@ -87,7 +90,8 @@ def line_chart(
         return round(LEFT + across, 1), round(HEIGHT - BOTTOM - up, 1)
 
     placed = [place(x, y) for x, y in points]
-    few = len(points) <= 40
+    few = len(points) <= MAX_DOTS
+    x_marks = [x for x in ticks(x_low, x_high, 6) if x.is_integer() or not whole]
     return Chart(
         title=title,
         summary=summary,
@@ -100,7 +104,7 @@ def line_chart(
             if few
         ),
         markers=tuple(Marker(*place(m.x, m.y), m.text, m.kind) for m in markers),
-        x_ticks=tuple(Tick(place(x, y_low)[0], number(x)) for x in ticks(x_low, x_high, 6)),
+        x_ticks=tuple(Tick(place(x, y_low)[0], number(x)) for x in x_marks),
         y_ticks=tuple(Tick(place(x_low, y)[1], number(y)) for y in ticks(y_low, y_high, 5)),
     )
 
@@ -124,15 +128,15 @@ def padded(values: Sequence[float], fraction: float) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` round numbers from `low` to `high`, their distance 1, 2 or 5 · 10ⁿ.
+    """One to `most` (≥ 4) round numbers from `low` to `high`, their distance 1, 2 or 5 · 10ⁿ.
 
     Example:
         >>> ticks(0.0, 1.0, 6)
         [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    smallest = (high - low) / most
+    smallest = (high - low) / (most - 1) * (1 - 1e-9)
     power = 10.0 ** math.floor(math.log10(smallest))
-    step = next(power * factor for factor in (1, 2, 5, 10, 20) if power * factor > smallest)
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= smallest)
     digits = max(0, 1 - math.floor(math.log10(step)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(index * step, digits) for index in range(first, last + 1)]

@@ -19,7 +19,8 @@ HATCH_LIGHT, HATCH_DARK = 255.0, 178.0
 def label_overlay(image: Image, labels: Labels) -> Image:
     """The grey image with every object in the colour of its class and a white outline.
 
-    Background stays a darkened image, void is hatched in white.
+    Objects are lightened, since some of VOC's colours are almost black; background is darkened,
+    void hatched in white.
 
     Args:
         image: RGB.
@@ -27,7 +28,7 @@ def label_overlay(image: Image, labels: Labels) -> Image:
     """
     grey = greyscale(image)
     colors = voc_palette()[labels].astype(np.float32)
-    blended = LABEL_OPACITY * colors + (1 - LABEL_OPACITY) * grey
+    blended = LABEL_OPACITY * colors + (1 - LABEL_OPACITY) * (grey + 255) / 2
     blended[labels == BACKGROUND_LABEL] = 0.6 * grey[labels == BACKGROUND_LABEL]
     void = labels == VOID_LABEL
     blended[void] = hatching(*labels.shape)[void]

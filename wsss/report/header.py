@@ -70,9 +70,9 @@ def sentence(results: Results) -> str:
 
 
 def _achievement(subject: Subject) -> str:
-    images = f"{subject.num_images:,} {subject.split} images"
-    oracle = " (oracle)" if subject.oracle else ""
-    return f"{subject.label} reach {text.percent(subject.miou)} % mIoU on {images}{oracle}"
+    images = text.plural(subject.num_images, f"{subject.split} image")
+    oracle = ", oracle" if subject.oracle else ""
+    return f"{text.percent(subject.miou)} % mIoU for {subject.label} ({images}{oracle})"
 
 
 def _tiles(results: Results) -> list[Tile]:

@@ -8,6 +8,9 @@ from wsss.report.curves import Curve
 from wsss.report.panels import Panel
 from wsss.report.scores import Scores
 
+SHORT_ROW = 3
+"""Rows of at most this many panels leave half of a desktop's width free."""
+
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
@@ -30,6 +33,11 @@ class GalleryGroup:
     name: str
     """`best`, `median`, `worst`, or `sample` where nothing could be scored."""
     rows: tuple[GalleryRow, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether two rows fit side by side on a desktop."""
+        return all(len(row.panels) <= SHORT_ROW for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from wsss.artifacts import read_json
 
@@ -34,23 +34,6 @@ class Subject:
     covered_miou: float | None = None
     threshold: float | None = None
 
-    @classmethod
-    def parse(cls, name: str, content: Mapping[str, Any]) -> Self:
-        """A subject from its JSON; all but the mIoU may be missing."""
-        return cls(
-            name=name,
-            label=str(content.get("label") or name.replace("_", " ")),
-            split=str(content.get("split", "")),
-            oracle=bool(content.get("oracle", False)),
-            num_images=int(content.get("num_images") or 0),
-            miou=_finite(content.get("miou")),
-            per_class_iou=tuple(_finite(iou) for iou in content.get("per_class_iou", ())),
-            pixel_accuracy=_finite(content.get("pixel_accuracy")),
-            coverage=_finite(content.get("coverage")),
-            covered_miou=_finite(content.get("covered_miou")),
-            threshold=_finite(content.get("threshold")),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -75,9 +58,26 @@ def read_scores(folder: Path) -> Scores:
     names = [*(name for name in ORDER if name in subjects), *sorted(subjects.keys() - set(ORDER))]
     curve = ((p.get("threshold"), _finite(p.get("miou"))) for p in content.get("oracle_curve", ()))
     return Scores(
-        tuple(Subject.parse(name, subjects[name]) for name in names),
+        tuple(_subject(name, subjects[name]) for name in names),
         tuple(sorted((x, y) for x, y in curve if x is not None and y is not None)),
         _finite(content.get("tag_map")),
+    )
+
+
+def _subject(name: str, content: Mapping[str, Any]) -> Subject:
+    """A subject from its JSON, where everything may be missing."""
+    return Subject(
+        name=name,
+        label=str(content.get("label") or name.replace("_", " ")),
+        split=str(content.get("split", "")),
+        oracle=bool(content.get("oracle", False)),
+        num_images=int(content.get("num_images") or 0),
+        miou=_finite(content.get("miou")),
+        per_class_iou=tuple(_finite(iou) for iou in content.get("per_class_iou", ())),
+        pixel_accuracy=_finite(content.get("pixel_accuracy")),
+        coverage=_finite(content.get("coverage")),
+        covered_miou=_finite(content.get("covered_miou")),
+        threshold=_finite(content.get("threshold")),
     )
 
 

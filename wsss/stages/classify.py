@@ -42,6 +42,7 @@ def run(
     bias: bool = False,
     class_balanced: bool = False,
     feature_scales: Scales | None = None,
+    feature_windows: int = 0,
     augmentation: Augmentation | None = None,
     checkpoint_every_n_epochs: int = 1,
 ) -> dict[str, float]:
@@ -62,6 +63,7 @@ def run(
         bias: whether the head has a bias.
         class_balanced: weigh rare classes up in the loss.
         feature_scales: views of each image that a frozen backbone computes; mirrored ones join.
+        feature_windows: random windows of each view that a frozen backbone also pools.
         augmentation: how images are varied when the backbone learns.
         checkpoint_every_n_epochs: how much a killed run loses at most.
 
@@ -79,7 +81,7 @@ def run(
     if frozen:
         scales = feature_scales or Scales()
         folder = context.folder / "features"
-        store_pooled_features(context, trunk, (*items, *context.items(VAL)), scales, folder)
+        store_pooled_features(context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder)
         train = training_loader(
             context,
             FeatureViews(context, items, folder),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -37,32 +38,59 @@ def pending_batches(
 
 
 def store_pooled_features(
-    context: Context, backbone: Backbone, items: Sequence[Item], scales: Scales, folder: Path
+    context: Context,
+    backbone: Backbone,
+    items: Sequence[Item],
+    scales: Scales,
+    num_windows: int,
+    folder: Path,
 ) -> None:
-    """Write `<id>.npy`, float32 [views, K]: average-pooled features of every scale, then mirrored.
+    """Write `<id>.npy`, float32 [views, K]: average-pooled features of every scale and its mirror.
 
-    Items are shared out over the ranks; those that exist are kept; all ranks leave together.
+    Behind those come the features pooled over `num_windows` random windows of each map: what random
+    crops would have shown the head. Items are shared out over the ranks; those that exist are kept; all ranks leave together.
     """
     batches = pending_batches(context, items, scales, BATCH_SIZE, folder, ".npy")
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     ready(backbone, context)
 
+    def window_seed(item: Item) -> int:
+        return sample_seed(context.seed, 0, crc32(item.id.encode()))
+
     def pooled_views(batch: PyramidBatch) -> list[np.ndarray]:
         if not batch.items:
             return []
         levels = [level.to(context.fabric.device).float() / 255 for level in batch.pyramid]
-        views = [backbone(x).mean(dim=(2, 3)) for level in levels for x in (level, level.flip(-1))]
-        return list(torch.stack(views, dim=1).cpu().numpy())
+        maps = [backbone(x) for level in levels for x in (level, level.flip(-1))]
+        return [
+            pooled([one[index] for one in maps], num_windows, window_seed(item)).cpu().numpy()
+            for index, item in enumerate(batch.items)
+        ]
 
     results = map_batches(context, pooled_views, loader)
-    for batch, pooled in track(results, len(batches), "features", visible=context.is_main):
-        for item, features in zip(batch.items, pooled, strict=True):
+    for batch, views in track(results, len(batches), "features", visible=context.is_main):
+        for item, features in zip(batch.items, views, strict=True):
             with atomic(folder / f"{item.file_stem}.npy") as path, path.open("wb") as stream:
                 np.save(stream, features, allow_pickle=False)
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
     backbone.cpu()
     context.fabric.barrier()
+
+
+def pooled(
+    maps: Sequence[Float[Tensor, "k _ _"]], num_windows: int, seed: int
+) -> Float[Tensor, "v k"]:
+    """Features averaged over whole maps, then over random windows of half to full side length."""
+    views = [one.mean(dim=(1, 2)) for one in maps]
+    generator = np.random.default_rng(seed)
+    for one in maps:
+        for _ in range(num_windows):
+            sides = np.array(one.shape[1:])
+            window = np.ceil(sides * generator.uniform(0.5, 1, size=2)).astype(int)
+            top, left = generator.integers(0, sides - window + 1)
+            views.append(one[:, top : top + window[0], left : left + window[1]].mean(dim=(1, 2)))
+    return torch.stack(views)
 
 
 class FeatureViews(Dataset[TaggedBatch]):

@@ -9,7 +9,7 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.errors import WsssError
 from wsss.report.curves import read_curves
-from wsss.report.gallery import sample_gallery
+from wsss.report.gallery import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
 from wsss.report.panels import Evidence, draw_panels, jpeg, strip
@@ -91,14 +91,15 @@ def _curves(inputs: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def _chosen(context: Context, per_group: int) -> dict[str, dict[str, list[Item]]]:
-    """The items of each split's groups: the evaluation's choice, or a sample of pseudo masks."""
+    """The items of each split's groups: the evaluation's choice, or a sample of the training."""
     items = {split: {item.id: item for item in context.items(split)} for split in SPLITS}
-    choice: dict[str, dict[str, list[str]]] = {TRAIN: sample_gallery([*items[TRAIN]], per_group)}
+    most = {SAMPLE: 3 * per_group}  # A sample stands for best, median and worst.
+    choice = {TRAIN: sample_gallery([*items[TRAIN]], most[SAMPLE])}
     if "evaluate" in context.inputs:
         choice = _read(context.inputs["evaluate"] / "gallery.json") or choice
     return {
         split: {
-            name: [items[split][item_id] for item_id in ids if item_id in items[split]][:per_group]
+            name: [items[split][i] for i in ids if i in items[split]][: most.get(name, per_group)]
             for name, ids in choice.get(split, {}).items()
         }
         for split in SPLITS

@@ -10,13 +10,15 @@ def funnel(results: Results) -> Section | None:
     subjects = results.scores.subjects
     if not subjects:
         return None
-    oracles = [subject.label for subject in subjects if subject.oracle]
-    honesty = "Masks were opened to compute these numbers, and for nothing else."
+    oracles = [f"“{subject.label}”" for subject in subjects if subject.oracle]
+    opened = (
+        "Ground-truth masks were opened to compute these numbers and to be shown in the gallery."
+    )
+    honesty = f"{opened} They chose no setting of what is scored here."
     if oracles:
         honesty = (
-            "Masks were opened to compute these numbers. They also chose a setting of "
-            f"“{text.words(oracles)}”, which is marked oracle: it is a bound to compare with, "
-            "not a result of weak supervision."
+            f"{opened} They also chose a setting of {text.words(oracles)}, marked oracle: a bound "
+            "to compare with, not a result of weak supervision."
         )
     return Section(
         name="funnel",

@@ -4,7 +4,6 @@ import json
 
 from wsss.report.results import Results
 from wsss.report.section import Section
-from wsss.report.text import plural
 
 MAX_FAILURES = 100
 """More are counted, and stay in the stage's manifest."""
@@ -32,11 +31,10 @@ def failures(results: Results) -> Section | None:
     }
     if not failed:
         return None
-    total = sum(map(len, failed.values()))
     return Section(
         name="failures",
         title="Failures",
-        lead=f"{plural(total, 'time')} an image could not be processed; the rest went on.",
+        lead="Images that a stage could not work on; it went on without them.",
         data={"failed": failed, "most": MAX_FAILURES},
     )
 

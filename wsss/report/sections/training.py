@@ -12,7 +12,7 @@ TITLES = {
     "val_map": "mAP on validation tags",
     "pseudo_miou": "mIoU with the pseudo masks",
 }
-"""What a reader calls a logged quantity; others keep the names of their columns."""
+"""What a reader calls a logged quantity; others follow under the names of their columns."""
 
 LABELS = {"classify": "Classifier", "segment": "Segmenter"}
 
@@ -39,6 +39,8 @@ def training(results: Results) -> Section | None:
 
 
 def _charts(stage: str, curves: tuple[Curve, ...]) -> list[Chart]:
+    order = [*TITLES]
+    ranked = sorted(curves, key=lambda c: order.index(c.name) if c.name in TITLES else len(order))
     return [
         line_chart(
             curve.points,
@@ -47,7 +49,7 @@ def _charts(stage: str, curves: tuple[Curve, ...]) -> list[Chart]:
             x_label=curve.axis,
             kind=stage,
         )
-        for curve in curves
+        for curve in ranked
         if not curve.name.startswith(_LEFT_OUT)
     ]
 

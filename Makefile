@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+UV := .uv/bin/uv
+BIN := .venv/bin
+
+.PHONY: help demo test lint pins clean
+
+help: ## show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: .venv/run.done ## set everything up and run the whole pipeline on the embedded data set
+	$(BIN)/wsss run experiment=demo
+
+test: .venv/dev.done ## set everything up and pass the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.done ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --all-extras pyproject.toml -o requirements/run.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --all-extras --group dev \
+		-c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## remove the environment and caches; runs/ stays
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# uv lives in a folder of its own, so that nothing is installed into the user's Python.
+.uv/done:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/made: .uv/done
+	@command -v c++ >/dev/null || { echo "pydensecrf2 is compiled on install and no C++ compiler was found:" \
+		"apt-get install g++ (or your system's equivalent), then run this again."; exit 1; }
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@touch $@
+
+.venv/run.done: .venv/made requirements/run.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.venv/dev.done: .venv/run.done requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,208 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from wsss.artifacts import Manifest
+from wsss.report.curves import Curve
+from wsss.report.header import header, sentence
+from wsss.report.page import render
+from wsss.report.panels import Panel
+from wsss.report.results import GalleryGroup, GalleryRow, Results
+from wsss.report.scores import Scores, Subject
+from wsss.report.sections import SECTIONS, all_sections
+
+VOID_ELEMENTS = {"meta", "img", "link", "br", "hr", "input"}
+EVIL = '<script>alert("x")</script>'
+
+
+class Page(HTMLParser):
+    """Reads a page and asserts that it is well-formed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID_ELEMENTS:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+
+def subject(name: str, miou: float | None, classes: int = 2, **more) -> Subject:
+    iou = tuple(miou for _ in range(classes + 1))
+    defaults = {"label": name, "split": "train", "oracle": False, "num_images": 9}
+    return Subject(**{"name": name, "miou": miou, "per_class_iou": iou, **defaults, **more})
+
+
+def manifest(stage: str, **more) -> Manifest:
+    defaults = {"config": {"lr": 0.125}, "inputs": {}, "numbers": {"images": 9.0}}
+    return Manifest(**{"stage": stage, "fingerprint": f"{stage}0123", **defaults, **more})
+
+
+def row(item_id: str, tags: tuple[str, ...], score: float | None) -> GalleryRow:
+    picture = np.zeros((4, 6, 3), dtype=np.uint8)
+    panels = (Panel("image", picture), Panel("CAM", picture, ", ".join(tags)))
+    return GalleryRow(item_id, tags, score, panels, frozenset({0, 1, 255}))
+
+
+def results(*class_names: str) -> Results:
+    """Something for every section."""
+    subjects = (
+        subject("seeds_oracle", 0.412, len(class_names), oracle=True, threshold=0.25),
+        subject("seeds", 0.4, len(class_names), threshold=0.3),
+        subject("pseudo_masks", 0.552, len(class_names), coverage=0.97, covered_miou=0.57),
+        subject("segmenter", 0.581, len(class_names), split="val"),
+    )
+    return Results(
+        data_set="pets",
+        class_names=class_names,
+        manifests={
+            "refine": manifest("refine", failures={"broken one": "it is truncated"}),
+            "evaluate": manifest("evaluate", finished_at="2026-11-24T01:02:03+00:00"),
+        },
+        scores=Scores(subjects, ((0.1, 0.3), (0.25, 0.412), (0.5, 0.35)), 0.905),
+        curves={"classify": (Curve("train_loss", "epoch", ((1, 0.5), (2, 0.25))),)},
+        gallery=(GalleryGroup("train", "best", (row("cats/1", class_names[:1], 0.9),)),),
+    )
+
+
+def page(data: Results) -> Page:
+    return Page(render(header(data), all_sections(data)))
+
+
+def test_a_full_page_says_everything():
+    full = page(results("cat", "dog"))
+    for expected in (
+        "55.2", "58.1", "covers 97.0 % of pixels", "mIoU 57.0 where it does", "threshold 0.25",
+        "90.5", "cats/1", "broken one", "it is truncated", '"lr": 0.125', "void", "CAM",
+        "24 November 2026, 01:02 UTC", "best 0.25: 41.2 · default 0.3: 40.0", "0.5 → 0.25",
+    ):  # fmt: skip
+        assert expected in full.words
+    assert len(all_sections(results("cat", "dog"))) == len(SECTIONS)
+
+
+def test_only_what_used_masks_wears_the_badge():
+    badges = page(results("cat")).values("class").count("badge oracle")
+    assert badges == 3  # Bar, column of the table, and the section on thresholds.
+    data = results("cat")
+    honest = Scores(tuple(s for s in data.scores.subjects if not s.oracle))
+    honest_page = page(replace(data, scores=honest))
+    assert "badge oracle" not in honest_page.values("class")
+    assert "They chose no setting" in honest_page.words
+
+
+def test_an_oracle_result_is_named_in_the_summary():
+    data = results("cat")
+    scores = Scores((subject("pseudo_masks", 0.5, oracle=True),))
+    assert "(9 train images, oracle)" in sentence(replace(data, scores=scores))
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    full = page(results("cat", "dog"))
+    assert all(value.startswith("data:image/jpeg;base64,") for value in full.values("src"))
+    assert all(value.startswith("#") for value in full.values("href"))
+    html = render(header(results("cat")), all_sections(results("cat")))
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "link" not in full.tags
+
+
+def test_anchors_lead_somewhere():
+    full = page(results("cat", "dog"))
+    ids = full.values("id")
+    assert len(ids) == len(set(ids))
+    assert {value.removeprefix("#") for value in full.values("href")} <= set(ids)
+    assert set(full.values("aria-labelledby")) <= set(ids)
+
+
+def test_every_picture_is_described():
+    full = page(results("cat"))
+    pictures = [value for tag, name, value in full.attributes if (tag, name) == ("img", "alt")]
+    assert pictures.count("CAM of cats/1") == 1
+    drawings = [v for tag, name, v in full.attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(drawings) == full.tags.count("svg") == 2
+
+
+def test_names_from_data_are_escaped():
+    data = results(EVIL, "\"&amp;'")
+    evil = replace(
+        data,
+        data_set=EVIL,
+        manifests={EVIL: manifest(EVIL, failures={EVIL: EVIL}, config={EVIL: EVIL})},
+        curves={EVIL: (Curve(EVIL, "step", ((1, 0.5),)),)},
+        gallery=(GalleryGroup("train", EVIL, (row(f'" onload={EVIL}', (EVIL,), None),)),),
+    )
+    html = render(header(evil, EVIL), all_sections(evil))
+    assert html.count("<script>") == 1
+    read = Page(html)
+    assert not read.values("onload")
+    assert EVIL in read.words
+    assert "\"&amp;'" in read.words
+
+
+@pytest.mark.parametrize(
+    "names", [("one",), tuple(f"class {n}" for n in range(80)), ("Ünïcode 猫", "קטן", "a" * 300)]
+)
+def test_any_class_names(names: tuple[str, ...]):
+    full = page(results(*names))
+    assert all(name in full.words for name in names)
+    assert "background" in full.words
+
+
+def test_a_class_that_occurs_nowhere_has_a_dash_and_comes_last():
+    data = results("cat", "dog")
+    scores = Scores((subject("segmenter", 0.5, split="val", per_class_iou=(0.2, None, 0.9)),))
+    section = SECTIONS[1](replace(data, scores=scores))
+    assert section is not None
+    assert [line.name for line in section.data["rows"]] == ["dog", "background", "cat"]
+    assert "—" in page(replace(data, scores=scores)).words
+
+
+@pytest.mark.parametrize(
+    ("left_out", "gone"),
+    [
+        ({"scores": Scores()}, {"funnel", "classes", "threshold"}),
+        ({"curves": {}}, {"training"}),
+        ({"gallery": ()}, {"gallery"}),
+        ({"manifests": {}}, {"stages", "failures", "settings"}),
+    ],
+)
+def test_stages_that_did_not_run_are_missing(left_out: dict, gone: set[str]):
+    full = {section.name for section in all_sections(results("cat"))}
+    less = replace(results("cat"), **left_out)
+    assert full - {section.name for section in all_sections(less)} == gone
+    page(less)
+
+
+def test_nothing_at_all_is_a_page():
+    assert "No stage has finished yet" in page(Results("pets", ())).words
+
+
+def test_without_ground_truth_nothing_is_claimed():
+    data = replace(results("cat"), scores=Scores())
+    assert "no ground truth" in sentence(data)
+    assert "%" not in sentence(data)
