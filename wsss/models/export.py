@@ -47,6 +47,7 @@ def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...])
         "architecture": model.architecture,
         "encoder": model.encoder,
         "output_stride": model.output_stride,
+        "decoder_channels": model.decoder_channels,
     }
     _save(folder, SEGMENTER, model, description, model, class_names)
 
@@ -65,6 +66,7 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
         None,
         len(names),
         description["output_stride"],
+        description["decoder_channels"],
     )
     model.load_state_dict(load_file(folder / f"{SEGMENTER}.safetensors"))
     return model.eval().requires_grad_(False), names

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.errors import user_error
 from wsss.models.backbones import Backbone, freeze_batch_norm
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
 
@@ -22,15 +23,20 @@ class Segmenter(nn.Module):
         weights: str | None,
         num_classes: int,
         output_stride: int = 16,
+        decoder_channels: int = 256,
+        trains_from: str | None = None,
     ) -> None:
         """Build the network.
 
         Args:
-            architecture: name in segmentation-models-pytorch, such as `DeepLabV3Plus`.
+            architecture: `DeepLabV3Plus`, or `DeepLabV3`, of segmentation-models-pytorch.
             encoder: timm's name of the encoder's architecture.
             weights: ImageNet weights of the encoder: `package`, `hub`, a file, or None.
             num_classes: number of classes C without background.
             output_stride: image pixels per cell of the encoder's last feature map.
+            decoder_channels: width of the decoder.
+            trains_from: the first module of the encoder that is trained, such as `blocks.4`; what
+                lies before keeps its ImageNet weights. None trains all of it.
 
         Raises:
             WsssError: the weights are missing or belong to another network.
@@ -39,28 +45,25 @@ class Segmenter(nn.Module):
         self.architecture = architecture
         self.encoder = encoder
         self.output_stride = output_stride
+        self.decoder_channels = decoder_channels
         self.network = smp.create_model(
             architecture,
             encoder_name=f"tu-{encoder}",
             encoder_weights="imagenet" if weights == HUB_WEIGHTS else None,
             encoder_output_stride=output_stride,
+            decoder_channels=decoder_channels,
             classes=num_classes + 1,
         )
         trunk = cast(nn.Module, self.network.encoder.model)
         if weights is not None and weights != HUB_WEIGHTS:
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
+        if trains_from is not None:
+            freeze_before(trunk, trains_from)
         config = trunk.pretrained_cfg
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
-
-    @classmethod
-    def on(cls, backbone: Backbone, architecture: str, num_classes: int) -> "Segmenter":
-        """Build a segmenter with the architecture and the ImageNet weights of a backbone."""
-        return cls(
-            architecture, backbone.name, backbone.weights, num_classes, backbone.output_stride
-        )
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""
@@ -75,3 +78,22 @@ class Segmenter(nn.Module):
         super().train(mode)
         freeze_batch_norm(self.network.encoder)
         return self
+
+
+def freeze_before(trunk: nn.Module, first_trained: str) -> None:
+    """Exclude from training all parameters that come before the module `first_trained`.
+
+    Raises:
+        WsssError: the trunk has no such module.
+    """
+    names = [name for name, _ in trunk.named_modules() if name]
+    if first_trained not in names:
+        blocks = [name for name in names if name.count(".") <= 1]
+        raise user_error(
+            "segmenter.trains_from", first_trained, f"a module of the encoder: {', '.join(blocks)}",
+            "Name one of them, or null to train the whole encoder.",
+        )  # fmt: skip
+    for name, parameter in trunk.named_parameters():
+        if name.startswith(f"{first_trained}."):
+            return
+        parameter.requires_grad_(False)
