@@ -27,7 +27,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
     if not words or "--config-dir" in arguments or "-cd" in arguments:
         return  # A user's own folder of settings may hold anything.
     overrides = OverridesParser.create().parse_overrides(words)
-    groups = {path.relative_to(config_dir).as_posix() for path in config_dir.glob("**/") } - {"."}
+    groups = {path.relative_to(config_dir).as_posix() for path in config_dir.glob("**/")} - {"."}
     chosen, problems = [], []
     for override in overrides:
         group = override.key_or_group
@@ -35,7 +35,11 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
             continue
         options = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
         values = [value for value in _values(override) if value not in (None, "null")]
-        problems += [_unknown(f"{group}={v}", "option", str(v), options) for v in values if str(v) not in options]
+        problems += [
+            _unknown(f"{group}={v}", "option", str(v), options)
+            for v in values
+            if str(v) not in options
+        ]
         chosen += [f"{group}={values[0]}"] if values else []
     if problems:
         raise WsssError(*problems)
@@ -59,7 +63,9 @@ def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
     if not near:
         last = word.rpartition(".")[2]
         near = [key for key in known if key.rpartition(".")[2] == last][:3]
-    expected = " or ".join(f"`{one}`" for one in near) if near else "one of " + ", ".join(known[:12])
+    expected = (
+        " or ".join(f"`{one}`" for one in near) if near else "one of " + ", ".join(known[:12])
+    )
     return Problem(
         where,
         f"there is no {kind} `{word}`",
@@ -83,6 +89,10 @@ def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
         yield name
         child = OmegaConf.to_container(node, resolve=False)
         value = node._get_node(key)
-        if isinstance(value, DictConfig) and not value._is_interpolation() and not value._is_missing():
+        if (
+            isinstance(value, DictConfig)
+            and not value._is_interpolation()
+            and not value._is_missing()
+        ):
             yield from _keys(value, f"{name}.")
         del child

@@ -31,7 +31,10 @@ class CAM(CamMethod):
 
     @torch.no_grad()
     def __call__(
-        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"], classes: Int64[Tensor, "b n"]
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
         return class_activation_maps(model.features(images), model.head.weight, classes)

@@ -24,7 +24,10 @@ class CamMethod(ABC):
 
     @abstractmethod
     def __call__(
-        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"], classes: Int64[Tensor, "b n"]
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image.
 

@@ -1,6 +1,5 @@
 """Losses of the tag classifier."""
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F

@@ -29,9 +29,7 @@ class MeanIoU(Metric):
 
     def update(self, prediction: UInt8[Tensor, "*shape"], target: UInt8[Tensor, "*shape"]) -> None:
         """Count a batch of masks: 0 background, 1…C classes, 255 void."""
-        counts = confusion_matrix(
-            prediction.cpu().numpy(), target.cpu().numpy(), self.num_classes
-        )
+        counts = confusion_matrix(prediction.cpu().numpy(), target.cpu().numpy(), self.num_classes)
         self.counts += torch.from_numpy(counts).to(self.counts.device)
 
     def compute(self) -> Float[Tensor, ""]:

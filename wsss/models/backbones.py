@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         self.output_stride = output_stride
         self.freeze = freeze
         self.network = cast(
-            nn.Module,
+            "nn.Module",
             timm.create_model(
                 name,
                 pretrained=weights == HUB_WEIGHTS,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.errors import user_error
-from wsss.models.backbones import Backbone, freeze_batch_norm
+from wsss.models.backbones import freeze_batch_norm
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
 
 
@@ -54,7 +54,7 @@ class Segmenter(nn.Module):
             decoder_channels=decoder_channels,
             classes=num_classes + 1,
         )
-        trunk = cast(nn.Module, self.network.encoder.model)
+        trunk = cast("nn.Module", self.network.encoder.model)
         if weights is not None and weights != HUB_WEIGHTS:
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
         if trains_from is not None:

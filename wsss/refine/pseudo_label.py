@@ -7,7 +7,9 @@ from jaxtyping import Float, Float32, UInt8, UInt16
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
 
 
-def upsample(maps: Float[np.ndarray, "n h w"], size: tuple[int, int]) -> Float32[np.ndarray, "n H W"]:
+def upsample(
+    maps: Float[np.ndarray, "n h w"], size: tuple[int, int]
+) -> Float32[np.ndarray, "n H W"]:
     """Bilinear resize of maps to `size` (height, width), pixel centres aligned."""
     height, width = size
     resized = [

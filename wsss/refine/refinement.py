@@ -15,9 +15,7 @@ class Refinement(ABC):
     """Turns the seeds of an image into a pseudo mask; picklable, so that processes can share it."""
 
     @abstractmethod
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
-    ) -> UInt8[np.ndarray, "h w"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The pseudo mask of an RGB image: 0 background, 1…C the image's tags, 255 void."""
 
 
@@ -28,9 +26,7 @@ class Threshold(Refinement):
         """Take pixels whose maps stay below `bg_threshold`, in [0, 1], as background."""
         self.bg_threshold = bg_threshold
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
-    ) -> UInt8[np.ndarray, "h w"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The thresholded seeds at the image's size."""
         maps = upsample(seeds.maps, image.shape[:2])
         return threshold_mask(maps, seeds.labels, self.bg_threshold)
@@ -61,9 +57,7 @@ class CrfRefinement(Refinement):
         self.min_confidence = min_confidence
         self.max_side_px = max_side_px
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
-    ) -> UInt8[np.ndarray, "h w"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The CRF's mask; an image without tags is background."""
         height, width = image.shape[:2]
         working = shrink(image, self.max_side_px)

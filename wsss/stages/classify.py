@@ -81,7 +81,9 @@ def run(
     if frozen:
         scales = feature_scales or Scales()
         folder = context.folder / "features"
-        store_pooled_features(context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder)
+        store_pooled_features(
+            context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder
+        )
         train = training_loader(
             context,
             FeatureViews(context, items, folder),

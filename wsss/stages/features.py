@@ -25,7 +25,12 @@ BATCH_SIZE = 8
 
 
 def pending_batches(
-    context: Context, items: Sequence[Item], scales: Scales, batch_size: int, folder: Path, suffix: str
+    context: Context,
+    items: Sequence[Item],
+    scales: Scales,
+    batch_size: int,
+    folder: Path,
+    suffix: str,
 ) -> list[list[Item]]:
     """This rank's planned batches of which at least one item has no file in `folder` yet."""
     sizes = {item.id: context.size(item) for item in items}

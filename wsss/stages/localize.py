@@ -12,8 +12,8 @@ from wsss.data.source import TRAIN
 from wsss.errors import user_error
 from wsss.models.export import load_classifier
 from wsss.stages.context import Context
-from wsss.stages.forward import map_batches, ready
 from wsss.stages.features import pending_batches
+from wsss.stages.forward import map_batches, ready
 from wsss.stages.items import check_failures, note_failure
 from wsss.stages.progress import track
 

@@ -55,7 +55,9 @@ def run(context: Context, *, method: Refinement) -> dict[str, float]:
         pass
     context.fabric.barrier()
     check_failures(context, len(items))
-    return _statistics(masks, [item for item in items if masks.has(item)]) if context.is_main else {}
+    return (
+        _statistics(masks, [item for item in items if masks.has(item)]) if context.is_main else {}
+    )
 
 
 def _statistics(masks: LabelStore, items: list[Item]) -> dict[str, float]:

@@ -45,7 +45,9 @@ class SegmentationTask(pl.LightningModule):
         loss = void_aware_cross_entropy(logits, batch["masks"])
         self.pseudo_miou.update(logits.argmax(dim=1).byte(), batch["masks"].byte())
         self.log("segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
-        self.log("segment/pseudo_miou", self.pseudo_miou, on_step=False, on_epoch=True, prog_bar=True)
+        self.log(
+            "segment/pseudo_miou", self.pseudo_miou, on_step=False, on_epoch=True, prog_bar=True
+        )
         return loss
 
     def configure_optimizers(self) -> Any:
