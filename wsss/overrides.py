@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from wsss.errors import Problem, WsssError
 
@@ -85,14 +85,8 @@ def _values(override: Override) -> list[Any]:
 def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
     """The dotted names of all settings, groups of settings included."""
     for key in node:
-        name = f"{prefix}{key}"
+        name = f"{prefix}{key!s}"
         yield name
-        child = OmegaConf.to_container(node, resolve=False)
         value = node._get_node(key)
-        if (
-            isinstance(value, DictConfig)
-            and not value._is_interpolation()
-            and not value._is_missing()
-        ):
+        if isinstance(value, DictConfig) and not (value._is_missing() or value._is_interpolation()):
             yield from _keys(value, f"{name}.")
-        del child

@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 from lightning_fabric import Fabric, seed_everything
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from wsss import chain, tracking

@@ -19,7 +19,7 @@ def multiscale_maps(
     sizes: Sequence[tuple[int, int]],
     flip: bool = True,
 ) -> list[Float[Tensor, "n _ _"]]:
-    """Seed maps in [0, 1]: per pass ReLU, flip back, resize; sum of all passes; divide by the maximum.
+    """Seed maps in [0, 1]: ReLU, flip back and resize each pass; sum; divide by the maximum.
 
     The order is that of IRN and ReCAM (Chen et al. 2022), whose eight passes are the scales
     1, 0.5, 1.5 and 2 with their mirror images.

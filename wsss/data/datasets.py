@@ -31,7 +31,7 @@ class MaskedBatch(TypedDict):
     masks: Int64[Tensor, "b s s"]
 
 
-class TaggedImages(Dataset):
+class TaggedImages(Dataset[TaggedBatch]):
     """Augmented images with their tags, addressed by (epoch, index)."""
 
     def __init__(
@@ -56,7 +56,7 @@ class TaggedImages(Dataset):
         return {"images": to_tensor(image), "tags": torch.from_numpy(sample.tags).float()}
 
 
-class MaskedImages(Dataset):
+class MaskedImages(Dataset[MaskedBatch]):
     """Augmented images with pseudo masks, addressed by (epoch, index)."""
 
     def __init__(

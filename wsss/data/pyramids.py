@@ -116,4 +116,4 @@ def rescale(image: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, 
     height, width = size
     shrinking = height * width < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=method)  # type: ignore[return-value]
+    return cv2.resize(image, (width, height), interpolation=method)

@@ -1,6 +1,7 @@
 """The one source of a training run's randomness: seed, epoch, index."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset, DistributedSampler
@@ -25,7 +26,7 @@ def sample_seed(seed: int, epoch: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1)[0])
 
 
-def epoch_sampler(dataset: Dataset, rank: int, world_size: int, seed: int) -> EpochSampler:
+def epoch_sampler(dataset: Dataset[Any], rank: int, world_size: int, seed: int) -> EpochSampler:
     """The sampler of one rank; a world of one sees every sample in every epoch."""
     return EpochSampler(
         dataset, num_replicas=world_size, rank=rank, shuffle=True, seed=seed, drop_last=True

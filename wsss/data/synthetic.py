@@ -1,5 +1,7 @@
 """The embedded data set: eight kinds of things in eight kinds of places, drawn on the fly."""
 
+from hashlib import sha256
+
 import numpy as np
 from jaxtyping import UInt8
 
@@ -9,9 +11,6 @@ from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.data.synthetic_scene import Scene, compose, draw_image, draw_mask
 from wsss.data.synthetic_shapes import SHAPES
 from wsss.errors import user_error
-
-RENDERER_VERSION = 1
-"""To be raised by every change that draws other images or masks from the same parameters."""
 
 _SCENE, _PAINT = range(2)
 """Independent streams of randomness of an image, so that its mask needs the first one only."""
@@ -63,6 +62,7 @@ class Synthetic(Source):
         self.max_objects = max_objects
         self.seed = seed
         self._items: dict[str, tuple[Item, ...]] = {}
+        self._digests: dict[str, str] = {}
 
     def items(self, split: str) -> tuple[Item, ...]:
         """All items of `train` or `val`, with the labels of their visible objects."""
@@ -80,11 +80,11 @@ class Synthetic(Source):
         return draw_mask(self.scene(item.id))
 
     def fingerprint(self, split: str) -> str:
-        """Hash of the parameters that ids, tags and images follow from."""
+        """Hash of the parameters, and of a picture of every class as drawn by this version."""
         return fingerprint(
             {
                 "source": self.name,
-                "version": RENDERER_VERSION,
+                "drawn": self._drawn(split),
                 "split": split,
                 "num_items": self.num_items[split],
                 "size_px": self.size_px,
@@ -95,8 +95,18 @@ class Synthetic(Source):
         )
 
     def mask_fingerprint(self, split: str) -> str:
-        """Hash of the parameters that the masks follow from."""
+        """Hash of what the masks follow from."""
         return fingerprint(["mask", self.fingerprint(split)])
+
+    def _drawn(self, split: str) -> str:
+        """Digest of the first C images and masks, which a change of the drawing code changes."""
+        if split not in self._digests:
+            digest = sha256()
+            for item in self.items(split)[: len(SHAPES)]:
+                digest.update(self.read_image(item).tobytes())
+                digest.update(self.read_mask(item).tobytes())
+            self._digests[split] = digest.hexdigest()
+        return self._digests[split]
 
     def scene(self, item_id: str) -> Scene:
         """What the image of an id shows.

@@ -36,7 +36,9 @@ class Augmentation:
         """
         self.crop_px = crop_px
         steps: list[A.BasicTransform] = [
-            A.RandomScale((scale_min - 1, scale_max - 1), p=1, mask_interpolation=cv2.INTER_NEAREST),
+            A.RandomScale(
+                (scale_min - 1, scale_max - 1), p=1, mask_interpolation=cv2.INTER_NEAREST
+            ),
             A.PadIfNeeded(
                 crop_px, crop_px, border_mode=cv2.BORDER_CONSTANT, fill=PADDING_RGB,
                 fill_mask=VOID_LABEL, position="random",

@@ -42,7 +42,7 @@ def confusion_matrix(
 
 def void_as_background(counts: Int64[np.ndarray, "c1 c2"]) -> Int64[np.ndarray, "c1 c1"]:
     """Score missing predictions as background, as IRN does: the policy of all headline numbers."""
-    square = counts[:, :-1].copy()
+    square: Int64[np.ndarray, "c1 c1"] = counts[:, :-1].copy()
     square[:, BACKGROUND_LABEL] += counts[:, -1]
     return square
 
@@ -51,7 +51,9 @@ def iou_per_label(counts: Int64[np.ndarray, "c1 c1"]) -> Float[np.ndarray, " c1"
     """Intersection over union of each label, NaN for one absent from prediction and target."""
     hits = np.diag(counts).astype(np.float64)
     union = counts.sum(axis=0) + counts.sum(axis=1) - hits
-    return np.divide(hits, union, out=np.full_like(hits, np.nan), where=union > 0)
+    iou: Float[np.ndarray, " c1"] = np.full_like(hits, np.nan)
+    np.divide(hits, union, out=iou, where=union > 0)
+    return iou
 
 
 def mean_iou(counts: Int64[np.ndarray, "c1 c1"]) -> float:

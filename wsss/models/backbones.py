@@ -1,12 +1,10 @@
 """Image classification networks behind one signature: images in, a feature map out."""
 
-from typing import cast
-
 import timm
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.models.normalisation import Normalisation
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
@@ -41,29 +39,18 @@ class Backbone(nn.Module):
         self.weights = weights
         self.output_stride = output_stride
         self.freeze = freeze
-        self.network = cast(
-            "nn.Module",
-            timm.create_model(
-                name,
-                pretrained=weights == HUB_WEIGHTS,
-                num_classes=0,
-                output_stride=output_stride,
-            ),
+        self.network = timm.create_model(
+            name, pretrained=weights == HUB_WEIGHTS, num_classes=0, output_stride=output_stride
         )
         if weights is not None and weights != HUB_WEIGHTS:
             load_trunk(self.network, load_state_dict(name, weights), f"backbone.weights={weights}")
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
-        config = self.network.pretrained_cfg
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
+        self.normalise = Normalisation(self.network)
         self._freeze_parameters()
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
-        normalised = (images - self.mean) / self.std
-        return self.network.forward_features(normalised)  # type: ignore[operator, no-any-return]
+        return self.network.forward_features(self.normalise(images))  # type: ignore[operator, no-any-return]
 
     def train(self, mode: bool = True) -> "Backbone":
         """Set the training mode, leaving BatchNorm on its running statistics."""

@@ -10,6 +10,7 @@ from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
+from wsss.models.normalisation import Normalisation
 from wsss.models.segmenter import Segmenter
 
 CLASSIFIER = "classifier"
@@ -24,7 +25,7 @@ def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str
         "output_stride": backbone.output_stride,
         "bias": model.head.linear.bias is not None,
     }
-    _save(folder, CLASSIFIER, model, description, backbone, class_names)
+    _save(folder, CLASSIFIER, model, description, backbone.normalise, class_names)
 
 
 def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
@@ -49,7 +50,7 @@ def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...])
         "output_stride": model.output_stride,
         "decoder_channels": model.decoder_channels,
     }
-    _save(folder, SEGMENTER, model, description, model, class_names)
+    _save(folder, SEGMENTER, model, description, model.normalise, class_names)
 
 
 def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
@@ -77,7 +78,7 @@ def _save(
     name: str,
     model: nn.Module,
     description: dict[str, Any],
-    preprocessing: Backbone | Segmenter,
+    normalise: Normalisation,
     class_names: tuple[str, ...],
 ) -> None:
     state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
@@ -86,8 +87,8 @@ def _save(
     description |= {
         "class_names": class_names,
         "input": "RGB in [0, 1]; the network subtracts the mean and divides by std itself",
-        "mean": preprocessing.mean.flatten().tolist(),
-        "std": preprocessing.std.flatten().tolist(),
+        "mean": normalise.mean.flatten().tolist(),
+        "std": normalise.std.flatten().tolist(),
     }
     write_json(folder / f"{name}.json", description)
 

@@ -3,13 +3,13 @@
 from typing import cast
 
 import segmentation_models_pytorch as smp
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.errors import user_error
 from wsss.models.backbones import freeze_batch_norm
+from wsss.models.normalisation import Normalisation
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
 
 
@@ -59,19 +59,14 @@ class Segmenter(nn.Module):
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
         if trains_from is not None:
             freeze_before(trunk, trains_from)
-        config = trunk.pretrained_cfg
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
+        self.normalise = Normalisation(trunk)
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""
         height, width = images.shape[-2:]
         # The decoder joins feature maps of several strides, which must divide the image evenly.
         pad = [0, -width % self.output_stride, 0, -height % self.output_stride]
-        normalised = F.pad((images - self.mean) / self.std, pad)
-        return self.network(normalised)[..., :height, :width]  # type: ignore[no-any-return]
+        return self.network(F.pad(self.normalise(images), pad))[..., :height, :width]  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> "Segmenter":
         """Set the training mode, leaving the encoder's BatchNorm on ImageNet's statistics."""

@@ -61,7 +61,7 @@ def label_mask(
         min_confidence: 0 leaves no pixel void.
     """
     values = np.concatenate([[BACKGROUND_LABEL], labels]).astype(np.uint8)
-    mask = values[scores.argmax(axis=0)]
+    mask: UInt8[np.ndarray, "h w"] = values[scores.argmax(axis=0)]
     mask[scores.max(axis=0) < min_confidence] = VOID_LABEL
     return mask
 

@@ -74,7 +74,7 @@ def shrink(image: UInt8[np.ndarray, "h w 3"], max_side_px: int) -> UInt8[np.ndar
     if factor >= 1:
         return image
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def enlarge(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:
@@ -82,4 +82,4 @@ def enlarge(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.n
     height, width = size
     if mask.shape == size:
         return mask
-    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)

@@ -11,7 +11,7 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.models.export import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
-from wsss.report.gallery import choose_gallery
+from wsss.report.gallery import choose_gallery, sample_gallery
 from wsss.stages.context import Context
 from wsss.stages.forward import ready
 from wsss.stages.items import check_failures, process_items
@@ -155,8 +155,7 @@ def _gallery(
     """Best, median and worst ids; an even sample of the items where nothing could be scored."""
     if scores:
         return choose_gallery(scores, per_group)
-    step = max(1, len(items) // max(1, 3 * per_group))
-    return {"sample": [item.id for item in items[::step]][: 3 * per_group]}
+    return sample_gallery([item.id for item in items], 3 * per_group)
 
 
 def _per_image(

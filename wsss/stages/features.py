@@ -53,7 +53,8 @@ def store_pooled_features(
     """Write `<id>.npy`, float32 [views, K]: average-pooled features of every scale and its mirror.
 
     Behind those come the features pooled over `num_windows` random windows of each map: what random
-    crops would have shown the head. Items are shared out over the ranks; those that exist are kept; all ranks leave together.
+    crops would have shown the head. Items are shared out over the ranks; those that exist are kept;
+    all ranks leave together.
     """
     batches = pending_batches(context, items, scales, BATCH_SIZE, folder, ".npy")
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
@@ -104,7 +105,7 @@ class FeatureViews(Dataset[TaggedBatch]):
     def __init__(
         self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False
     ) -> None:
-        """Read all features of `items` from `folder`; those that could not be computed are left out.
+        """Read the features of `items` from `folder`; what could not be computed is left out.
 
         Args:
             context: data and seed.

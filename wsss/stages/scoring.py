@@ -103,15 +103,18 @@ class ScorePrediction:
 
 
 def total_counts(store: CountStore, items: Iterable[Item]) -> dict[str, np.ndarray]:
-    """Sum of the counts of all items, by subject; `images` counts those with ground truth."""
+    """Sum of the counts of all items, by subject; `images` counts those with ground truth.
+
+    What never met a labelled pixel is left out: it has no score.
+    """
     totals: dict[str, np.ndarray] = {}
     for item in items:
         counts = store.read(item)
         for name, matrix in counts.items():
-            totals[name] = totals.get(name, 0) + matrix
+            totals[name] = totals.get(name, np.zeros_like(matrix)) + matrix
         if counts:
-            totals["images"] = totals.get("images", np.int64(0)) + 1
-    return totals
+            totals["images"] = totals.get("images", np.zeros((), dtype=np.int64)) + 1
+    return {name: total for name, total in totals.items() if total.any()}
 
 
 def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict[str, float]:

@@ -52,7 +52,7 @@ def run(
     """
     torch.manual_seed(context.seed)
     names = context.source.class_names
-    model = segmenter(num_classes=len(names)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = segmenter(num_classes=len(names)).to(memory_format=torch.channels_last)
     masks = LabelStore(context.inputs["refine"] / "masks")
     items = [item for item in context.items(TRAIN) if masks.has(item)]
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)

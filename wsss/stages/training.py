@@ -37,8 +37,8 @@ class SeedEpoch(Callback):
 def fit(
     context: Context,
     module: pl.LightningModule,
-    train: DataLoader,
-    val: DataLoader | None,
+    train: DataLoader[Any],
+    val: DataLoader[Any] | None,
     max_epochs: int,
     checkpoint_every_n_epochs: int = 1,
 ) -> Mapping[str, float]:
@@ -84,7 +84,7 @@ def fit(
     if not torch.isfinite(torch.tensor(loss)):
         raise user_error(
             context.folder, f"the training loss is {loss}", "a finite loss",
-            "Lower the learning rate of this stage, or train in 32 bit: `trainer.precision=32-true`.",
+            "Lower this stage's learning rate, or train in 32 bit: `trainer.precision=32-true`.",
         )  # fmt: skip
     return numbers
 

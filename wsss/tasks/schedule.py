@@ -14,7 +14,7 @@ OptimizerFactory = Callable[..., Optimizer]
 def parameter_groups(
     trunk: Iterable[nn.Parameter], head: Iterable[nn.Parameter], lr: float, head_lr_factor: float
 ) -> list[dict[str, Any]]:
-    """Trainable parameters of a pretrained trunk at `lr`, of a new head at `head_lr_factor × lr`."""
+    """Trainable parameters: a pretrained trunk's at `lr`, a new head's at `head_lr_factor × lr`."""
     groups = (
         {"params": [p for p in trunk if p.requires_grad], "lr": lr},
         {"params": [p for p in head if p.requires_grad], "lr": lr * head_lr_factor},

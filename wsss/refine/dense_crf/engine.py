@@ -58,4 +58,6 @@ def energies_from_softmax(
     probabilities: Float[np.ndarray, "l h w"],
 ) -> Float32[np.ndarray, "l h w"]:
     """Unary energies `-log p`; `p` may be scores in [0, 1] that do not sum to 1."""
-    return -np.log(np.clip(probabilities, MIN_PROBABILITY, 1)).astype(np.float32)
+    energies: Float32[np.ndarray, "l h w"]
+    energies = -np.log(np.clip(probabilities, MIN_PROBABILITY, 1)).astype(np.float32)
+    return energies
