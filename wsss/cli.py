@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -32,8 +32,8 @@ examples:
 """
 
 
-def main() -> None:
-    """Entry point of the command line."""
+def main(first: Sequence[str] = ()) -> None:
+    """Entry point of the command line, whose words come after those of `first`."""
     parser = argparse.ArgumentParser(
         prog="wsss",
         description="Weakly-supervised semantic segmentation: from image tags to a network.",
@@ -45,7 +45,7 @@ def main() -> None:
     for name, description in COMMANDS.items():
         # Hydra answers --help of a command, with its settings.
         commands.add_parser(name, help=description, add_help=False)
-    arguments, overrides = parser.parse_known_args()
+    arguments, overrides = parser.parse_known_args([*first, *sys.argv[1:]])
     _hydra({"run": _run, "check": _check}[arguments.command], overrides)
 
 

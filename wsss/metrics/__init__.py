@@ -1,3 +1,1 @@
-"""Scores of label masks."""
-
-from wsss.metrics.segmentation import MeanIoU as MeanIoU
+"""Scores of label masks. `confusion` needs no torch: it runs in CPU processes."""

@@ -1,17 +1,28 @@
 """What the pipeline, or a notebook, hands to a stage."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-from lightning_fabric import Fabric
-from pytorch_lightning.loggers import Logger
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wsss.data.sample import Item
 from wsss.data.source import Source
 
+# The CPU processes of a stage import this module, and should not spend seconds on torch.
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from pytorch_lightning.loggers import Logger
+
 T = TypeVar("T")
+
+
+def _one_process() -> Fabric:
+    """A run without any distribution, such as a notebook's."""
+    from lightning_fabric import Fabric
+
+    return Fabric(accelerator="cpu", devices=1)
 
 
 @dataclass(slots=True)
@@ -23,7 +34,7 @@ class Context:
     """The stage's own folder, the only one it writes to."""
     inputs: Mapping[str, Path] = field(default_factory=dict)
     """Folders of the finished stages before it, by their names."""
-    fabric: Fabric = field(default_factory=lambda: Fabric(accelerator="cpu", devices=1))
+    fabric: Fabric = field(default_factory=_one_process)
     """The launched processes: rank, number of ranks, device, barrier."""
     trainer: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of every `pytorch_lightning.Trainer` of the run: devices, precision, …"""

@@ -13,9 +13,10 @@ from wsss.models.export import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery import choose_gallery, sample_gallery
 from wsss.stages.context import Context
+from wsss.stages.finish import FinishPrediction
 from wsss.stages.forward import ready
 from wsss.stages.items import check_failures, process_items
-from wsss.stages.predict import FinishPrediction, predictions
+from wsss.stages.predict import predictions
 from wsss.stages.progress import track
 from wsss.stages.scoring import (
     CountStore,

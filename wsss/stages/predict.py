@@ -1,67 +1,21 @@
-"""Predictions of the segmenter, single scale and averaged with a CRF."""
+"""Predictions of the segmenter, single scale and averaged."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 
-from wsss.artifacts import LabelStore
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
 from wsss.data.sample import Item
-from wsss.data.source import Source
 from wsss.models import Segmenter
 from wsss.models.inference import label_probabilities
-from wsss.refine.dense_crf.engine import DenseCrfEngine, energies_from_softmax
-from wsss.refine.refinement import enlarge, shrink
 from wsss.stages.context import Context
+from wsss.stages.finish import Prediction
 from wsss.stages.forward import map_batches
 from wsss.stages.items import note_failure
-from wsss.stages.scoring import ScorePrediction
 
 PRESENT_PROBABILITY = 0.05
 """Labels that nowhere reach this probability are left out of the CRF."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a forward pass leaves for the CPU processes: small enough to be sent."""
-
-    single_scale: UInt8[np.ndarray, "h w"]
-    labels: UInt8[np.ndarray, " n"]
-    """Mask values of the labels that occur, background included."""
-    probabilities: Float[np.ndarray, "n h w"]
-    """Averaged over scales and mirror images."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishPrediction:
-    """Writes an image's predictions and scores them, in a CPU process."""
-
-    source: Source
-    single_scale: LabelStore
-    averaged: LabelStore
-    engine: DenseCrfEngine | None
-    max_side_px: int
-    score: ScorePrediction
-
-    def __call__(self, item: Item, prediction: Prediction) -> None:
-        """Refine the averaged probabilities with the CRF, write both masks, count both."""
-        image = self.source.read_image(item)
-        working = shrink(image, self.max_side_px)
-        posterior = prediction.probabilities.astype(np.float32)
-        if self.engine is not None:
-            posterior = self.engine(working, energies_from_softmax(posterior))
-        size = (image.shape[0], image.shape[1])
-        masks = {
-            "segmenter": enlarge(prediction.single_scale, size),
-            "segmenter_tta_crf": enlarge(prediction.labels[posterior.argmax(axis=0)], size),
-        }
-        self.single_scale.write(item, masks["segmenter"])
-        self.averaged.write(item, masks["segmenter_tta_crf"])
-        self.score(item, masks)
 
 
 def predictions(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wsss.data.datasets import MaskedBatch
 from wsss.losses import void_aware_cross_entropy
-from wsss.metrics import MeanIoU
+from wsss.metrics.segmentation import MeanIoU
 from wsss.models import Segmenter
 from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
 

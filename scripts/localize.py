@@ -1,0 +1,9 @@
+"""Compute CAM seeds with a trained classifier.
+
+Short for `wsss run stages=[localize] …`, and takes the same settings.
+"""
+
+from wsss.cli import main
+
+if __name__ == "__main__":
+    main(["run", "stages=[localize]"])

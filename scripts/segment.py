@@ -1,0 +1,9 @@
+"""Train the segmenter on pseudo masks.
+
+Short for `wsss run stages=[segment] …`, and takes the same settings.
+"""
+
+from wsss.cli import main
+
+if __name__ == "__main__":
+    main(["run", "stages=[segment]"])
