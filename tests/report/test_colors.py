@@ -2,7 +2,15 @@ import numpy as np
 
 from wsss.artifacts import voc_palette
 from wsss.data.sample import VOID_LABEL
-from wsss.report.colors import css_color, greyscale, hatching, heat_overlay, label_overlay, outlines
+from wsss.report.colors import (
+    css_color,
+    greyscale,
+    hatching,
+    heat_overlay,
+    label_overlay,
+    outlines,
+    palette,
+)
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 
@@ -44,3 +52,7 @@ def test_no_heat_is_the_darkened_image_and_more_heat_is_brighter():
 
 def test_css_color():
     assert css_color(1) == "#800000"
+
+
+def test_no_class_is_grey():
+    assert not any(len({*palette()[label].tolist()}) == 1 for label in range(1, 21))

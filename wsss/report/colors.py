@@ -12,8 +12,16 @@ Labels = UInt8[np.ndarray, "h w"]
 
 LABEL_OPACITY = 0.66
 HEAT_OPACITY = 0.85
+ORANGE_RGB = (255, 140, 26)
 HATCH_PERIOD_PX = 8
 HATCH_LIGHT, HATCH_DARK = 255.0, 178.0
+
+
+def palette() -> UInt8[np.ndarray, "256 3"]:
+    """VOC's colours, but for its greys (label 7 is one): they would be lost on a grey image."""
+    colors = voc_palette()
+    colors[(colors == colors[:, :1]).all(axis=1)] = ORANGE_RGB
+    return colors
 
 
 def label_overlay(image: Image, labels: Labels) -> Image:
@@ -27,7 +35,7 @@ def label_overlay(image: Image, labels: Labels) -> Image:
         labels: 0 background, 1…C classes, 255 void, of the image's size.
     """
     grey = greyscale(image)
-    colors = voc_palette()[labels].astype(np.float32)
+    colors = palette()[labels].astype(np.float32)
     blended = LABEL_OPACITY * colors + (1 - LABEL_OPACITY) * (grey + 255) / 2
     blended[labels == BACKGROUND_LABEL] = 0.6 * grey[labels == BACKGROUND_LABEL]
     void = labels == VOID_LABEL
@@ -75,7 +83,7 @@ def hatching(height: int, width: int) -> Float[np.ndarray, "h w 1"]:
 
 def css_color(label: int) -> str:
     """The colour of a label as CSS: `#804000`."""
-    return f"#{voc_palette()[label].tobytes().hex()}"
+    return f"#{palette()[label].tobytes().hex()}"
 
 
 def to_bytes(values: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
