@@ -1,10 +1,12 @@
 """From a configuration to a run: data check, stages, tracking."""
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric import Fabric, seed_everything
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -18,6 +20,8 @@ from wsss.errors import WsssError
 from wsss.stages import check
 from wsss.stages.context import Context
 
+log = logging.getLogger(__name__)
+
 
 def run(cfg: DictConfig) -> list[Outcome]:
     """Run the chosen stages of a configuration, skipping those that are finished.
@@ -26,7 +30,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
     """
     chosen = chain.select(cfg.stages)
-    source: Source = instantiate(cfg.data, _convert_="all")
+    source: Source = build(cfg.data)
     fabric = launch(cfg.trainer)
     seed_everything(cfg.seed, verbose=False)
     work_dir = Path(cfg.work_dir).absolute()
@@ -43,6 +47,9 @@ def run(cfg: DictConfig) -> list[Outcome]:
     report = check.run(Context(folder=check_folder(cfg, source), **base))
     if report.failed:
         raise WsssError(*report.blocking)
+    if fabric.global_rank == 0:
+        for problem in report.problems:
+            log.warning("%s: %s", problem.severity, problem)
     base |= {"unusable": report.unusable, "sizes": report.sizes}
     surroundings = {
         "seed": cfg.seed,
@@ -50,7 +57,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
         "unusable": sorted(report.unusable),
     }
     plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
-    loggers = [instantiate(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
+    loggers = [build(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
     tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     outcomes = []
     for stage in chosen:
@@ -61,12 +68,26 @@ def run(cfg: DictConfig) -> list[Outcome]:
             **base,
         )
         outcome = chain.run_stage(
-            stage, lambda stage=stage: instantiate(cfg[stage]), context, configs[stage]
+            stage, lambda stage=stage: build(cfg[stage]), context, configs[stage]
         )
         tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
         outcomes.append(outcome)
     tracking.finish(loggers)
     return outcomes
+
+
+def build(node: DictConfig) -> Any:
+    """What a node's `_target_` makes of its settings.
+
+    Raises:
+        WsssError: as the target raised it, out of Hydra's wrapping.
+    """
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, WsssError):
+            raise error.__cause__ from None
+        raise
 
 
 def launch(trainer: DictConfig) -> Fabric:
@@ -112,7 +133,7 @@ def check_data(cfg: DictConfig) -> DataReport:
     Raises:
         WsssError: there is no data set to check.
     """
-    source: Source = instantiate(cfg.data, _convert_="all")
+    source: Source = build(cfg.data)
     context = Context(
         source,
         check_folder(cfg, source),

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
 from statistics import median_low
-from typing import Any
 
 import numpy as np
 
@@ -83,28 +82,6 @@ class DataReport:
         for first, second, count in self.pair_counts:
             matrix[first - 1, second - 1] = matrix[second - 1, first - 1] = count
         return matrix
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "DataReport":
-        """The report that `to_json`, or a JSON file of it, holds."""
-        return cls(
-            **{
-                **content,
-                "class_names": tuple(content["class_names"]),
-                "class_counts": {s: tuple(c) for s, c in content["class_counts"].items()},
-                "pair_counts": tuple((a, b, count) for a, b, count in content["pair_counts"]),
-                "sizes": {item_id: (h, w) for item_id, (h, w) in content["sizes"].items()},
-                "unusable_ids": {s: tuple(ids) for s, ids in content["unusable_ids"].items()},
-                "problems": tuple(
-                    Problem(**{**problem, "severity": Severity(problem["severity"])})
-                    for problem in content["problems"]
-                ),
-            }
-        )
 
     def _too_many_unusable(self) -> Iterator[Problem]:
         for split, ids in self.unusable_ids.items():
