@@ -18,7 +18,7 @@ from rich.text import Text
 
 from wsss.errors import Problem, WsssError
 from wsss.memory import keep_freed_memory
-from wsss.overrides import check_overrides
+from wsss.overrides import check_complete, check_overrides
 
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
@@ -64,6 +64,7 @@ def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
         # Lightning starts further processes with the command line of this one.
         sys.argv = command_line
         with _readable_errors():
+            check_complete(cfg)
             return task(cfg)
 
     with _readable_errors():

@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from wsss.errors import Problem, WsssError
 
@@ -56,6 +56,27 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
             problems.append(_unknown(override.input_line or key, "setting", key, sorted(known)))
     if problems:
         raise WsssError(*problems)
+
+
+def check_complete(cfg: DictConfig) -> None:
+    """Refuse a configuration that waits for the user to fill in a value.
+
+    Raises:
+        WsssError: names every such setting.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise WsssError(
+            *(
+                Problem(
+                    key,
+                    "this setting has no value",
+                    "a value of yours: there is no default",
+                    f"Add `{key}=…` to the command.",
+                )
+                for key in missing
+            )
+        )
 
 
 def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
