@@ -69,7 +69,10 @@ def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
 
     with _readable_errors():
         check_overrides(config_dir(), overrides)
-    sys.argv = [sys.argv[0], *overrides]
+    # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.
+    settings = [word for word in overrides if "=" in word and not word.startswith("-")]
+    options = [word for word in overrides if word not in settings]
+    sys.argv = [sys.argv[0], *options, *settings]
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
         with_own_command_line
     )()

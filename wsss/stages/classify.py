@@ -105,7 +105,6 @@ def run(
     task = ClassificationTask(
         nn.Identity() if frozen else trunk,
         model.head,
-        len(names),
         optimizer,
         lr,
         head_lr_factor,

@@ -5,10 +5,10 @@ from typing import Any
 import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchmetrics.classification import MultilabelAveragePrecision
 
 from wsss.data.datasets import TaggedBatch
 from wsss.losses import multilabel_soft_margin
+from wsss.metrics.tags import TagMeanAveragePrecision
 from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
 
 
@@ -19,7 +19,6 @@ class ClassificationTask(pl.LightningModule):
         self,
         trunk: nn.Module,
         head: nn.Module,
-        num_classes: int,
         optimizer: OptimizerFactory,
         lr: float,
         head_lr_factor: float = 10.0,
@@ -30,7 +29,6 @@ class ClassificationTask(pl.LightningModule):
         Args:
             trunk: images to features; an identity where features were computed beforehand.
             head: features to logits.
-            num_classes: number of classes C.
             optimizer: called with parameter groups.
             lr: learning rate of the trunk.
             head_lr_factor: the head learns this many times faster.
@@ -43,7 +41,7 @@ class ClassificationTask(pl.LightningModule):
         self.lr = lr
         self.head_lr_factor = head_lr_factor
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.val_map = MultilabelAveragePrecision(num_classes, average="macro")
+        self.val_map = TagMeanAveragePrecision()
 
     def forward(self, images: Tensor) -> Float[Tensor, "b c"]:
         """Logits of a batch: uint8 images, or floating-point features as they are."""

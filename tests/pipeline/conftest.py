@@ -1,0 +1,108 @@
+"""A pipeline so small that a test can run it whole, in this process or by the command."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from wsss import cli, pipeline
+from wsss.chain import Outcome
+
+TINY = (
+    "data.num_train=9",
+    "data.num_val=5",
+    "data.size_px=64",
+    "workers=1",
+    "classify.max_epochs=4",
+    "classify.feature_scales.factors=[1.0]",
+    "classify.feature_windows=1",
+    "localize.scales.factors=[1.0]",
+    "localize.batch_size=2",
+    "refine.method.engine.num_iterations=2",
+    "segmenter.decoder_channels=16",
+    "segmenter.trains_from=blocks.6",
+    "segment.max_epochs=2",
+    "segment.batch_size=4",
+    "segment.augmentation.crop_px=64",
+    "evaluate.scales.factors=[1.0]",
+    "evaluate.crf.num_iterations=1",
+    "evaluate.batch_size=2",
+    "evaluate.gallery_images=1",
+)
+
+Run = Callable[..., dict[str, Outcome]]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def run_pipeline(work_dir: Path, *overrides: str) -> dict[str, Outcome]:
+    with initialize_config_dir(str(cli.config_dir()), version_base="1.3"):
+        cfg = compose("run", overrides=[*TINY, f"work_dir={work_dir}", *overrides])
+    with warnings.catch_warnings():
+        # Lightning's advice on loaders and logging steps is not meant for nine images.
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+        return {outcome.stage: outcome for outcome in pipeline.run(cfg)}
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Run the tiny pipeline in this process: `run(work_dir, *overrides)` gives its outcomes."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    return run_pipeline
+
+
+@pytest.fixture(scope="session")
+def finished(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """The outcomes of a tiny run of all stages; not to be changed."""
+    return run(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """Run `wsss run` on the tiny pipeline in a process of its own."""
+
+    def execute(work_dir: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command_line(work_dir, *overrides), capture_output=True, text=True, check=False
+        )
+
+    return execute
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Start `wsss run` on the tiny pipeline in a process group of its own."""
+
+    def execute(work_dir: Path, *overrides: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            command_line(work_dir, *overrides),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    return execute
+
+
+def command_line(work_dir: Path, *overrides: str) -> list[str]:
+    wsss = Path(sys.executable).with_name("wsss")
+    assert os.access(wsss, os.X_OK)
+    return [str(wsss), "run", *TINY, f"work_dir={work_dir}", *overrides]
+
+
+@pytest.fixture(scope="session")
+def content() -> Callable[[Path], dict[str, bytes]]:
+    """The bytes of every file below a folder, by relative path."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    return read

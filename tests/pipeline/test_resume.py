@@ -1,0 +1,54 @@
+import os
+import signal
+import time
+
+import pytest
+
+
+def wait_for(process, work_dir, pattern, count):
+    """Wait until `count` files match, or the run is over."""
+    deadline = time.monotonic() + 120
+    while len(list(work_dir.glob(pattern))) < count and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.mark.slow
+def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, content, tmp_path):
+    moments = (
+        ("classify/*/features/**/*.npy", 4),
+        ("localize/*/seeds/*.npz", 3),
+        ("refine/*/masks/*.png", 2),
+        ("segment/*/checkpoints/*.ckpt", 1),
+        ("evaluate/*/counts/**/*.npz", 2),
+    )
+    for pattern, count in moments:
+        process = start(tmp_path)
+        wait_for(process, tmp_path, pattern, count)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not list(tmp_path.glob("report/*/manifest.json"))
+
+    again = run(tmp_path)
+    for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
+        kept = content(again[stage].folder / part)
+        expected = content(finished[stage].folder / part)
+        assert {name: kept[name] for name in expected} == expected
+    for stage, name in (("classify", "classifier"), ("segment", "segmenter")):
+        file = f"{name}.safetensors"
+        first, second = (runs[stage].folder / file for runs in (finished, again))
+        assert first.read_bytes() == second.read_bytes()
+    assert again["evaluate"].manifest.numbers == finished["evaluate"].manifest.numbers
+
+
+def test_missing_items_alone_are_computed_again(run, finished, tmp_path):
+    first = run(tmp_path, "stages=[classify,localize,refine]")
+    masks = sorted((first["refine"].folder / "masks").glob("*.png"))
+    expected = [mask.read_bytes() for mask in masks]
+    before = masks[0].stat().st_mtime_ns
+    masks[3].unlink()
+    (first["refine"].folder / "manifest.json").unlink()
+    again = run(tmp_path, "stages=[classify,localize,refine]")
+    assert not again["refine"].cached
+    assert [mask.read_bytes() for mask in masks] == expected
+    assert masks[0].stat().st_mtime_ns == before

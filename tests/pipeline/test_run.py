@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from wsss.chain import CHAIN
+from wsss.errors import WsssError
+
+
+def test_every_stage_runs_once_and_leaves_a_manifest(finished):
+    assert tuple(finished) == CHAIN
+    for stage, outcome in finished.items():
+        assert not outcome.cached
+        manifest = json.loads((outcome.folder / "manifest.json").read_text())
+        assert manifest["stage"] == stage
+        assert manifest["fingerprint"] == outcome.folder.name
+        assert manifest["failures"] == {}
+        assert manifest["wall_time_s"] > 0
+        assert manifest["peak_memory_mb"] > 0
+
+
+def test_seeds_are_plain_arrays_of_the_tags(finished):
+    files = sorted((finished["localize"].folder / "seeds").glob("*.npz"))
+    assert [file.stem for file in files] == [f"train_{index:04d}" for index in range(9)]
+    for file in files:
+        with np.load(file, allow_pickle=False) as seeds:
+            height, width = seeds["size"]
+            assert seeds["classes"].dtype == np.uint16
+            assert seeds["maps"].dtype == np.float16
+            assert seeds["maps"].shape == (len(seeds["classes"]), -(-height // 4), -(-width // 4))
+            assert 0 <= seeds["maps"].min() <= seeds["maps"].max() <= 1
+
+
+def test_pseudo_masks_are_palette_images_with_the_tags_only(finished):
+    for file in (finished["refine"].folder / "masks").glob("*.png"):
+        with np.load(finished["localize"].folder / "seeds" / f"{file.stem}.npz") as seeds:
+            allowed = {0, 255, *seeds["classes"].tolist()}
+            size = tuple(seeds["size"].tolist())
+        with Image.open(file) as picture:
+            assert picture.mode == "P"
+            assert picture.getpalette()[:6] == [0, 0, 0, 128, 0, 0]
+            mask = np.array(picture)
+        assert mask.shape == size
+        assert set(np.unique(mask).tolist()) <= allowed
+
+
+def test_networks_are_exported_with_what_it_takes_to_use_them(finished):
+    for stage, name in (("classify", "classifier"), ("segment", "segmenter")):
+        description = json.loads((finished[stage].folder / f"{name}.json").read_text())
+        assert len(description["class_names"]) == 8
+        assert description["mean"] == [0.5, 0.5, 0.5]
+        assert load_file(finished[stage].folder / f"{name}.safetensors")
+
+
+def test_scores_and_report(finished):
+    metrics = json.loads((finished["evaluate"].folder / "metrics.json").read_text())
+    subjects = metrics["subjects"]
+    assert {name for name, scores in subjects.items() if scores["oracle"]} == {"seeds_oracle"}
+    assert subjects["seeds_oracle"]["miou"] >= subjects["seeds"]["miou"]
+    assert subjects["segmenter"]["num_images"] == 5
+    for scores in subjects.values():
+        known = [iou for iou in scores["per_class_iou"] if iou is not None]
+        assert scores["miou"] == pytest.approx(sum(known) / len(known))
+    page = (finished["report"].folder / "report.html").read_text()
+    assert "oracle" in page
+    assert "train_000" in page
+
+
+def test_second_run_is_cached_and_writes_nothing(run, finished):
+    work_dir = finished["classify"].folder.parents[1]
+    stages = [work_dir / stage for stage in CHAIN]
+    before = {path: path.stat().st_mtime_ns for stage in stages for path in stage.rglob("*")}
+    again = run(work_dir)
+    assert all(outcome.cached for outcome in again.values())
+    files = [path for stage in stages for path in stage.rglob("*")]
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+def test_workers_and_loggers_do_not_renew_a_stage(run, finished):
+    work_dir = finished["classify"].folder.parents[1]
+    again = run(work_dir, "workers=2", "classify.checkpoint_every_n_epochs=2")
+    assert all(outcome.cached for outcome in again.values())
+
+
+def test_a_changed_stage_renews_what_comes_after_it_only(run, finished):
+    work_dir = finished["classify"].folder.parents[1]
+    again = run(work_dir, "refine.method.min_confidence=0.9", "stages=[classify,localize,refine]")
+    assert {stage: outcome.cached for stage, outcome in again.items()} == {
+        "classify": True,
+        "localize": True,
+        "refine": False,
+    }
+    assert again["refine"].manifest.numbers != finished["refine"].manifest.numbers
+
+
+def test_same_seed_gives_the_same_bytes_with_other_workers(run, finished, content, tmp_path):
+    again = run(tmp_path, "workers=2")
+    for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
+        expected = content(finished[stage].folder / part)
+        assert expected
+        assert content(again[stage].folder / part) == expected
+    for stage, name in (("classify", "classifier"), ("segment", "segmenter")):
+        file = f"{name}.safetensors"
+        first, second = (runs[stage].folder / file for runs in (finished, again))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_another_seed_gives_other_seeds(run, finished, content, tmp_path):
+    again = run(tmp_path, "seed=1", "stages=[classify,localize]")
+    assert again["localize"].folder.name != finished["localize"].folder.name
+    seeds = [content(runs["localize"].folder / "seeds") for runs in (finished, again)]
+    assert seeds[0] != seeds[1]
+
+
+def test_a_stage_without_its_inputs_says_what_to_run(run, tmp_path):
+    with pytest.raises(WsssError, match="Add `localize` to `stages`"):
+        run(tmp_path, "stages=[refine]")
+
+
+def test_unknown_stage(run, tmp_path):
+    with pytest.raises(WsssError, match="'refin'"):
+        run(tmp_path, "stages=[refin]")
+
+
+def test_sweep_shares_what_its_runs_have_in_common(command, finished, tmp_path):
+    done = command(
+        tmp_path, "-m", "refine.method.min_confidence=0.5,0.8", "stages=[classify,localize,refine]"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folders = {stage: list((tmp_path / stage).glob("*/manifest.json")) for stage in CHAIN[:3]}
+    assert {stage: len(found) for stage, found in folders.items()} == {
+        "classify": 1,
+        "localize": 1,
+        "refine": 2,
+    }
