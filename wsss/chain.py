@@ -197,6 +197,7 @@ def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) ->
         )
         if context.is_main:
             manifest.write(context.folder)
+        fabric.barrier()  # The next stage looks for the manifest on every rank.
         return Outcome(stage, context.folder, False, manifest)
 
 

@@ -36,12 +36,18 @@ def commit() -> str:
     return answer.stdout.strip()
 
 
+def _resident_bytes(process: psutil.Process) -> int:
+    """Memory of a process; pages that it shares with others count in part, where that is known."""
+    memory = process.memory_full_info()
+    return int(getattr(memory, "pss", memory.rss))
+
+
 class PeakMemory:
     """The highest memory seen in a block: this process and its children, or the GPU's if larger."""
 
     megabytes: float = 0.0
 
-    def __init__(self, interval_s: float = 0.2) -> None:
+    def __init__(self, interval_s: float = 0.5) -> None:
         self._interval_s = interval_s
         self._done = Event()
 
@@ -51,8 +57,8 @@ class PeakMemory:
             total = 0
             for process in (own, *own.children(recursive=True)):
                 try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:  # It ended between being listed and being asked.
+                    total += _resident_bytes(process)
+                except psutil.Error:  # It ended between being listed and being asked.
                     continue
             self.megabytes = max(self.megabytes, total / 2**20)
             if self._done.wait(self._interval_s):
