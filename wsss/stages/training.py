@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 
-from wsss.data.sampling import epoch_sampler, sample_seed
+from wsss.data.sampling import EpochSampler, epoch_sampler, sample_seed
 from wsss.errors import user_error
 from wsss.stages.context import Context
 
@@ -76,7 +76,11 @@ def fit(
         log_every_n_steps=1,
         enable_model_summary=False,
     )
-    trainer.fit(module, train, val, ckpt_path=last_checkpoint(folder), weights_only=True)
+    checkpoint = last_checkpoint(folder)
+    if checkpoint is not None and isinstance(train.sampler, EpochSampler):
+        # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
+        train.sampler.set_epoch(completed_epochs(checkpoint))
+    trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     numbers = {
         name.partition("/")[2]: float(value) for name, value in trainer.callback_metrics.items()
     }
@@ -92,6 +96,11 @@ def fit(
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint in a folder; None where there is none."""
     return max(folder.glob("*.ckpt"), default=None)
+
+
+def completed_epochs(checkpoint: Path) -> int:
+    """Epochs that were completed when a checkpoint, `epoch=0007.ckpt`, was written: 8."""
+    return int(checkpoint.stem.partition("=")[2]) + 1
 
 
 def rank_batch_size(context: Context, batch_size: int) -> int:
