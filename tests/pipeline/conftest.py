@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,7 @@ from hydra import compose, initialize_config_dir
 from wsss import cli, pipeline
 from wsss.chain import Outcome
 
-TINY = (
-    "data.num_train=9",
-    "data.num_val=5",
-    "data.size_px=64",
+TINY_STAGES = (
     "workers=1",
     "classify.max_epochs=4",
     "classify.feature_scales.factors=[1.0]",
@@ -35,14 +32,15 @@ TINY = (
     "evaluate.batch_size=2",
     "evaluate.gallery_images=1",
 )
+TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)
 
 Run = Callable[..., dict[str, Outcome]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def run_pipeline(work_dir: Path, *overrides: str) -> dict[str, Outcome]:
+def run_pipeline(work_dir: Path, *overrides: str, tiny: Sequence[str] = TINY) -> dict[str, Outcome]:
     with initialize_config_dir(str(cli.config_dir()), version_base="1.3"):
-        cfg = compose("run", overrides=[*TINY, f"work_dir={work_dir}", *overrides])
+        cfg = compose("run", overrides=[*tiny, f"work_dir={work_dir}", *overrides])
     with warnings.catch_warnings():
         # Lightning's advice on loaders and logging steps is not meant for nine images.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
@@ -56,6 +54,37 @@ def run() -> Run:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     return run_pipeline
+
+
+@pytest.fixture
+def run_on(run: Run) -> Run:
+    """Run the tiny pipeline on a folder: `run_on(root, work_dir, *overrides)`."""
+
+    def execute(root: Path, work_dir: Path, *overrides: str) -> dict[str, Outcome]:
+        return run(work_dir, "data=folder", f"data.root={root}", *overrides, tiny=TINY_STAGES)
+
+    return execute
+
+
+@pytest.fixture
+def wsss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Call the command in this process: its exit status, and all it said, on one line."""
+
+    def call(*words: str) -> tuple[int, str]:
+        monkeypatch.setenv("COLUMNS", "400")
+        monkeypatch.setattr(sys, "argv", ["wsss", *words])
+        status = 0
+        with warnings.catch_warnings():
+            try:
+                cli.main()
+            except SystemExit as exit_:
+                status = int(exit_.code or 0)
+        streams = capsys.readouterr()
+        return status, " ".join((streams.out + streams.err).split())
+
+    return call
 
 
 @pytest.fixture(scope="session")

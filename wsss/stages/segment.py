@@ -8,10 +8,11 @@ from wsss.artifacts import LabelStore
 from wsss.data.datasets import MaskedImages
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
+from wsss.errors import user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.stages.context import Context
-from wsss.stages.training import fit, training_loader
+from wsss.stages.training import fit, rank_batch_size, training_loader
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -57,6 +58,12 @@ def run(
     items = [item for item in context.items(TRAIN) if masks.has(item)]
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
     task = SegmentationTask(model, len(names), optimizer, lr, head_lr_factor)
+    if rank_batch_size(context, batch_size) < 2:
+        raise user_error(
+            "segment.batch_size", "batches of a single image",
+            "at least 2 images for each process: the decoder normalises over its batch",
+            "Set segment.batch_size to twice the number of processes, or more.",
+        )  # fmt: skip
     train = training_loader(context, images, batch_size)
     numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:

@@ -1,0 +1,161 @@
+"""Bad data through the command line, as a user meets it."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TWO = {f"{name}{i}.jpg": [name] for i in range(4) for name in ("cat", "dog")}
+SPLITS = {"train": ["cat0", "cat1", "cat2", "dog0", "dog1", "dog2"], "val": ["cat3", "dog3"]}
+
+
+def without_labels(root):
+    (root / "labels.csv").unlink()
+
+
+def labels_of_missing_images(root):
+    append_row(root, "ghost.jpg,cat")
+
+
+def truncated(root):
+    path = root / "images" / "cat0.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def climbing_id(root):
+    append_row(root, "../../secret.jpg,cat")
+
+
+def mask_of_another_size(root):
+    Image.new("L", (3, 3)).save(root / "masks" / "cat1.png")
+
+
+def mask_with_unknown_values(root):
+    Image.fromarray(np.full((48, 64), 77, np.uint8)).save(root / "masks" / "cat1.png")
+
+
+def empty_split(root):
+    (root / "splits" / "val.txt").write_text("")
+
+
+def one_pixel(root):
+    Image.new("RGB", (1, 1)).save(root / "images" / "cat0.jpg")
+
+
+def append_row(root, row):
+    path = root / "labels.csv"
+    path.write_text(path.read_text() + f"\n{row}")
+
+
+FATAL = (
+    (without_labels, "labels.csv", "no such file", "Write it with your own labels"),
+    (labels_of_missing_images, "labels.csv", "no image 'ghost.jpg'", "Add the missing images"),
+    (truncated, "cat0.jpg", "unreadable image", "Replace it with an intact copy"),
+    (climbing_id, "labels.csv", "points out of the images folder", "Move the images there"),
+    (mask_of_another_size, "cat1.png", "3 × 3", "Resize the mask"),
+    (mask_with_unknown_values, "cat1.png", "77", "Renumber"),
+    (empty_split, "val", "is empty", "Add images"),
+    (one_pixel, "cat0.jpg", "1 × 1", "max_failed_fraction"),
+)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("spoil", "where", "came", "remedy"), FATAL, ids=lambda v: getattr(v, "__name__", "")
+)
+def test_one_message_before_anything_is_computed(
+    wsss, write_folder, tmp_path, command, spoil, where, came, remedy
+):
+    root = write_folder(TWO, masks=True, splits=SPLITS, size=(48, 64))
+    spoil(root)
+    before = sorted(root.rglob("*"))
+    status, said = wsss(
+        command, "data=folder", f"data.root={root}", f"work_dir={tmp_path / 'runs'}"
+    )
+    assert status == 1
+    assert "Traceback" not in said
+    for word in (where, came, remedy):
+        assert word in said
+    assert not (tmp_path / "runs" / "classify").exists()
+    assert sorted(root.rglob("*")) == before
+
+
+WARNED = {
+    "images without labels": "has no row: 'cat0.jpg'",
+    "a class with no image": "1 class has no image in train: 'horse'",
+    "odd images": "1 greyscale ('cat0'), 1 CMYK ('cat1'), 1 16-bit ('cat2'), 1 alpha ('dog0')",
+    "a huge image": "1 image with a side over 4096 px: 'cat0'",
+}
+
+
+def make_odd(write_folder, what):
+    classes = ["background", "cat", "dog", "horse"] if what == "a class with no image" else None
+    images = {f"{name}{i}.png": [name] for i in range(4) for name in ("cat", "dog")}
+    images = TWO if what != "odd images" else images
+    root = write_folder(images, splits=SPLITS, size=(48, 64), classes=classes)
+    if what == "images without labels":
+        path = root / "labels.csv"
+        path.write_text(re.sub("cat0.jpg,cat\n", "", path.read_text()))
+        (root / "splits" / "train.txt").write_text("\n".join(SPLITS["train"][1:]))
+    if what == "odd images":
+        noise = np.random.default_rng(0).integers(0, 65535, (48, 64), dtype=np.uint16)
+        odd = {
+            "cat0": Image.new("L", (64, 48), 90),
+            "cat2": Image.fromarray(noise),
+            "dog0": Image.new("RGBA", (64, 48), (9, 9, 200, 30)),
+        }
+        for name, picture in odd.items():
+            picture.save(root / "images" / f"{name}.png")
+        (root / "images" / "cat1.png").unlink()
+        Image.new("CMYK", (64, 48), (10, 200, 30, 0)).save(root / "images" / "cat1.jpg")
+        path = root / "labels.csv"
+        path.write_text(path.read_text().replace("cat1.png", "cat1.jpg"))
+    if what == "a huge image":
+        Image.new("RGB", (6000, 4000), (20, 90, 200)).save(root / "images" / "cat0.jpg")
+    return root
+
+
+@pytest.mark.parametrize("what", WARNED)
+def test_what_a_run_can_live_with_is_said_and_goes_through(
+    wsss, run_on, write_folder, tmp_path, what
+):
+    root = make_odd(write_folder, what)
+    status, said = wsss("check", "data=folder", f"data.root={root}", f"work_dir={tmp_path}")
+    assert status == 0
+    assert WARNED[what] in said
+    outcomes = run_on(root, tmp_path, "stages=[classify,localize,refine]")
+    assert outcomes["refine"].manifest.failures == {}
+
+
+def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
+    names = ("my cat", "猫 ü", "sub/my dog", "dog")
+    images = {f"{name}.jpg": ["dog" if "dog" in name else "cat"] for name in names}
+    splits = {"train": names[:3], "val": names[3:]}
+    root = write_folder(images, splits=splits, size=(48, 64), masks=False)
+    outcomes = run_on(root, tmp_path, "segment.batch_size=3")
+    masks = list((outcomes["refine"].folder / "masks").iterdir())
+    assert len(masks) == 3
+    page = (outcomes["report"].folder / "report.html").read_text()
+    assert "猫 ü" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["refine.method.engin.bilateral_srgb=3"], "refine.method.engine.bilateral_srgb"),
+        (["data=foldr"], "`folder`"),
+        (["data=folder"], "Add `data.root=…` to the command"),
+        (["stages=[refin]"], "no stage is called 'refin'"),
+        (
+            ["backbone.weights=nowhere.pth", "data.num_train=8", "data.num_val=8"],
+            "no such weight file",
+        ),
+    ],
+)
+def test_a_wrong_setting(wsss, tmp_path, words, message):
+    status, said = wsss("run", *words, f"work_dir={tmp_path}")
+    assert status == 1
+    assert "Traceback" not in said
+    assert message in said
+    assert not (tmp_path / "classify").exists()

@@ -1,0 +1,68 @@
+import shutil
+
+import pytest
+
+from wsss.chain import CHAIN, stage_module
+from wsss.data.files import FileSource
+
+LEARNING = ("classify", "localize", "refine", "segment")
+
+
+@pytest.fixture
+def pets(write_folder):
+    images = {
+        f"{name}{number}.jpg": labels
+        for number in range(4)
+        for name, labels in (("cat", ["cat"]), ("dog", ["dog"]))
+    }
+    splits = {
+        "train": [f"{name}{number}" for name in ("cat", "dog") for number in range(3)],
+        "val": ["cat3", "dog3"],
+    }
+    return write_folder(images, masks=True, splits=splits, size=(48, 64))
+
+
+def test_evaluation_and_report_alone_declare_that_they_read_masks():
+    readers = {stage for stage in CHAIN if stage_module(stage).READS_MASKS}
+    assert readers == {"evaluate", "report"}
+
+
+def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tmp_path):
+    def refuse(self, item):
+        raise AssertionError(f"the mask of {item.id} was opened")
+
+    # The data check comes first: it may look whether masks are in order.
+    run_on(pets, tmp_path / "runs", "stages=[]")
+    monkeypatch.setattr(FileSource, "read_mask", refuse)
+    run_on(pets, tmp_path / "runs", "stages=[classify,localize,segment,refine]")
+    with pytest.raises(AssertionError, match="was opened"):
+        FileSource.read_mask(None, type("Item", (), {"id": "x"}))
+
+
+def test_results_do_not_depend_on_masks(run_on, pets, content, tmp_path):
+    with_masks = run_on(pets, tmp_path / "with")
+    shutil.rmtree(pets / "masks")
+    without = run_on(pets, tmp_path / "without")
+    for stage in LEARNING:
+        assert without[stage].folder.name == with_masks[stage].folder.name
+    for stage, part in (("localize", "seeds"), ("refine", "masks")):
+        assert content(without[stage].folder / part) == content(with_masks[stage].folder / part)
+    segmenters = [
+        runs["segment"].folder / "segmenter.safetensors" for runs in (with_masks, without)
+    ]
+    assert segmenters[0].read_bytes() == segmenters[1].read_bytes()
+    # Without masks everything is predicted, nothing scored, and there is still a report.
+    assert with_masks["evaluate"].manifest.numbers
+    assert without["evaluate"].manifest.numbers == {}
+    assert len(list((without["evaluate"].folder / "predictions" / "val").glob("*.png"))) == 2
+    assert (without["report"].folder / "report.html").is_file()
+
+
+def test_other_masks_renew_nothing_that_learns(run_on, pets, tmp_path):
+    run_on(pets, tmp_path)
+    (pets / "masks" / "dog3.png").write_bytes((pets / "masks" / "cat3.png").read_bytes())
+    again = run_on(pets, tmp_path)
+    assert {stage for stage, outcome in again.items() if not outcome.cached} == {
+        "evaluate",
+        "report",
+    }
