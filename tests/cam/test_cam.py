@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss.cam.cam import Cam
+from wsss.cam.cam import CAM
 from wsss.cam.multiscale import multiscale_maps
 from wsss.cam.postprocess import normalise_max, normalise_minmax, resize
 from wsss.models import Backbone, SplitClassifier
@@ -25,7 +25,7 @@ CLASSES = torch.tensor([[0, 3], [4, 4]])
 
 def test_maps_are_weighted_sums_of_features(model, images):
     with torch.inference_mode():
-        maps = Cam()(model, images.float() / 255, CLASSES)
+        maps = CAM()(model, images.float() / 255, CLASSES)
         features = model.features(images.float() / 255).double()
     weight = model.head.weight.detach().double().reshape(5, -1)
     expected = torch.stack(
@@ -37,7 +37,7 @@ def test_maps_are_weighted_sums_of_features(model, images):
 
 def test_the_mean_of_a_map_is_the_logit(model, images):
     with torch.inference_mode():
-        maps = Cam()(model, images.float() / 255, CLASSES)
+        maps = CAM()(model, images.float() / 255, CLASSES)
         logits = model(images.float() / 255)
     np.testing.assert_allclose(
         maps.mean(dim=(2, 3)).numpy(), logits.gather(1, CLASSES).numpy(), rtol=1e-3, atol=1e-4
@@ -47,8 +47,8 @@ def test_the_mean_of_a_map_is_the_logit(model, images):
 def test_a_mirrored_image_has_mirrored_seeds(model, images):
     sizes = [(16, 24)] * 2
     with torch.inference_mode():
-        maps = multiscale_maps(model, Cam(), [images], CLASSES, sizes)
-        mirrored = multiscale_maps(model, Cam(), [images.flip(-1)], CLASSES, sizes)
+        maps = multiscale_maps(model, CAM(), [images], CLASSES, sizes)
+        mirrored = multiscale_maps(model, CAM(), [images.flip(-1)], CLASSES, sizes)
     for one, other in zip(maps, mirrored, strict=True):
         np.testing.assert_allclose(one.numpy(), other.flip(-1).numpy(), atol=1e-4)
 
@@ -56,13 +56,13 @@ def test_a_mirrored_image_has_mirrored_seeds(model, images):
 def test_passes_are_rectified_summed_and_divided_by_their_maximum(model, images):
     levels = [images, torch.nn.functional.interpolate(images.float(), scale_factor=1.5).byte()]
     with torch.inference_mode():
-        found = multiscale_maps(model, Cam(), levels, CLASSES, [(16, 24), (13, 7)], flip=True)
+        found = multiscale_maps(model, CAM(), levels, CLASSES, [(16, 24), (13, 7)], flip=True)
         for index, size in enumerate([(16, 24), (13, 7)]):
             total = torch.zeros(2, *size)
             for level in levels:
                 for flip in (False, True):
                     x = (level.flip(-1) if flip else level)[index : index + 1].float() / 255
-                    one = Cam()(model, x, CLASSES[index : index + 1]).clamp(min=0)
+                    one = CAM()(model, x, CLASSES[index : index + 1]).clamp(min=0)
                     one = one.flip(-1) if flip else one
                     total += torch.nn.functional.interpolate(one, size, mode="bilinear")[0]
             expected = total / total.amax(dim=(1, 2), keepdim=True)

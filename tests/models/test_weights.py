@@ -81,9 +81,9 @@ def test_weights_from_a_file(tmp_path, suffix):
     state = timm.create_model("resnet18").state_dict()
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     backbone = Backbone("resnet18", str(path), output_stride=16)
-    assert backbone(torch.rand(1, 3, 64, 96)).shape == (1, 512, 4, 6)
     own = backbone.network.state_dict()
     assert all(torch.equal(own[key], state[key]) for key in own)
+    assert backbone(torch.rand(1, 3, 64, 96)).shape == (1, 512, 4, 6)
 
 
 def test_a_file_that_runs_code_is_refused(tmp_path):

@@ -44,7 +44,8 @@ def test_posterior_is_near_exact_mean_field(seed):
     image[3:9, 4:11] = (200, 90, 70)
     image = (image + rng.integers(0, 8, image.shape)).astype(np.uint8)
     scores = rng.uniform(0.2, 0.8, (3, 12, 14))
-    scores[1, 4:8, 5:10] += 0.6
+    scores[0] += 0.6
+    scores[1, 3:9, 4:11] += 1.2
     energies = energies_from_softmax(scores / scores.sum(axis=0))
     engine = PydensecrfEngine(
         gaussian_sxy_px=2, gaussian_compat=1, bilateral_sxy_px=8, bilateral_srgb=20,

@@ -87,13 +87,13 @@ def test_crf_snaps_a_coarse_seed_to_the_object():
     image = np.full((48, 64, 3), 40, dtype=np.uint8)
     image[10:38, 20:50] = (220, 60, 60)
     truth = (image[..., 0] > 100).astype(np.uint8) * 2
-    maps = np.zeros((1, 12, 16), dtype=np.float32)
-    maps[0, 3:7, 6:11] = 1.0
+    rows, columns = np.mgrid[:12, :16]
+    maps = np.exp(-((rows - 5) ** 2 + (columns - 8) ** 2) / 8)[None]
     seeds = seeds_of(maps, (48, 64))
     coarse = Threshold(0.3)(image, seeds)
     refined = CrfRefinement(PydensecrfEngine(bilateral_sxy_px=30))(image, seeds)
     known = refined != 255
-    assert (coarse != truth).mean() > 0.15
+    assert (coarse != truth).mean() > 0.1
     assert (refined != truth)[known].mean() < 0.01
     assert known.mean() > 0.95
 
