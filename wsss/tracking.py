@@ -11,8 +11,6 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from wsss.artifacts import read_json
 
-_MAX_PANELS = 24
-
 
 def log_config(loggers: Sequence[Logger], config: dict[str, Any]) -> None:
     """Log the resolved configuration of the run."""
@@ -27,7 +25,7 @@ def log_stage(loggers: Sequence[Logger], stage: str, folder: Path, cached: bool)
     if cached:
         _replay_curves(loggers, folder)
     numbers = {f"{stage}/{name}": value for name, value in _numbers(folder).items()}
-    panels = sorted((folder / "panels").glob("*.jpg"))[:_MAX_PANELS]
+    panels = sorted((folder / "panels").glob("*.jpg"))
     for logger in loggers:
         if numbers:
             logger.log_metrics(numbers)
