@@ -1,9 +1,11 @@
 """Work on items in CPU processes, and a record of those that failed."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from wsss.artifacts import read_json, write_json
@@ -23,6 +25,14 @@ _task: ItemTask
 def _install(task: ItemTask) -> None:
     global _task
     _task = task
+    Thread(target=_leave_with_the_run, daemon=True).start()
+
+
+def _leave_with_the_run() -> None:
+    """End a worker whose run was killed: it would wait for work for ever."""
+    if (run := parent_process()) is not None:
+        run.join()
+        os._exit(1)
 
 
 def _attempt(item: Item, *more: Any) -> str | None:
