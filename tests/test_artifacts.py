@@ -95,7 +95,7 @@ def test_seeds_are_a_quarter_of_the_image_rounded_up(side, cells):
 
 
 def test_manifest_round_trip(tmp_path):
-    manifest = Manifest("refine", "ab", {"a": [1]}, {"localize": "cd"}, {"images": 2.0})
+    manifest = Manifest("refine", "ab", {"a": [1]}, {"images": 2.0}, {"inputs": {"localize": "cd"}})
     assert Manifest.read(tmp_path) is None
     manifest.write(tmp_path)
     assert Manifest.read(tmp_path) == manifest

@@ -8,19 +8,21 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float16, UInt8, UInt16
 from PIL import Image
 
-from wsss.data.sample import Item
 from wsss.errors import user_error
 
 MANIFEST = "manifest.json"
+METRICS = "metrics.json"
+TEMPORARY = ".{pid}.tmp~{name}"
+"""What a file is called until it is whole."""
 SEED_STRIDE = 4
 """Seeds are stored at this fraction of the image's side lengths."""
 
@@ -29,12 +31,18 @@ SEED_STRIDE = 4
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its name when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.tmp~{path.name}")
+    temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files that a killed run left; nobody else may be writing there."""
+    for path in folder.rglob(TEMPORARY.format(pid="*", name="*")):
+        path.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -61,11 +69,11 @@ class Manifest:
     stage: str
     fingerprint: str
     config: dict[str, Any]
-    """The stage's resolved settings, as they entered the fingerprint."""
-    inputs: dict[str, str]
-    """Fingerprints of the stages before it and of the data."""
+    """The stage's resolved settings, those included that change no result."""
     numbers: dict[str, Any]
     """What the stage returned."""
+    basis: dict[str, Any] = field(default_factory=dict)
+    """What the fingerprint is the hash of: settings, data, stages before, weights, seed."""
     failures: dict[str, str] = field(default_factory=dict)
     """Items that could not be processed, with the reason."""
     wall_time_s: float = 0.0
@@ -82,7 +90,18 @@ class Manifest:
     def read(cls, folder: Path) -> "Manifest | None":
         """The manifest of a finished stage; None where the stage has not finished."""
         path = folder / MANIFEST
-        return cls(**read_json(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        known = {one.name for one in fields(cls)}  # Another version may have had other fields.
+        return cls(**{name: value for name, value in read_json(path).items() if name in known})
+
+
+class Named(Protocol):
+    """Something whose results are kept under a name of its own."""
+
+    @property
+    def file_stem(self) -> str:
+        """The name, safe for a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +122,21 @@ class SeedStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, item: Item) -> Path:
+    def path(self, item: Named) -> Path:
         """Where the seeds of an item are."""
         return self.folder / f"{item.file_stem}.npz"
 
-    def has(self, item: Item) -> bool:
+    def has(self, item: Named) -> bool:
         """Whether the seeds of an item were written."""
         return self.path(item).is_file()
 
-    def write(self, item: Item, seeds: Seeds) -> None:
+    def write(self, item: Named, seeds: Seeds) -> None:
         """Write the seeds of an item."""
         size = np.array(seeds.size, dtype=np.int32)
         with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, classes=seeds.labels, maps=seeds.maps, size=size)
 
-    def read(self, item: Item) -> Seeds:
+    def read(self, item: Named) -> Seeds:
         """Read the seeds of an item.
 
         Raises:
@@ -141,22 +160,22 @@ class LabelStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, item: Item) -> Path:
+    def path(self, item: Named) -> Path:
         """Where the mask of an item is."""
         return self.folder / f"{item.file_stem}.png"
 
-    def has(self, item: Item) -> bool:
+    def has(self, item: Named) -> bool:
         """Whether the mask of an item was written."""
         return self.path(item).is_file()
 
-    def write(self, item: Item, labels: UInt8[np.ndarray, "h w"]) -> None:
+    def write(self, item: Named, labels: UInt8[np.ndarray, "h w"]) -> None:
         """Write a mask: 0 background, 1…C classes, 255 void."""
         picture = Image.fromarray(labels, mode=None).convert("L")
         picture.putpalette(voc_palette().tobytes())
         with atomic(self.path(item)) as temporary:
             picture.save(temporary, format="PNG", optimize=False)
 
-    def read(self, item: Item) -> UInt8[np.ndarray, "h w"]:
+    def read(self, item: Named) -> UInt8[np.ndarray, "h w"]:
         """Read a mask.
 
         Raises:

@@ -13,7 +13,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from wsss.artifacts import MANIFEST, Manifest, file_digest, fingerprint
+from wsss.artifacts import (
+    MANIFEST,
+    METRICS,
+    Manifest,
+    file_digest,
+    fingerprint,
+    remove_unfinished,
+    write_json,
+)
 from wsss.data.source import Source
 from wsss.errors import user_error
 from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
@@ -74,6 +82,8 @@ class Plan:
 
     folder: Path
     inputs: tuple[str, ...]
+    basis: dict[str, Any]
+    """What the folder's fingerprint is the hash of."""
 
     @property
     def finished(self) -> bool:
@@ -115,48 +125,54 @@ def plan(
         content = {
             "stage": [stage, module.VERSION],
             "settings": settings,
-            "weights": _weight_digests(settings),
+            "weights": weight_digests(settings),
             "inputs": {name: plans[name].folder.name for name in inputs},
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **surroundings,
         }
         if module.READS_MASKS:
             content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
-        plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs)
+        plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs, content)
     return plans
 
 
-def input_folders(stage: str, plans: Mapping[str, Plan]) -> dict[str, Path]:
-    """The folders of the stages before `stage`, which must have finished.
+def check_inputs(plans: Mapping[str, Plan], chosen: Sequence[str]) -> None:
+    """Make sure that everything a chosen stage needs is chosen, too, or has finished.
 
     Raises:
-        WsssError: one of them was never run with these settings.
+        WsssError: a stage that is needed was never run with these settings.
     """
-    for name in plans[stage].inputs:
-        if not plans[name].finished:
-            raise user_error(
-                f"stages=[{stage}]",
-                f"`{stage}` needs `{name}`, which has not finished with these settings",
-                f"a finished `{name}` in {plans[name].folder}",
-                f"Add `{name}` to `stages`, or leave `stages` out to run everything.",
-            )
-    return {name: plans[name].folder for name in plans[stage].inputs}
+    for stage in chosen:
+        for name in plans[stage].inputs:
+            if name not in chosen and not plans[name].finished:
+                raise user_error(
+                    f"stages=[{stage}]",
+                    f"`{stage}` needs `{name}`, which has not finished with these settings",
+                    f"a finished `{name}` in {plans[name].folder}",
+                    f"Add `{name}` to `stages`, or leave `stages` out to run everything.",
+                )
 
 
-def _weight_digests(settings: Any) -> list[str]:
-    """Digests of all weight files named in settings, so that a changed file renews the stage."""
+def weight_digests(settings: Any) -> list[str]:
+    """Digests of all weight files named in settings, so that a changed file renews the stage.
+
+    Raises:
+        WsssError: there is no such file.
+    """
     if isinstance(settings, list):
-        return [digest for one in settings for digest in _weight_digests(one)]
+        return [digest for one in settings for digest in weight_digests(one)]
     if not isinstance(settings, dict):
         return []
-    digests = [digest for one in settings.values() for digest in _weight_digests(one)]
+    digests = [digest for one in settings.values() for digest in weight_digests(one)]
     weights = settings.get("weights")
     if isinstance(weights, str) and weights not in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
         digests.append(file_digest(weights_file("", weights)))
     return digests
 
 
-def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) -> Outcome:
+def run_stage(
+    stage: str, run: Any, context: Context, config: dict[str, Any], basis: dict[str, Any]
+) -> Outcome:
     """Run a stage, or find it finished.
 
     Rank 0 holds the folder's lock, so that of two runs with the same fingerprint the second waits
@@ -164,9 +180,10 @@ def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) ->
 
     Args:
         stage: its name.
-        run: makes the stage's function with its settings bound; called only if it must run.
+        run: the stage's function with its settings bound.
         context: what the stage gets.
         config: the settings, for the manifest.
+        basis: what the fingerprint is the hash of, for the manifest.
     """
     fabric = context.fabric
     with _locked(context.folder, context.is_main):
@@ -175,18 +192,19 @@ def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) ->
             return Outcome(stage, context.folder, True, manifest)
         if context.is_main:
             context.folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
         fabric.barrier()
         start = time.monotonic()
         with PeakMemory().watch() as memory:
-            numbers = run()(context)
+            numbers = run(context)
             fabric.barrier()
         manifest = Manifest(
             stage=stage,
             fingerprint=context.folder.name,
             config=config,
-            inputs={name: folder.name for name, folder in context.inputs.items()},
+            basis=basis,
             numbers=numbers,
             failures=failures(context.folder),
             wall_time_s=round(time.monotonic() - start, 2),
@@ -196,6 +214,8 @@ def run_stage(stage: str, run: Any, context: Context, config: dict[str, Any]) ->
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         if context.is_main:
+            if not (context.folder / METRICS).is_file():
+                write_json(context.folder / METRICS, numbers)
             manifest.write(context.folder)
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return Outcome(stage, context.folder, False, manifest)

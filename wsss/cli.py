@@ -84,7 +84,8 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 
     _prepare()
     outcomes = pipeline.run(cfg)
-    summary.show(outcomes)
+    if _rank() == 0:
+        summary.show(outcomes)
     return {
         f"{outcome.stage}/{name}": value
         for outcome in outcomes
@@ -118,11 +119,21 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except WsssError as error:
-        Console(stderr=True).print(_panel(error.problems))
+        if (rank := _rank()) == 0:
+            Console(stderr=True).print(_panel(error.problems))
+        else:
+            print(f"process {rank}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("\nInterrupted. The same command goes on from here.")
         sys.exit(130)
+
+
+def _rank() -> int:
+    """The number of this process among those of the run."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def _panel(problems: tuple[Problem, ...]) -> Panel:

@@ -8,6 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.errors import Problem, WsssError
@@ -26,7 +27,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
     words = [word for word in arguments if "=" in word and not word.startswith("-")]
     if not words or "--config-dir" in arguments or "-cd" in arguments:
         return  # A user's own folder of settings may hold anything.
-    overrides = OverridesParser.create().parse_overrides(words)
+    overrides = _parse(words)
     groups = {path.relative_to(config_dir).as_posix() for path in config_dir.glob("**/")} - {"."}
     chosen, problems = [], []
     for override in overrides:
@@ -40,7 +41,9 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
             for v in values
             if str(v) not in options
         ]
-        chosen += [f"{group}={values[0]}"] if values else []
+        if values:
+            several = f"[{','.join(map(str, values))}]"
+            chosen.append(f"{group}={several if isinstance(override.value(), list) else values[0]}")
     if problems:
         raise WsssError(*problems)
     with initialize_config_dir(str(config_dir), version_base="1.3"):
@@ -56,6 +59,31 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
             problems.append(_unknown(override.input_line or key, "setting", key, sorted(known)))
     if problems:
         raise WsssError(*problems)
+
+
+def _parse(words: list[str]) -> list[Override]:
+    """The overrides that words on the command line stand for.
+
+    Raises:
+        WsssError: names every word that Hydra's grammar does not know.
+    """
+    parser, overrides, problems = OverridesParser.create(), [], []
+    for word in words:
+        try:
+            overrides.append(parser.parse_override(word))
+        except OverrideParseException:
+            problems.append(
+                Problem(
+                    word,
+                    "this cannot be read as a setting",
+                    "`key=value`, a list as `key=[a,b]` without spaces",
+                    "Quote values with spaces, brackets or other signs, for the shell and for "
+                    "Hydra: \"data.root='/my photos (2)'\".",
+                )
+            )
+    if problems:
+        raise WsssError(*problems)
+    return overrides
 
 
 def check_complete(cfg: DictConfig) -> None:
@@ -96,7 +124,9 @@ def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
 
 
 def _values(override: Override) -> list[Any]:
-    """The values of an override, all of them for a sweep."""
+    """The values of an override, all of them for a sweep; none of a pattern like `glob(*)`."""
+    if override.is_sweep_override() and not override.is_choice_sweep():
+        return []
     if override.is_choice_sweep():
         return list(override.sweep_iterator())
     value = override.value()

@@ -3,6 +3,8 @@
 import logging
 import os
 from datetime import timedelta
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from wsss import chain, tracking
 from wsss.chain import Outcome
 from wsss.data.check import DataReport
 from wsss.data.source import Source
-from wsss.errors import WsssError
+from wsss.errors import WsssError, user_error
 from wsss.stages import check
 from wsss.stages.context import Context
 
@@ -31,6 +33,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
     """
     chosen = chain.select(cfg.stages)
     source: Source = build(cfg.data)
+    stages = {stage: build_stage(cfg, stage) for stage in chosen}
     fabric = launch(cfg.trainer)
     seed_everything(cfg.seed, verbose=False)
     work_dir = Path(cfg.work_dir).absolute()
@@ -39,10 +42,10 @@ def run(cfg: DictConfig) -> list[Outcome]:
         "fabric": fabric,
         "trainer": OmegaConf.to_container(cfg.trainer, resolve=True),
         "seed": cfg.seed,
-        "workers": workers_per_process(cfg),
+        "workers": workers_per_process(cfg, fabric.world_size),
         "max_failed_fraction": cfg.max_failed_fraction,
     }
-    # What can be wrong is found here, before hours are spent.
+    # What can be wrong is found from here on, before hours are spent.
     configs = {stage: stage_config(cfg, stage) for stage in chain.CHAIN}
     report = check.run(Context(folder=check_folder(cfg, source), **base))
     if report.failed:
@@ -57,18 +60,26 @@ def run(cfg: DictConfig) -> list[Outcome]:
         "unusable": sorted(report.unusable),
     }
     plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
+    chain.check_inputs(plans, chosen)
+    contexts = {
+        stage: Context(
+            folder=plans[stage].folder,
+            inputs={name: plans[name].folder for name in plans[stage].inputs},
+            **base,
+        )
+        for stage in chosen
+    }
+    for stage in chosen:
+        check_stage = getattr(chain.stage_module(stage), "check", None)
+        if check_stage is not None and not plans[stage].finished:
+            check_stage(contexts[stage], **stages[stage].keywords)
     loggers = [build(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
     tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     outcomes = []
     for stage in chosen:
-        context = Context(
-            folder=plans[stage].folder,
-            inputs=chain.input_folders(stage, plans),
-            loggers=loggers,
-            **base,
-        )
+        contexts[stage].loggers = loggers
         outcome = chain.run_stage(
-            stage, lambda stage=stage: build(cfg[stage]), context, configs[stage]
+            stage, stages[stage], contexts[stage], configs[stage], plans[stage].basis
         )
         tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
         outcomes.append(outcome)
@@ -90,6 +101,24 @@ def build(node: DictConfig) -> Any:
         raise
 
 
+def build_stage(cfg: DictConfig, stage: str) -> "partial[dict[str, float]]":
+    """A stage's function with its settings bound, waiting for a context.
+
+    Raises:
+        WsssError: a setting is none of the stage's.
+    """
+    run: partial[dict[str, float]] = build(cfg[stage])
+    known = signature(run.func).parameters
+    if unknown := [name for name in run.keywords if name not in known]:
+        raise user_error(
+            f"{stage}.{unknown[0]}",
+            f"`{stage}` has no such setting",
+            f"one of {', '.join(list(known)[1:])}",
+            "Correct or remove it.",
+        )
+    return run
+
+
 def launch(trainer: DictConfig) -> Fabric:
     """Start the processes of a run (or join them, under torchrun and SLURM) and connect them.
 
@@ -109,12 +138,12 @@ def launch(trainer: DictConfig) -> Fabric:
     return fabric
 
 
-def workers_per_process(cfg: DictConfig) -> int:
+def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:
     """Loader and CRF processes of one rank: as configured, or this node's cores shared out."""
     if cfg.workers is not None:
         return int(cfg.workers)
-    devices = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
-    return max(1, len(os.sched_getaffinity(0)) // max(1, devices))
+    ranks_per_node = max(1, ranks // int(cfg.trainer.num_nodes))
+    return max(1, len(os.sched_getaffinity(0)) // ranks_per_node)
 
 
 def stage_config(cfg: DictConfig, stage: str) -> dict[str, Any]:
@@ -128,11 +157,13 @@ def check_folder(cfg: DictConfig, source: Source) -> Path:
 
 
 def check_data(cfg: DictConfig) -> DataReport:
-    """Check the data set of a configuration without running anything.
+    """Check the data set of a configuration, and its weight files, without running anything.
 
     Raises:
-        WsssError: there is no data set to check.
+        WsssError: there is no data set to check, or a weight file is missing.
     """
+    for stage in chain.CHAIN:
+        chain.weight_digests(stage_config(cfg, stage))
     source: Source = build(cfg.data)
     context = Context(
         source,

@@ -3,7 +3,14 @@ import shutil
 import pytest
 
 from wsss.chain import CHAIN, stage_module
-from wsss.data.files import FileSource
+
+REFUSING = """
+from wsss.data.folder import Folder
+
+class RefusingFolder(Folder):
+    def read_mask(self, item):
+        raise AssertionError(f"the mask of {item.id} was opened")
+"""
 
 LEARNING = ("classify", "localize", "refine", "segment")
 
@@ -28,15 +35,15 @@ def test_evaluation_and_report_alone_declare_that_they_read_masks():
 
 
 def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tmp_path):
-    def refuse(self, item):
-        raise AssertionError(f"the mask of {item.id} was opened")
-
+    # A module of its own, which the processes of a stage import, too.
+    (tmp_path / "refusing.py").write_text(REFUSING)
+    monkeypatch.syspath_prepend(tmp_path)
     # The data check comes first: it may look whether masks are in order.
     run_on(pets, tmp_path / "runs", "stages=[]")
-    monkeypatch.setattr(FileSource, "read_mask", refuse)
-    run_on(pets, tmp_path / "runs", "stages=[classify,localize,segment,refine]")
+    refusing = "data._target_=refusing.RefusingFolder"
+    run_on(pets, tmp_path / "runs", refusing, f"stages=[{','.join(LEARNING)}]")
     with pytest.raises(AssertionError, match="was opened"):
-        FileSource.read_mask(None, type("Item", (), {"id": "x"}))
+        run_on(pets, tmp_path / "runs", refusing, "stages=[evaluate]")
 
 
 def test_results_do_not_depend_on_masks(run_on, pets, content, tmp_path):

@@ -13,7 +13,6 @@ from wsss.refine.pseudo_label import (
     upsample,
     with_background,
 )
-from wsss.refine.refinement import enlarge, shrink
 
 LABELS = np.array([2, 7], dtype=np.uint16)
 
@@ -105,7 +104,3 @@ def test_large_images_are_refined_at_reduced_size_and_come_back():
     mask = CrfRefinement(PydensecrfEngine(), max_side_px=60)(image, seeds_of(maps, (300, 200)))
     assert mask.shape == (300, 200)
     assert set(np.unique(mask).tolist()) <= {0, 2, 255}
-    assert shrink(image, 60).shape == (60, 40, 3)
-    assert shrink(image, 300) is image
-    blown = enlarge(np.array([[0, 2]], dtype=np.uint8), (2, 4))
-    assert blown.tolist() == [[0, 0, 2, 2]] * 2

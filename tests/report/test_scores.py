@@ -18,7 +18,7 @@ def test_subjects_come_in_the_order_of_the_pipeline(tmp_path: Path):
 def test_what_is_not_finite_is_nothing(tmp_path: Path):
     subject = {"miou": float("nan"), "per_class_iou": [0.5, None, float("nan")], "oracle": True}
     curve = [{"threshold": 0.2, "miou": 0.4}, {"threshold": 0.1, "miou": float("nan")}]
-    content = {"subjects": {"seeds": subject}, "oracle_curve": curve, "tag_map": None}
+    content = {"subjects": {"seeds": subject}, "oracle_curve": curve}
     write_json(tmp_path / "metrics.json", content)
     scores = read_scores(tmp_path)
     seeds = scores.get("seeds")
@@ -26,4 +26,3 @@ def test_what_is_not_finite_is_nothing(tmp_path: Path):
     assert seeds.oracle
     assert (seeds.miou, seeds.per_class_iou) == (None, (0.5, None, None))
     assert scores.oracle_curve == ((0.2, 0.4),)
-    assert scores.tag_map is None

@@ -52,7 +52,7 @@ def square(label: int) -> np.ndarray:
 
 
 def finish(folder: Path, stage: str) -> None:
-    Manifest(stage, f"{stage}0123", {"of": stage}, {}, {"images": 6.0}, commit="abc").write(folder)
+    Manifest(stage, f"{stage}0123", {"of": stage}, {"images": 6.0}, commit="abc").write(folder)
 
 
 def write_stages(root: Path, source: Source) -> dict[str, Path]:

@@ -7,8 +7,6 @@ from itertools import combinations
 from math import ceil
 from statistics import median_low
 
-import numpy as np
-
 from wsss.data.inspection import Inspection as Inspection
 from wsss.data.inspection import inspect_item as inspect_item
 from wsss.data.problems import group_alike, name_some, plural
@@ -37,7 +35,7 @@ class DataReport:
     """Images with each class, by split."""
     pair_counts: tuple[tuple[int, int, int], ...]
     """Mask values 1…C of two classes, and the training images that have both; frequent ones first.
-    Together with `class_counts` this is the co-occurrence matrix, without its zeros."""
+    Together with `class_counts` this is the matrix of co-occurrence, without its zeros."""
     sizes: Mapping[str, Size]
     """Height and width of each decoded image by id."""
     unusable_ids: Mapping[str, tuple[str, ...]]
@@ -76,17 +74,11 @@ class DataReport:
             for name, sides in (("height", heights), ("width", widths))
         }
 
-    def cooccurrence(self) -> np.ndarray:
-        """Training images with both of two classes, int64 [C, C]; symmetric, counts on top."""
-        matrix = np.diag(np.array(self.class_counts[TRAIN], dtype=np.int64))
-        for first, second, count in self.pair_counts:
-            matrix[first - 1, second - 1] = matrix[second - 1, first - 1] = count
-        return matrix
-
     def _too_many_unusable(self) -> Iterator[Problem]:
         for split, ids in self.unusable_ids.items():
             total = self.num_images[split]
-            if not ids or len(ids) <= self.max_failed_fraction * total < total:
+            tolerated = len(ids) <= self.max_failed_fraction * total
+            if not ids or (tolerated and len(ids) < total):
                 continue
             none_left = len(ids) == total
             tolerant = ceil(10 * len(ids) / total) / 10

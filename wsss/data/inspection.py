@@ -37,7 +37,7 @@ class Inspection:
         return all(problem.severity != Severity.SKIPPED for problem in self.problems)
 
 
-def inspect_item(source: Source, item: Item, with_mask: bool = True) -> Inspection:
+def inspect_item(source: Source, item: Item) -> Inspection:
     """Read an image and, for the evaluation's sake, its mask; both are forgotten at once."""
     try:
         conversions = read_header(item.image).conversions if item.image else ()
@@ -45,7 +45,7 @@ def inspect_item(source: Source, item: Item, with_mask: bool = True) -> Inspecti
     except WsssError as error:
         skipped = (replace(problem, severity=Severity.SKIPPED) for problem in error.problems)
         return Inspection(item.id, problems=tuple(skipped))
-    has_mask, problems = _inspect_mask(source, item) if with_mask else (False, [])
+    has_mask, problems = _inspect_mask(source, item)
     if min(height, width) < MIN_SIDE_PX:
         problems.append(
             Problem(

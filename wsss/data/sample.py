@@ -49,8 +49,6 @@ class Sample:
     """RGB, upright."""
     tags: Bool[np.ndarray, " c"]
     """Multi-hot; class `c` has the mask value `c + 1`."""
-    mask: UInt8[np.ndarray, "h w"] | None = None
-    """0 background, 1…C classes, 255 void; only ever set for the evaluation."""
 
 
 def safe_file_stem(item_id: str) -> str:

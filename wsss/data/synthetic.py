@@ -1,5 +1,6 @@
 """The embedded data set: eight kinds of things in eight kinds of places, drawn on the fly."""
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import numpy as np
@@ -62,7 +63,7 @@ class Synthetic(Source):
         self.max_objects = max_objects
         self.seed = seed
         self._items: dict[str, tuple[Item, ...]] = {}
-        self._digests: dict[str, str] = {}
+        self._digests: dict[tuple[str, str], str] = {}
 
     def items(self, split: str) -> tuple[Item, ...]:
         """All items of `train` or `val`, with the labels of their visible objects."""
@@ -84,7 +85,7 @@ class Synthetic(Source):
         return fingerprint(
             {
                 "source": self.name,
-                "drawn": self._drawn(split),
+                "drawn": self._drawn(split, self.read_image),
                 "split": split,
                 "num_items": self.num_items[split],
                 "size_px": self.size_px,
@@ -95,18 +96,19 @@ class Synthetic(Source):
         )
 
     def mask_fingerprint(self, split: str) -> str:
-        """Hash of what the masks follow from."""
-        return fingerprint(["mask", self.fingerprint(split)])
+        """Hash of what the masks follow from, and of the first of them."""
+        drawn = self._drawn(split, self.read_mask)
+        return fingerprint(["mask", self.fingerprint(split), drawn])
 
-    def _drawn(self, split: str) -> str:
-        """Digest of the first C images and masks, which a change of the drawing code changes."""
-        if split not in self._digests:
+    def _drawn(self, split: str, draw: Callable[[Item], np.ndarray]) -> str:
+        """Digest of what is drawn of the first C items, which a change of the drawing changes."""
+        key = (split, draw.__name__)
+        if key not in self._digests:
             digest = sha256()
             for item in self.items(split)[: len(SHAPES)]:
-                digest.update(self.read_image(item).tobytes())
-                digest.update(self.read_mask(item).tobytes())
-            self._digests[split] = digest.hexdigest()
-        return self._digests[split]
+                digest.update(draw(item).tobytes())
+            self._digests[key] = digest.hexdigest()
+        return self._digests[key]
 
     def scene(self, item_id: str) -> Scene:
         """What the image of an id shows.

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import VOID_LABEL
 
 PADDING_RGB = (127, 127, 127)
@@ -25,6 +26,7 @@ class Augmentation:
         scale_min: float = 0.5,
         scale_max: float = 1.5,
         color_jitter: float = 0.3,
+        max_side_px: int = 1024,
     ) -> None:
         """Set the ranges.
 
@@ -33,8 +35,10 @@ class Augmentation:
             scale_min: lower bound of the random resize factor.
             scale_max: upper bound of the random resize factor.
             color_jitter: relative range of brightness, contrast and saturation; 0 for none.
+            max_side_px: larger images are reduced to it first: the size at which they will be seen.
         """
         self.crop_px = crop_px
+        self.max_side_px = max_side_px
         steps: list[A.BasicTransform] = [
             A.RandomScale(
                 (scale_min - 1, scale_max - 1), p=1, mask_interpolation=cv2.INTER_NEAREST
@@ -55,6 +59,8 @@ class Augmentation:
         self, image: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"], seed: int
     ) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s"]]:
         """The augmented image and mask that belong to `seed`."""
+        image = shrink(image, self.max_side_px)
+        mask = resize_mask(mask, (image.shape[0], image.shape[1]))
         self._compose.set_random_seed(seed)
         augmented = self._compose(image=image, mask=mask)
         return augmented["image"], augmented["mask"]

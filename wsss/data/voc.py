@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
+from filelock import FileLock
+
 from wsss.data.files import FileSource
 from wsss.data.lists import read_lines
 from wsss.data.problems import did_you_mean, group_alike, name_some
@@ -60,8 +62,11 @@ class Voc(FileSource):
         year = str(year)
         self.name = f"voc{year[-2:]}"
         base = Path(root).expanduser().absolute()
-        if download and not _has_lists(_find_devkit(base, year), (train, val)):
-            _download(base, year, (train, val))
+        if download:
+            base.mkdir(parents=True, exist_ok=True)
+            with FileLock(base / ".download.lock"):  # Several processes may start together.
+                if not _has_lists(_find_devkit(base, year), (train, val)):
+                    _download(base, year, (train, val))
         devkit = _find_devkit(base, year)
         if devkit is None:
             raise _no_devkit(base, year)

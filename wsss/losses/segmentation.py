@@ -8,8 +8,18 @@ from wsss.data.sample import VOID_LABEL
 
 
 def void_aware_cross_entropy(
-    logits: Float[Tensor, "b c h w"], labels: Int64[Tensor, "b h w"]
+    logits: Float[Tensor, "b c h w"],
+    labels: Int64[Tensor, "b h w"],
+    num_labelled: Float[Tensor, ""] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy over the pixels that have a label; 0, not NaN, where none has."""
+    """Mean cross-entropy over the pixels that have a label; 0, not NaN, where none has.
+
+    Args:
+        logits: of background and C classes.
+        labels: 0 background, 1…C classes, 255 void.
+        num_labelled: what the sum is divided by; None counts the labelled pixels of this batch.
+    """
     summed = F.cross_entropy(logits, labels, ignore_index=VOID_LABEL, reduction="sum")
-    return summed / (labels != VOID_LABEL).sum().clamp(min=1)
+    if num_labelled is None:
+        num_labelled = (labels != VOID_LABEL).sum()
+    return summed / num_labelled.clamp(min=1)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -40,9 +40,9 @@ class Backbone(nn.Module):
         self.output_stride = output_stride
         self.freeze = freeze
         self.network = timm.create_model(
-            name, pretrained=weights == HUB_WEIGHTS, num_classes=0, output_stride=output_stride
+            name, pretrained=False, num_classes=0, output_stride=output_stride
         )
-        if weights is not None and weights != HUB_WEIGHTS:
+        if weights is not None:
             load_trunk(self.network, load_state_dict(name, weights), f"backbone.weights={weights}")
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
         self.normalise = Normalisation(self.network)

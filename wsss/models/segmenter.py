@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from wsss.errors import user_error
 from wsss.models.backbones import freeze_batch_norm
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
 
 
 class Segmenter(nn.Module):
@@ -49,13 +49,13 @@ class Segmenter(nn.Module):
         self.network = smp.create_model(
             architecture,
             encoder_name=f"tu-{encoder}",
-            encoder_weights="imagenet" if weights == HUB_WEIGHTS else None,
+            encoder_weights=None,
             encoder_output_stride=output_stride,
             decoder_channels=decoder_channels,
             classes=num_classes + 1,
         )
         trunk = cast("nn.Module", self.network.encoder.model)
-        if weights is not None and weights != HUB_WEIGHTS:
+        if weights is not None:
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
         if trains_from is not None:
             freeze_before(trunk, trains_from)

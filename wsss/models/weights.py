@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -74,13 +75,16 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
     """Read the parameters of the network `name` under timm's names, never unpickling code.
 
     Raises:
-        WsssError: the file is missing or is no file of plain tensors.
+        WsssError: the file is missing or is no file of plain tensors, or the hub is out of reach.
     """
+    if weights == HUB_WEIGHTS:
+        return _from_hub(name)
     path = weights_file(name, weights)
-    if path.suffix == ".safetensors":
-        return load_file(path)
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
+        state = dict(state.get("state_dict", state))
     except Exception as error:
         raise user_error(
             path,
@@ -88,8 +92,26 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
             "a state dict of plain tensors (.pth), or .safetensors",
             "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
         ) from error
-    state = state.get("state_dict", state)
     return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
+
+
+def _from_hub(name: str) -> dict[str, Tensor]:
+    """The ImageNet weights of a network in timm's hub.
+
+    Raises:
+        WsssError: they cannot be downloaded, and are not in the cache.
+    """
+    try:
+        return dict(timm.create_model(name, pretrained=True).state_dict())
+    except Exception as error:
+        raise user_error(
+            f"backbone.weights={HUB_WEIGHTS}",
+            f"the weights of `{name}` cannot be downloaded ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no reason given'})",
+            "a network, or the weights in the hub's cache",
+            "Download them elsewhere and set backbone.weights to the .safetensors or .pth file; "
+            "`backbone=efficientnet_lite0` needs no network.",
+        ) from error
 
 
 def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

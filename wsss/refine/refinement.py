@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from wsss.artifacts import Seeds
+from wsss.data.resizing import resize_mask, shrink
 from wsss.refine.dense_crf.engine import DenseCrfEngine, energies_from_softmax
 from wsss.refine.pseudo_label import label_mask, threshold_mask, upsample, with_background
 
@@ -64,22 +64,4 @@ class CrfRefinement(Refinement):
         scores = with_background(upsample(seeds.maps, working.shape[:2]), self.background_alpha)
         posterior = self.engine(working, energies_from_softmax(scores))
         mask = label_mask(posterior, seeds.labels, self.min_confidence)
-        return enlarge(mask, (height, width))
-
-
-def shrink(image: UInt8[np.ndarray, "h w 3"], max_side_px: int) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """Reduce an image, by area, until its longer side has at most `max_side_px` pixels."""
-    height, width = image.shape[:2]
-    factor = max_side_px / max(height, width)
-    if factor >= 1:
-        return image
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def enlarge(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:
-    """Bring a mask computed on a reduced image to `size` (height, width), by nearest label."""
-    height, width = size
-    if mask.shape == size:
-        return mask
-    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+        return resize_mask(mask, (height, width))

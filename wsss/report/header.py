@@ -97,7 +97,7 @@ def _tiles(results: Results) -> list[Tile]:
 
 
 def _tag_map(results: Results) -> float | None:
-    if results.scores.tag_map is not None or "classify" not in results.manifests:
-        return results.scores.tag_map
+    if "classify" not in results.manifests:
+        return None
     value = results.manifests["classify"].numbers.get("val_map")
     return value if isinstance(value, float) else None

@@ -42,8 +42,6 @@ class Scores:
     subjects: tuple[Subject, ...] = ()
     oracle_curve: tuple[tuple[float, float], ...] = ()
     """Background threshold and mIoU of the seeds, ascending."""
-    tag_map: float | None = None
-    """Mean average precision of the classifier over tags."""
 
     def get(self, name: str) -> Subject | None:
         """The subject of that name, if it was scored."""
@@ -60,7 +58,6 @@ def read_scores(folder: Path) -> Scores:
     return Scores(
         tuple(_subject(name, subjects[name]) for name in names),
         tuple(sorted((x, y) for x, y in curve if x is not None and y is not None)),
-        _finite(content.get("tag_map")),
     )
 
 

@@ -18,7 +18,8 @@ from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import FeatureViews, TaggedBatches, store_pooled_features
-from wsss.stages.training import fit, training_loader
+from wsss.stages.items import check_failures
+from wsss.stages.training import fit, rank_batch_size, training_loader
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -27,6 +28,39 @@ INPUTS: tuple[str, ...] = ()
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False
 KEY_NUMBER = "val_map"
+
+
+def check(
+    context: Context,
+    *,
+    freeze: str,
+    batch_size: int,
+    augmentation: Augmentation | None = None,
+    **_: Any,
+) -> None:
+    """Find out before anything is computed whether the classifier can be trained.
+
+    Raises:
+        WsssError: no augmentation for a backbone that learns, a batch that cannot be shared out, or
+            fewer images than processes.
+    """
+    if freeze != "backbone" and augmentation is None:
+        raise user_error(
+            "classify.augmentation",
+            "no augmentation for a backbone that learns",
+            "an augmentation, or a frozen backbone",
+            "Use `classify=finetune`, or set classify.freeze=backbone.",
+        )
+    rank_batch_size(context, batch_size)
+    ranks = context.fabric.world_size
+    for split in SPLITS:
+        if (images := len(context.items(split))) < ranks:
+            raise user_error(
+                f"trainer.devices={ranks}",
+                f"{images} images in the split `{split}` for {ranks} processes",
+                "an image for every process",
+                "Use fewer processes.",
+            )
 
 
 def run(
@@ -84,6 +118,7 @@ def run(
         store_pooled_features(
             context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder
         )
+        check_failures(context, len(items) + len(context.items(VAL)))
         train = training_loader(
             context,
             FeatureViews(context, items, folder),
@@ -92,13 +127,7 @@ def run(
         )
         val = _feature_validation(context, folder)
     else:
-        if augmentation is None:
-            raise user_error(
-                "classify.augmentation",
-                "no augmentation for a backbone that learns",
-                "an augmentation, or a frozen backbone",
-                "Use `classify=finetune`, or set classify.freeze=backbone.",
-            )
+        assert augmentation is not None  # See `check`.
         images = TaggedImages(context.source, items, augmentation, context.seed)
         train = training_loader(context, images, batch_size)
         val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
@@ -113,7 +142,7 @@ def run(
     numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:
         save_classifier(context.folder, model.cpu(), names)
-    return {key: numbers[key] for key in ("val_map", "train_loss") if key in numbers}
+    return {key: numbers[key] for key in ("val_map", "train_loss")}
 
 
 def _feature_validation(context: Context, folder: Path) -> DataLoader[Any]:

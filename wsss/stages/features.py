@@ -105,7 +105,7 @@ class FeatureViews(Dataset[TaggedBatch]):
     def __init__(
         self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False
     ) -> None:
-        """Read the features of `items` from `folder`; what could not be computed is left out.
+        """Find the features of `items` in `folder`; what could not be computed is left out.
 
         Args:
             context: data and seed.
@@ -115,32 +115,35 @@ class FeatureViews(Dataset[TaggedBatch]):
         """
         paths = [folder / f"{item.file_stem}.npy" for item in items]
         there = [(item, path) for item, path in zip(items, paths, strict=True) if path.is_file()]
-        self.features = [torch.from_numpy(np.load(path, allow_pickle=False)) for _, path in there]
+        self.paths = [path for _, path in there]
         self.tags = [torch.from_numpy(context.source.tags(item)).float() for item, _ in there]
         self.seed = context.seed
         self.first_view_only = first_view_only
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self.features)
+        return len(self.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> TaggedBatch:
         """Features float32 [K, 1, 1] and tags float32 [C]."""
         epoch, index = key
-        views: Float[Tensor, "v k"] = self.features[index]
+        # Read when asked for: memory does not grow with the number of images.
+        views = np.load(self.paths[index], mmap_mode="r", allow_pickle=False)
         seed = sample_seed(self.seed, epoch, index)
         view = 0 if self.first_view_only else seed % len(views)
-        return {"images": views[view, :, None, None], "tags": self.tags[index]}
+        features = torch.from_numpy(views[view].copy())
+        return {"images": features[:, None, None], "tags": self.tags[index]}
 
 
 class TaggedBatches(Dataset[TaggedBatch]):
     """This rank's share of whole images with their tags, in batches of like size."""
 
     def __init__(self, context: Context, items: Sequence[Item]) -> None:
-        """Plan the batches of `items`."""
+        """Plan the batches of `items`, at least one for each rank."""
         scales = Scales()
         sizes = {item.id: context.size(item) for item in items}
-        plan = context.share(plan_batches(items, sizes, scales, BATCH_SIZE))
+        batch_size = max(1, min(BATCH_SIZE, len(items) // context.fabric.world_size))
+        plan = context.share(plan_batches(items, sizes, scales, batch_size))
         self.batches = PyramidBatches(context.source, plan, scales)
 
     def __len__(self) -> int:

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from wsss.artifacts import LabelStore
+from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.refine.dense_crf.engine import DenseCrfEngine, energies_from_softmax
-from wsss.refine.refinement import enlarge, shrink
 from wsss.stages.scoring import ScorePrediction
 
 
@@ -44,8 +44,8 @@ class FinishPrediction:
             posterior = self.engine(working, energies_from_softmax(posterior))
         size = (image.shape[0], image.shape[1])
         masks = {
-            "segmenter": enlarge(prediction.single_scale, size),
-            "segmenter_tta_crf": enlarge(prediction.labels[posterior.argmax(axis=0)], size),
+            "segmenter": resize_mask(prediction.single_scale, size),
+            "segmenter_tta_crf": resize_mask(prediction.labels[posterior.argmax(axis=0)], size),
         }
         self.single_scale.write(item, masks["segmenter"])
         self.averaged.write(item, masks["segmenter_tta_crf"])

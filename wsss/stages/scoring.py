@@ -127,16 +127,20 @@ def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict
 
 
 def summarise(counts: Counts) -> dict[str, Any]:
-    """Scores of a confusion matrix as plain JSON; labels that occur nowhere have a null IoU.
+    """Scores of a confusion matrix as plain JSON; what was never counted is null.
 
     Missing predictions count as background; `covered_miou` leaves them out.
     """
     square = void_as_background(counts)
-    iou = iou_per_label(square)
     return {
         "miou": mean_iou(square),
-        "per_class_iou": [None if np.isnan(value) else float(value) for value in iou],
+        "per_class_iou": [_null_if_nan(value) for value in iou_per_label(square)],
         "pixel_accuracy": pixel_accuracy(square),
         "coverage": coverage(counts),
-        "covered_miou": mean_iou(counts[:, :-1]),
+        "covered_miou": _null_if_nan(mean_iou(counts[:, :-1])),
     }
+
+
+def _null_if_nan(score: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if np.isnan(score) else float(score)

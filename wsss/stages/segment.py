@@ -1,6 +1,7 @@
 """Train the segmenter on pseudo masks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -21,6 +22,23 @@ INPUTS = ("refine",)
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "pseudo_miou"
+
+
+def check(
+    context: Context, *, segmenter: Callable[..., Segmenter], batch_size: int, **_: Any
+) -> None:
+    """Find out before anything is computed whether the segmenter can be trained.
+
+    Raises:
+        WsssError: the network cannot be built, or its batches are too small.
+    """
+    segmenter(num_classes=len(context.source.class_names))
+    if rank_batch_size(context, batch_size) < 2:
+        raise user_error(
+            "segment.batch_size", "batches of a single image",
+            "at least 2 images for each process: the decoder normalises over its batch",
+            "Set segment.batch_size to twice the number of processes, or more.",
+        )  # fmt: skip
 
 
 def run(
@@ -58,12 +76,6 @@ def run(
     items = [item for item in context.items(TRAIN) if masks.has(item)]
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
     task = SegmentationTask(model, len(names), optimizer, lr, head_lr_factor)
-    if rank_batch_size(context, batch_size) < 2:
-        raise user_error(
-            "segment.batch_size", "batches of a single image",
-            "at least 2 images for each process: the decoder normalises over its batch",
-            "Set segment.batch_size to twice the number of processes, or more.",
-        )  # fmt: skip
     train = training_loader(context, images, batch_size)
     numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:

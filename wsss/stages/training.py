@@ -1,22 +1,28 @@
 """One Lightning training run: progress, curves, checkpoints, and going on after an interruption."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 
+from wsss.artifacts import atomic
 from wsss.data.sampling import EpochSampler, epoch_sampler, sample_seed
 from wsss.errors import user_error
 from wsss.stages.context import Context
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
+
+log = logging.getLogger(__name__)
 
 
 class SeedEpoch(Callback):
@@ -32,6 +38,44 @@ class SeedEpoch(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed by run, epoch and rank."""
         torch.manual_seed(sample_seed(self.seed, trainer.current_epoch, trainer.global_rank))
+
+
+class LastNumbers(Callback):
+    """Keeps what the last epoch logged, in the checkpoint, too.
+
+    A run that was killed behind its last checkpoint has nothing left to train, and still has to
+    tell its numbers.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the numbers of the epoch; checkpoints are written after this."""
+        metrics = trainer.callback_metrics
+        self.numbers = {key.partition("/")[2]: float(value) for key, value in metrics.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes into a checkpoint."""
+        return {"numbers": self.numbers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was in a checkpoint."""
+        self.numbers = state_dict["numbers"]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints as every other file is written: whole, or not at all.
+
+    Lightning's own way copies from the system's temporary folder where that is another disk.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint beside its final place and rename it."""
+        with atomic(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 def fit(
@@ -53,8 +97,10 @@ def fit(
         WsssError: the loss became NaN or infinite.
     """
     folder = context.folder / CHECKPOINTS
+    last = LastNumbers()
     callbacks: list[Callback] = [
         SeedEpoch(context.seed),
+        last,
         ModelCheckpoint(
             folder,
             filename="{epoch:04d}",
@@ -71,6 +117,9 @@ def fit(
         callbacks=callbacks,
         logger=[curves, *context.loggers],
         default_root_dir=context.folder,
+        plugins=[AtomicCheckpointIO()],
+        # Torch has no synchronised BatchNorm on a CPU, where several processes are for tests.
+        sync_batchnorm=context.fabric.world_size > 1 and context.fabric.device.type == "cuda",
         use_distributed_sampler=False,  # EpochSampler shares out the samples itself.
         num_sanity_val_steps=0,
         log_every_n_steps=1,
@@ -81,26 +130,30 @@ def fit(
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
         train.sampler.set_epoch(completed_epochs(checkpoint))
     trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
-    numbers = {
-        name.partition("/")[2]: float(value) for name, value in trainer.callback_metrics.items()
-    }
-    loss = numbers.get("train_loss", 0.0)
+    if max_epochs % checkpoint_every_n_epochs:
+        trainer.save_checkpoint(folder / f"epoch={max_epochs - 1:04d}.ckpt")
+    loss = last.numbers["train_loss"]
     if not torch.isfinite(torch.tensor(loss)):
         raise user_error(
             context.folder, f"the training loss is {loss}", "a finite loss",
-            "Lower this stage's learning rate, or train in 32 bit: `trainer.precision=32-true`.",
+            "Lower this stage's learning rate, or train in 32 bit: `trainer.precision=32-true`; "
+            f"remove {folder} to train from the start.",
         )  # fmt: skip
-    return numbers
+    return last.numbers
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint in a folder; None where there is none."""
-    return max(folder.glob("*.ckpt"), default=None)
+    """The newest whole checkpoint in a folder; None where there is none."""
+    for path in sorted(folder.glob("epoch=*.ckpt"), reverse=True):
+        if is_zipfile(path):
+            return path
+        log.warning("%s is damaged and left aside", path)
+    return None
 
 
-def completed_epochs(checkpoint: Path) -> int:
-    """Epochs that were completed when a checkpoint, `epoch=0007.ckpt`, was written: 8."""
-    return int(checkpoint.stem.partition("=")[2]) + 1
+def completed_epochs(checkpoint: Path | None) -> int:
+    """Epochs completed when a checkpoint was written: 8 for `epoch=0007.ckpt`, 0 without one."""
+    return int(checkpoint.stem.partition("=")[2]) + 1 if checkpoint else 0
 
 
 def rank_batch_size(context: Context, batch_size: int) -> int:

@@ -52,7 +52,9 @@ class ClassificationTask(pl.LightningModule):
         """Loss of a batch."""
         logits = self(batch["images"])
         loss = multilabel_soft_margin(logits, batch["tags"], self.class_weights)  # type: ignore[arg-type]
-        self.log("classify/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log(
+            "classify/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: TaggedBatch, _: int) -> None:

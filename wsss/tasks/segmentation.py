@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from wsss.data.datasets import MaskedBatch
+from wsss.data.sample import VOID_LABEL
 from wsss.losses import void_aware_cross_entropy
 from wsss.metrics.segmentation import MeanIoU
 from wsss.models import Segmenter
@@ -42,9 +43,14 @@ class SegmentationTask(pl.LightningModule):
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
         """Loss of a batch; agreement with the pseudo masks is logged beside it."""
         logits = self.segmenter(batch["images"].float() / 255)
-        loss = void_aware_cross_entropy(logits, batch["masks"])
+        # Ranks have different numbers of labelled pixels, and their gradients are averaged.
+        labelled = (batch["masks"] != VOID_LABEL).sum().float()
+        labelled = self.trainer.strategy.reduce(labelled, reduce_op="mean")
+        loss = void_aware_cross_entropy(logits, batch["masks"], labelled)
         self.pseudo_miou.update(logits.argmax(dim=1).byte(), batch["masks"].byte())
-        self.log("segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log(
+            "segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
+        )
         self.log(
             "segment/pseudo_miou", self.pseudo_miou, on_step=False, on_epoch=True, prog_bar=True
         )
