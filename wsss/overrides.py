@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.errors import Problem, WsssError
@@ -71,7 +71,7 @@ def _parse(words: list[str]) -> list[Override]:
     for word in words:
         try:
             overrides.append(parser.parse_override(word))
-        except OverrideParseException:
+        except HydraException:
             problems.append(
                 Problem(
                     word,

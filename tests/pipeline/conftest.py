@@ -38,7 +38,10 @@ Run = Callable[..., dict[str, Outcome]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def run_pipeline(work_dir: Path, *overrides: str, tiny: Sequence[str] = TINY) -> dict[str, Outcome]:
+def run_pipeline(
+    work_dir: Path, *overrides: str, tiny: Sequence[str] = TINY, without: tuple[str, ...] = ()
+) -> dict[str, Outcome]:
+    tiny = [setting for setting in tiny if not setting.startswith(without)]
     with initialize_config_dir(str(cli.config_dir()), version_base="1.3"):
         cfg = compose("run", overrides=[*tiny, f"work_dir={work_dir}", *overrides])
     with warnings.catch_warnings():
@@ -49,7 +52,10 @@ def run_pipeline(work_dir: Path, *overrides: str, tiny: Sequence[str] = TINY) ->
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Run the tiny pipeline in this process: `run(work_dir, *overrides)` gives its outcomes."""
+    """Run the tiny pipeline in this process: `run(work_dir, *overrides)` gives its outcomes.
+
+    Settings of the tiny pipeline that begin with one of `without` are left as they are.
+    """
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -140,6 +140,15 @@ def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
     assert "猫 ü" in page
 
 
+FEW = ("data.num_train=8", "data.num_val=8", "data.size_px=64")
+
+
+def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
+    status, said = wsss("check", *FEW, "backbone.weights=nowhere.pth", f"work_dir={tmp_path}")
+    assert status == 1
+    assert "no such weight file" in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -151,6 +160,12 @@ def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
             ["backbone.weights=nowhere.pth", "data.num_train=8", "data.num_val=8"],
             "no such weight file",
         ),
+        (["stages=[localize,"], "`key=value`, a list as `key=[a,b]` without spaces"),
+        ([*FEW, "+segment.learning_rate=1"], "`segment` has no such setting"),
+        ([*FEW, "stages=[classify,segment]"], "Add `refine` to `stages`"),
+        ([*FEW, "segmenter.trains_from=blocks.9"], "a module of the encoder"),
+        ([*FEW, "segment.batch_size=1"], "batches of a single image"),
+        ([*FEW, "classify.freeze=none"], "no augmentation for a backbone that learns"),
     ],
 )
 def test_a_wrong_setting(wsss, tmp_path, words, message):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from wsss.artifacts import fingerprint
 from wsss.chain import CHAIN
 from wsss.errors import WsssError
 
@@ -112,6 +113,39 @@ def test_another_seed_gives_other_seeds(run, finished, content, tmp_path):
     assert again["localize"].folder.name != finished["localize"].folder.name
     seeds = [content(runs["localize"].folder / "seeds") for runs in (finished, again)]
     assert seeds[0] != seeds[1]
+
+
+def test_what_a_killed_run_left_is_cleared_away(run, finished, tmp_path):
+    first = run(tmp_path, "stages=[classify,localize]")
+    folder = first["localize"].folder
+    (folder / "seeds" / ".77.tmp~train_0000.npz").write_bytes(b"half")
+    (folder / "manifest.json").unlink()
+    run(tmp_path, "stages=[classify,localize]")
+    expected = {path.name for path in (finished["localize"].folder / "seeds").iterdir()}
+    assert {path.name for path in (folder / "seeds").iterdir()} == expected
+
+
+def test_the_manifest_holds_what_its_fingerprint_was_made_of(finished):
+    for outcome in finished.values():
+        manifest = json.loads((outcome.folder / "manifest.json").read_text())
+        assert fingerprint(manifest["basis"]) == outcome.folder.name
+        assert manifest["basis"]["seed"] == 0
+
+
+@pytest.mark.slow
+def test_a_whole_network_learns_and_refinement_is_left_out(run, tmp_path):
+    outcomes = run(
+        tmp_path,
+        "classify=finetune",
+        "classify.class_balanced=true",
+        "classify.max_epochs=1",
+        "classify.batch_size=4",
+        "classify.augmentation.crop_px=64",
+        "refine=none",
+        without=("classify.", "refine.method.engine"),
+    )
+    assert tuple(outcomes) == CHAIN
+    assert outcomes["classify"].manifest.numbers["val_map"] > 0
 
 
 def test_a_stage_without_its_inputs_says_what_to_run(run, tmp_path):
