@@ -70,7 +70,21 @@ def test_mistyped_settings_are_answered_with_the_nearest(words, near):
 
 @pytest.mark.parametrize(
     "words",
-    [["seed=1", "refine=none"], ["+new.key=1"], ["-m", "seed=1,2"], ["--cfg", "job"], ["~logger"]],
+    [
+        ["seed=1", "refine=none"],
+        ["+new.key=1"],
+        ["-m", "seed=1,2"],
+        ["--cfg", "job"],
+        ["~logger"],
+        ["logger=[tensorboard,wandb]", "logger.wandb.offline=false"],
+        ["-m", "experiment=glob(*)"],
+        [
+            "classify.lr=1",
+            "workers=0",
+            "refine.method.background_alpha=8",
+            "work_dir=${oc.env:HOME}",
+        ],
+    ],
 )
 def test_right_settings_pass(words):
     check_overrides(config_dir(), words)

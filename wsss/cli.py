@@ -46,6 +46,8 @@ def main(first: Sequence[str] = ()) -> None:
         # Hydra answers --help of a command, with its settings.
         commands.add_parser(name, help=description, add_help=False)
     arguments, overrides = parser.parse_known_args([*first, *sys.argv[1:]])
+    if arguments.command == "check":
+        overrides.append("hydra/help=check")
     _hydra({"run": _run, "check": _check}[arguments.command], overrides)
 
 

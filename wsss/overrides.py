@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wsss.errors import Problem, WsssError
 
@@ -25,6 +25,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
         WsssError: names every unknown key or option and the nearest known one.
     """
     words = [word for word in arguments if "=" in word and not word.startswith("-")]
+    _check_words(arguments)
     if not words or "--config-dir" in arguments or "-cd" in arguments:
         return  # A user's own folder of settings may hold anything.
     overrides = _parse(words)
@@ -32,7 +33,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
     chosen, problems = [], []
     for override in overrides:
         group = override.key_or_group
-        if group not in groups:
+        if group not in groups or group.startswith("hydra"):
             continue
         options = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
         values = [value for value in _values(override) if value not in (None, "null")]
@@ -57,8 +58,71 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
             continue
         if key not in known:
             problems.append(_unknown(override.input_line or key, "setting", key, sorted(known)))
+        else:
+            problems += _wrong_kind(override, OmegaConf.select(config, key))
     if problems:
         raise WsssError(*problems)
+
+
+_TAKE_A_WORD = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
+"""Options of Hydra that are followed by a word of their own."""
+
+
+def _check_words(arguments: list[str]) -> None:
+    """Refuse words that are neither a setting nor an option.
+
+    Raises:
+        WsssError: names every such word.
+    """
+    before = ["", *arguments]
+    stray = [
+        word
+        for previous, word in zip(before, arguments, strict=False)
+        if "=" not in word and not word.startswith(("-", "~")) and previous not in _TAKE_A_WORD
+    ]
+    if stray and not {"--config-dir", "-cd", "--info", "-i"} & set(arguments):
+        raise WsssError(
+            *(
+                Problem(
+                    word,
+                    "this is neither a setting nor an option",
+                    "`key=value`",
+                    "Write settings as `seed=1`; `wsss run --help` lists the groups.",
+                )
+                for word in stray
+            )
+        )
+
+
+def _wrong_kind(override: Override, default: Any) -> Iterator[Problem]:
+    """Say which values are of another kind than the setting's default, which shows what is meant.
+
+    A setting that is empty by default, or is to be, takes anything.
+    """
+    kinds: dict[type, tuple[tuple[type, ...], str]] = {
+        bool: ((bool,), "true or false"),
+        int: ((int,), "a whole number"),
+        float: ((int, float), "a number"),
+        str: ((str, int, float), "a word"),
+        ListConfig: ((list,), "a list"),
+    }
+    if type(default) not in kinds or (override.is_sweep_override() and not _values(override)):
+        return
+    allowed, meaning = kinds[type(default)]
+    is_list = isinstance(default, ListConfig) and not override.is_sweep_override()
+    for value in [override.value()] if is_list else _values(override):
+        plain = value.text if isinstance(value, QuotedString) else value
+        is_interpolation = isinstance(plain, str) and "${" in plain
+        is_bool = isinstance(plain, bool) and bool not in allowed
+        if plain is None or is_interpolation or (isinstance(plain, allowed) and not is_bool):
+            continue
+        shown = list(default) if isinstance(default, ListConfig) else default
+        yield Problem(
+            override.input_line or override.key_or_group,
+            f"the value {plain!r}",
+            f"{meaning}, like the default {shown!r}",
+            "Correct the value.",
+        )
 
 
 def _parse(words: list[str]) -> list[Override]:
@@ -125,7 +189,7 @@ def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
 
 def _values(override: Override) -> list[Any]:
     """The values of an override, all of them for a sweep; none of a pattern like `glob(*)`."""
-    if override.is_sweep_override() and not override.is_choice_sweep():
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP or override.is_interval_sweep():
         return []
     if override.is_choice_sweep():
         return list(override.sweep_iterator())

@@ -128,12 +128,20 @@ def launch(trainer: DictConfig) -> Fabric:
     if strategy == "ddp":
         # Ranks wait for each other at the end of a stage, and for the lock of another run.
         strategy = DDPStrategy(timeout=timedelta(days=7))
-    fabric = Fabric(
-        accelerator=trainer.accelerator,
-        devices=trainer.devices,
-        num_nodes=trainer.num_nodes,
-        strategy=strategy,
-    )
+    try:
+        fabric = Fabric(
+            accelerator=trainer.accelerator,
+            devices=trainer.devices,
+            num_nodes=trainer.num_nodes,
+            strategy=strategy,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise user_error(
+            f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
+            str(error).splitlines()[0],
+            "devices that this machine has",
+            "`trainer=cpu` needs none; trainer.devices sets their number.",
+        ) from error
     fabric.launch()
     return fabric
 

@@ -165,6 +165,11 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "stages=[classify,segment]"], "Add `refine` to `stages`"),
         ([*FEW, "segmenter.trains_from=blocks.9"], "a module of the encoder"),
         ([*FEW, "segment.batch_size=1"], "batches of a single image"),
+        ([*FEW, "segment.max_epochs=-1"], "1 or more"),
+        ([*FEW, "trainer=gpu"], "`trainer=cpu` needs none"),
+        (["seed=foo"], "a whole number, like the default 0"),
+        (["stages=localize"], "a list, like the default"),
+        (["refine"], "this is neither a setting nor an option"),
         ([*FEW, "classify.freeze=none"], "no augmentation for a backbone that learns"),
     ],
 )

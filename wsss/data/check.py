@@ -56,7 +56,7 @@ class DataReport:
         errors = [p for p in self.problems if p.severity == Severity.ERROR]
         skipped = [p for p in self.problems if p.severity == Severity.SKIPPED]
         too_many = list(self._too_many_unusable())
-        return (*errors, *too_many, *(skipped if too_many else ()))
+        return (*errors, *self._too_few(), *too_many, *(skipped if too_many else ()))
 
     @property
     def unusable(self) -> frozenset[str]:
@@ -73,6 +73,16 @@ class DataReport:
             name: (min(sides), median_low(sides), max(sides))
             for name, sides in (("height", heights), ("width", widths))
         }
+
+    def _too_few(self) -> Iterator[Problem]:
+        usable = self.num_images[TRAIN] - len(self.unusable_ids[TRAIN])
+        if usable == 1:
+            yield Problem(
+                f"{self.name}, split {TRAIN}",
+                "one usable image",
+                "at least two, to train on batches",
+                "Add images with labels.",
+            )
 
     def _too_many_unusable(self) -> Iterator[Problem]:
         for split, ids in self.unusable_ids.items():

@@ -104,7 +104,8 @@ def problem_paragraph(problem: Problem) -> Text:
 def verdict(report: DataReport) -> Text:
     """Whether a run can start."""
     if report.failed:
-        count = plural(len(report.blocking), "problem")
+        graves = [p for p in report.blocking if p.severity == Severity.ERROR]
+        count = plural(len(graves), "problem")
         return Text(f"✗ {report.name} would break a run: {count} to mend.", "bold red")
     left_out = len(report.unusable)
     note = f" {plural(left_out, 'image is', 'images are')} left out." if left_out else ""

@@ -52,7 +52,7 @@ def inspect_item(source: Source, item: Item) -> Inspection:
                 str(item.image or item.id),
                 f"an image of {width} × {height} px",
                 f"at least {MIN_SIDE_PX} px a side",
-                "Nothing to do: images this small are left out.",
+                "Images this small are left out; remove or replace it.",
                 Severity.SKIPPED,
             )
         )

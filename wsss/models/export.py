@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from wsss.artifacts import atomic, read_json, write_json
@@ -83,7 +83,7 @@ def _save(
 ) -> None:
     state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
     with atomic(folder / f"{name}.safetensors") as temporary:
-        save_file(state, temporary)
+        temporary.write_bytes(save(state))  # `save_file` would keep it from other users.
     description |= {
         "class_names": class_names,
         "input": "RGB in [0, 1]; the network subtracts the mean and divides by std itself",

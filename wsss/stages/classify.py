@@ -19,7 +19,7 @@ from wsss.models.export import save_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import FeatureViews, TaggedBatches, store_pooled_features
 from wsss.stages.items import check_failures
-from wsss.stages.training import fit, rank_batch_size, training_loader
+from wsss.stages.training import check_schedule, fit, training_loader
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -34,6 +34,7 @@ def check(
     context: Context,
     *,
     freeze: str,
+    max_epochs: int,
     batch_size: int,
     augmentation: Augmentation | None = None,
     **_: Any,
@@ -41,7 +42,7 @@ def check(
     """Find out before anything is computed whether the classifier can be trained.
 
     Raises:
-        WsssError: no augmentation for a backbone that learns, a batch that cannot be shared out, or
+        WsssError: no augmentation for a backbone that learns, a schedule that cannot be run, or
             fewer images than processes.
     """
     if freeze != "backbone" and augmentation is None:
@@ -51,7 +52,7 @@ def check(
             "an augmentation, or a frozen backbone",
             "Use `classify=finetune`, or set classify.freeze=backbone.",
         )
-    rank_batch_size(context, batch_size)
+    check_schedule(context, "classify", max_epochs, batch_size)
     ranks = context.fabric.world_size
     for split in SPLITS:
         if (images := len(context.items(split))) < ranks:

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 from threading import Thread
 from typing import Any
 
@@ -35,6 +37,19 @@ def _leave_with_the_run() -> None:
         os._exit(1)
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let processes that start in the block leave Ctrl-C to the run, which ends them.
+
+    Blocked signals are handed down to children; one that comes to the run meanwhile waits.
+    """
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
+
+
 def _attempt(item: Item, *more: Any) -> str | None:
     """Run the task; the reason of a failure that concerns this item alone, else None."""
     try:
@@ -53,13 +68,15 @@ def process_items(
     are queued at most, so that memory does not grow with their number. An item that fails is noted
     in the stage's folder and does not stop the others.
     """
+    workers = max(1, workers)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _install, (task,))
     running: dict[Future[str | None], Item] = {}
     try:
         for call in calls:
             if len(running) >= 4 * workers:
                 yield from _collect(running, folder)
-            running[pool.submit(_attempt, *call)] = call[0]
+            with _without_interrupts():
+                running[pool.submit(_attempt, *call)] = call[0]
         while running:
             yield from _collect(running, folder)
     finally:

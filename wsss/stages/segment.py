@@ -13,7 +13,7 @@ from wsss.errors import user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.stages.context import Context
-from wsss.stages.training import fit, rank_batch_size, training_loader
+from wsss.stages.training import check_schedule, fit, rank_batch_size, training_loader
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -25,14 +25,27 @@ KEY_NUMBER = "pseudo_miou"
 
 
 def check(
-    context: Context, *, segmenter: Callable[..., Segmenter], batch_size: int, **_: Any
+    context: Context,
+    *,
+    segmenter: Callable[..., Segmenter],
+    max_epochs: int,
+    batch_size: int,
+    **_: Any,
 ) -> None:
     """Find out before anything is computed whether the segmenter can be trained.
 
     Raises:
         WsssError: the network cannot be built, or its batches are too small.
     """
+    check_schedule(context, "segment", max_epochs, batch_size)
     segmenter(num_classes=len(context.source.class_names))
+    ranks, images = context.fabric.world_size, len(context.items(TRAIN))
+    if images < 2 * ranks:
+        raise user_error(
+            f"split {TRAIN}", f"{images} usable images for {ranks} processes",
+            "at least 2 training images for each process: the decoder normalises over its batch",
+            "Add images, or use fewer processes.",
+        )  # fmt: skip
     if rank_batch_size(context, batch_size) < 2:
         raise user_error(
             "segment.batch_size", "batches of a single image",

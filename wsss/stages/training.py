@@ -156,6 +156,18 @@ def completed_epochs(checkpoint: Path | None) -> int:
     return int(checkpoint.stem.partition("=")[2]) + 1 if checkpoint else 0
 
 
+def check_schedule(context: Context, stage: str, max_epochs: int, batch_size: int) -> None:
+    """Find out before anything is computed whether a training can be run.
+
+    Raises:
+        WsssError: nothing to train, or a batch that cannot be shared out evenly.
+    """
+    for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
+        if value < 1:
+            raise user_error(f"{stage}.{name}", str(value), "1 or more", "Correct the value.")
+    rank_batch_size(context, batch_size)
+
+
 def rank_batch_size(context: Context, batch_size: int) -> int:
     """The share of a batch of `batch_size` that falls to one rank.
 
