@@ -3,6 +3,10 @@
 PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
+# pydensecrf2 is compiled on install; where there is no C++ compiler, the one of a Python package is.
+HAS_COMPILER := command -v c++ >/dev/null
+COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m ziglang cc"' \
+	'CXX="$(CURDIR)/.uv/bin/python -m ziglang c++"')
 
 .PHONY: help demo test lint pins clean
 
@@ -37,13 +41,12 @@ clean: ## remove the environment and caches; runs/ stays
 	@touch $@
 
 .venv/made: .uv/done
-	@command -v c++ >/dev/null || { echo "pydensecrf2 is compiled on install and no C++ compiler was found:" \
-		"apt-get install g++ (or your system's equivalent), then run this again."; exit 1; }
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	@touch $@
 
 .venv/run.done: .venv/made requirements/run.txt pyproject.toml
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	@$(HAS_COMPILER) || $(UV) pip install --quiet --python .uv/bin/python ziglang
+	$(COMPILER) $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
