@@ -249,7 +249,7 @@ def test_table_shows_problems_in_full(pets):
     shown = " ".join(text(check(Folder(pets))).split())
     assert "a mask of 16 × 12 px for an image of 32 × 24 px" in shown
     assert "max_failed_fraction=0.2" in shown
-    assert "✗ pets would break a run: 3 problems to mend." in shown
+    assert "✗ pets would break a run: 2 problems to mend." in shown
 
 
 def test_names_are_no_markup(write_folder):

@@ -58,7 +58,7 @@ def subject(name: str, miou: float | None, classes: int = 2, **more) -> Subject:
 
 
 def manifest(stage: str, **more) -> Manifest:
-    defaults = {"config": {"lr": 0.125}, "inputs": {}, "numbers": {"images": 9.0}}
+    defaults = {"config": {"lr": 0.125}, "numbers": {"images": 9.0}}
     return Manifest(**{"stage": stage, "fingerprint": f"{stage}0123", **defaults, **more})
 
 
