@@ -5,13 +5,14 @@ import torch
 from wsss.cam.cam import CAM
 from wsss.cam.multiscale import multiscale_maps
 from wsss.cam.postprocess import normalise_max, normalise_minmax, resize
-from wsss.models import Backbone, SplitClassifier
+from wsss.models import SplitClassifier, TimmBackbone
 
 
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    return SplitClassifier(Backbone("tf_efficientnet_lite0", "package"), 5, bias=False).eval()
+    backbone = TimmBackbone("tf_efficientnet_lite0", "package")
+    return SplitClassifier.linear(backbone, 5).eval()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from wsss.errors import WsssError
-from wsss.models import Backbone, Segmenter, SplitClassifier
+from wsss.models import Segmenter, SplitClassifier, TimmBackbone
 from wsss.models.export import load_classifier, load_segmenter, save_classifier, save_segmenter
 
 LITE0 = "tf_efficientnet_lite0"
@@ -16,14 +16,14 @@ def segmenter(**settings):
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 @pytest.mark.parametrize(("name", "channels"), [(LITE0, 1280), ("resnet18", 512)])
 def test_features_have_the_output_stride(name, channels, output_stride):
-    backbone = Backbone(name, None, output_stride=output_stride)
+    backbone = TimmBackbone(name, None, output_stride=output_stride)
     assert backbone.num_features == channels
     features = backbone(torch.rand(1, 3, 64, 96))
     assert features.shape == (1, channels, 64 // output_stride, 96 // output_stride)
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Backbone(LITE0, None), segmenter], ids=["trunk", "encoder"]
+    "make", [lambda: TimmBackbone(LITE0, None), segmenter], ids=["trunk", "encoder"]
 )
 def test_statistics_of_the_trunk_stay_as_they_are(make):
     network = make().train()
@@ -38,7 +38,9 @@ def test_statistics_of_the_trunk_stay_as_they_are(make):
 def test_what_is_frozen():
     def trained(freeze):
         return {
-            n for n, p in Backbone(LITE0, None, freeze=freeze).named_parameters() if p.requires_grad
+            n
+            for n, p in TimmBackbone(LITE0, None, freeze=freeze).named_parameters()
+            if p.requires_grad
         }
 
     every = trained("none")
@@ -52,7 +54,7 @@ def test_what_is_frozen():
 
 def test_logits_are_pooled_features_times_weights():
     torch.manual_seed(0)
-    model = SplitClassifier(Backbone(LITE0, "package"), 4, bias=True).eval()
+    model = SplitClassifier.linear(TimmBackbone(LITE0, "package"), 4, bias=True).eval()
     images = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
         pooled = model.features(images).double().mean(dim=(2, 3))
@@ -62,7 +64,7 @@ def test_logits_are_pooled_features_times_weights():
 
 
 def test_images_are_normalised_once():
-    backbone = Backbone(LITE0, "package").eval()
+    backbone = TimmBackbone(LITE0, "package").eval()
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         raw = backbone.network.forward_features((images - 0.5) / 0.5)
@@ -92,7 +94,7 @@ def test_an_unknown_module_is_answered_with_those_there_are():
 
 def test_exported_networks_come_back_bit_by_bit(tmp_path):
     images = torch.rand(1, 3, 48, 64)
-    classifier = SplitClassifier(Backbone(LITE0, None), 2, bias=True).eval()
+    classifier = SplitClassifier.linear(TimmBackbone(LITE0, None), 2, bias=True).eval()
     save_classifier(tmp_path, classifier, ("cat", "dog"))
     network = segmenter().eval()
     save_segmenter(tmp_path, network, ("a", "b", "c"))

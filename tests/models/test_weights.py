@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from wsss.errors import WsssError
-from wsss.models import Backbone
+from wsss.models import TimmBackbone
 from wsss.models.weights import lite0_names_to_timm, load_state_dict, weights_file
 
 LITE0 = "tf_efficientnet_lite0"
@@ -80,7 +80,7 @@ def test_weights_from_a_file(tmp_path, suffix):
     path = tmp_path / f"weights{suffix}"
     state = timm.create_model("resnet18").state_dict()
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
-    backbone = Backbone("resnet18", str(path), output_stride=16)
+    backbone = TimmBackbone("resnet18", str(path), output_stride=16)
     own = backbone.network.state_dict()
     assert all(torch.equal(own[key], state[key]) for key in own)
     assert backbone(torch.rand(1, 3, 64, 96)).shape == (1, 512, 4, 6)
@@ -102,7 +102,7 @@ def test_weights_of_another_network(tmp_path):
     path = tmp_path / "r18.pth"
     torch.save(timm.create_model("resnet18").state_dict(), path)
     with pytest.raises(WsssError, match="parameters missing"):
-        Backbone("resnet34", str(path))
+        TimmBackbone("resnet34", str(path))
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_weights_of_another_network(tmp_path):
 )
 def test_missing_weights(name, weights, words):
     with pytest.raises(WsssError, match=words):
-        Backbone(name, weights)
+        TimmBackbone(name, weights)

@@ -1,11 +1,13 @@
 """Class activation maps (Zhou et al., Learning Deep Features for Discriminative Localization)."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cam.method import CamMethod
-from wsss.errors import user_error
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.needs import Need
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 
@@ -19,15 +21,10 @@ def class_activation_maps(
 class CAM(CamMethod):
     """Class activation maps of a network with a linear head on global average pooling."""
 
-    def check(self, model: SplitClassifier) -> None:
-        """Refuse a classifier whose head is not linear."""
-        if not isinstance(model.head, LinearHead):
-            raise user_error(
-                "cam=cam",
-                f"the classifier ends in {type(model.head).__name__}",
-                "global average pooling and one linear layer, whose weights are the map's",
-                "Use a backbone with a linear head, such as `backbone=efficientnet_lite0`.",
-            )
+    needs = frozenset({Need.LINEAR_HEAD})
+    provenance = Provenance(
+        "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
+    )
 
     @torch.no_grad()
     def __call__(
@@ -37,4 +34,6 @@ class CAM(CamMethod):
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
-        return class_activation_maps(model.features(images), model.head.weight, classes)
+        check_classes(model, classes)
+        head = cast("LinearHead", model.head)
+        return class_activation_maps(model.features(images), head.weight, classes)

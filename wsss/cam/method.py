@@ -1,11 +1,25 @@
 """What an activation-mapping method is: raw maps from a split classifier."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from wsss.cam.needs import Need, offers
+from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a method's formulas come from, for `wsss explain --list`."""
+
+    paper: str
+    """Authors, short title, venue and year."""
+    reconstructed: str = ""
+    """What is a reconstruction from the published abstract; empty if nothing is."""
 
 
 class CamMethod(ABC):
@@ -13,14 +27,29 @@ class CamMethod(ABC):
 
     Methods return raw maps, signed and unnormalised; everything after that (ReLU, resizing,
     normalising, scales and flips) is the same for all and lives in `postprocess` and `multiscale`.
+    They leave nothing behind: no hook, no gradient flag, no mode, no random state.
     """
 
-    def check(self, model: SplitClassifier) -> None:  # noqa: B027
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """What a model must offer."""
+    provenance: ClassVar[Provenance]
+    sees_scales: ClassVar[bool] = False
+    """Whether the method looks at several scales and mirror images itself."""
+
+    def check(self, model: SplitClassifier) -> None:
         """Refuse a model that the method cannot explain, before anything is computed.
 
         Raises:
             WsssError: names what the method needs and a model that has it.
         """
+        offered = offers(model)
+        for need in sorted(self.needs - offered):
+            raise user_error(
+                f"cam={type(self).__name__}",
+                f"a {type(model.features).__name__} with a {type(model.head).__name__}",
+                need.meaning,
+                need.remedy,
+            )
 
     @abstractmethod
     def __call__(
@@ -35,4 +64,20 @@ class CamMethod(ABC):
             model: the classifier, in evaluation mode.
             images: RGB in [0, 1].
             classes: class indices 0…C-1; images with fewer classes repeat one.
+
+        Raises:
+            IndexError: a class index is out of range.
         """
+
+
+def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:
+    """Refuse class indices out of range, which indexing would answer with another class.
+
+    Raises:
+        IndexError: names the range.
+    """
+    if classes.numel() and not 0 <= int(classes.min()) <= int(classes.max()) < model.num_classes:
+        raise IndexError(
+            f"class indices {int(classes.min())}…{int(classes.max())}: "
+            f"expected 0…{model.num_classes - 1}"
+        )

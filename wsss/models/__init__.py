@@ -1,6 +1,7 @@
 """Backbones, the split classifier and segmenters."""
 
 from wsss.models.backbones import Backbone as Backbone
+from wsss.models.backbones import TimmBackbone as TimmBackbone
 from wsss.models.classifier import LinearHead as LinearHead
 from wsss.models.classifier import SplitClassifier as SplitClassifier
 from wsss.models.segmenter import Segmenter as Segmenter

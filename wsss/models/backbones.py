@@ -1,5 +1,8 @@
 """Image classification networks behind one signature: images in, a feature map out."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
 import timm
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,13 +13,64 @@ from wsss.models.weights import load_state_dict, load_trunk
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
 
-class Backbone(nn.Module):
-    """A timm network without its classifier, at a chosen output stride.
+class Backbone(nn.Module, ABC):
+    """A classification network without its classifier.
 
     It takes RGB in [0, 1] and normalises it itself, so that no caller can use the wrong mean.
     BatchNorm keeps its running statistics, also in training mode: batches are small and the
-    statistics are ImageNet's.
+    statistics are ImageNet's. Subclasses set `network`, `num_features` and `normalise`.
     """
+
+    network: nn.Module
+    num_features: int
+    """Channels K of the feature map."""
+    normalise: Normalisation
+    stem: tuple[str, ...] = ()
+    """Names of the network's first modules, which `freeze="stem"` keeps."""
+
+    def __init__(self, name: str, output_stride: int, freeze: str = "none") -> None:
+        """Note what every backbone is described by.
+
+        Args:
+            name: of the architecture.
+            output_stride: image pixels per cell of the feature map.
+            freeze: `none`, `stem` (the first layer) or `backbone` (everything).
+        """
+        super().__init__()
+        if freeze not in ("none", "stem", "backbone"):
+            raise ValueError(f"freeze={freeze!r}: expected 'none', 'stem' or 'backbone'")
+        self.name = name
+        self.output_stride = output_stride
+        self.freeze = freeze
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
+        """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
+
+    @property
+    def inner_layers(self) -> Mapping[str, nn.Module]:
+        """Modules whose outputs [B, K, h, w] a method may look at, by name, shallow to deep."""
+        return {}
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Set the training mode, leaving BatchNorm on its running statistics."""
+        super().train(mode)
+        freeze_batch_norm(self)
+        return self
+
+    def freeze_parameters(self) -> None:
+        """Exclude from training what `freeze` names; called once the network is built."""
+        for name, parameter in self.network.named_parameters():
+            frozen = self.freeze == "backbone" or (
+                self.freeze == "stem" and name.split(".")[0] in self.stem
+            )
+            parameter.requires_grad_(not frozen)
+
+
+class TimmBackbone(Backbone):
+    """A convolutional network of timm at a chosen output stride."""
+
+    stem = ("conv1", "bn1", "conv_stem")
 
     def __init__(
         self, name: str, weights: str | None = None, output_stride: int = 16, freeze: str = "none"
@@ -32,39 +86,25 @@ class Backbone(nn.Module):
         Raises:
             WsssError: the weights are missing or belong to another network.
         """
-        super().__init__()
-        if freeze not in ("none", "stem", "backbone"):
-            raise ValueError(f"freeze={freeze!r}: expected 'none', 'stem' or 'backbone'")
-        self.name = name
-        self.weights = weights
-        self.output_stride = output_stride
-        self.freeze = freeze
+        super().__init__(name, output_stride, freeze)
         self.network = timm.create_model(
             name, pretrained=False, num_classes=0, output_stride=output_stride
         )
         if weights is not None:
             load_trunk(self.network, load_state_dict(name, weights), f"backbone.weights={weights}")
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
-        self.normalise = Normalisation(self.network)
-        self._freeze_parameters()
+        self.normalise = Normalisation.of(self.network)
+        self.freeze_parameters()
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
         return self.network.forward_features(self.normalise(images))  # type: ignore[operator, no-any-return]
 
-    def train(self, mode: bool = True) -> "Backbone":
-        """Set the training mode, leaving BatchNorm on its running statistics."""
-        super().train(mode)
-        freeze_batch_norm(self)
-        return self
-
-    def _freeze_parameters(self) -> None:
-        stem = ("conv1", "bn1", "conv_stem")
-        for name, parameter in self.network.named_parameters():
-            frozen = self.freeze == "backbone" or (
-                self.freeze == "stem" and name.split(".")[0] in stem
-            )
-            parameter.requires_grad_(not frozen)
+    @property
+    def inner_layers(self) -> Mapping[str, nn.Module]:
+        """The last module of each stage, by timm's name: `layer3`, `blocks.4`."""
+        names = self.network.feature_info.module_name()  # type: ignore[operator, union-attr]
+        return {name: self.network.get_submodule(name) for name in names}
 
 
 def freeze_batch_norm(module: nn.Module) -> None:

@@ -1,5 +1,7 @@
 """The split classifier: the cut between features and head that every CAM method needs."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -21,20 +23,64 @@ class LinearHead(nn.Module):
         """Weight of every feature for every class."""
         return self.linear.weight
 
+    @property
+    def bias(self) -> Float[Tensor, " c"] | None:
+        """Bias of every class; None where there is none."""
+        return self.linear.bias
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return self.linear.out_features
+
     def forward(self, features: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c"]:
         """Logits of a feature map."""
         return self.linear(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
 class SplitClassifier(nn.Module):
-    """A multi-label classifier `head(features(images))`."""
+    """A classifier `head(features(images))` of RGB images in [0, 1].
 
-    def __init__(self, backbone: Backbone, num_classes: int, bias: bool = False) -> None:
-        """Put a linear head on a backbone; its weights are drawn from torch's global generator."""
+    Any network whose parts are a feature map and what comes after it: a `Backbone` with a
+    `LinearHead` in the pipeline, a timm or torchvision classifier cut in two in `wsss explain`.
+    """
+
+    def __init__(self, features: nn.Module, head: nn.Module, multi_label: bool = True) -> None:
+        """Put the two parts together.
+
+        Args:
+            features: images [B, 3, H, W] in [0, 1] to a feature map [B, K, h, w].
+            head: a feature map to logits [B, C]; has `num_classes`.
+            multi_label: whether a class's probability is the sigmoid of its logit, and not its
+                share in a soft-max over the classes.
+        """
         super().__init__()
-        self.features = backbone
-        self.head = LinearHead(backbone.num_features, num_classes, bias)
+        self.features = features
+        self.head = head
+        self.multi_label = multi_label
+
+    @classmethod
+    def linear(cls, backbone: Backbone, num_classes: int, bias: bool = False) -> "SplitClassifier":
+        """A multi-label classifier of a backbone and a new `LinearHead`.
+
+        The head's weights are drawn from torch's global generator.
+        """
+        return cls(backbone, LinearHead(backbone.num_features, num_classes, bias))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return int(self.head.num_classes)  # type: ignore[arg-type]
+
+    @property
+    def inner_layers(self) -> Mapping[str, nn.Module]:
+        """Modules of the features whose outputs a method may look at, shallow to deep."""
+        return getattr(self.features, "inner_layers", {})
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c"]:
         """Logits of RGB images in [0, 1]."""
         return self.head(self.features(images))  # type: ignore[no-any-return]
+
+    def probabilities(self, logits: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
+        """Probability of each class: sigmoid for several labels an image, soft-max for one."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)

@@ -1,15 +1,16 @@
 """Networks as others can use them: `.safetensors` with a JSON description beside it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors.torch import load_file, save
 from torch import nn
 
+from wsss import models
 from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
-from wsss.models.classifier import SplitClassifier
+from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.segmenter import Segmenter
 
@@ -19,11 +20,14 @@ SEGMENTER = "segmenter"
 
 def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str, ...]) -> None:
     """Write `classifier.safetensors` and `classifier.json`."""
-    backbone = model.features
+    backbone, head = cast("Backbone", model.features), cast("LinearHead", model.head)
     description = {
-        "backbone": backbone.name,
-        "output_stride": backbone.output_stride,
-        "bias": model.head.linear.bias is not None,
+        "backbone": {
+            "class": type(backbone).__name__,
+            "name": backbone.name,
+            "output_stride": backbone.output_stride,
+        },
+        "bias": head.bias is not None,
     }
     _save(folder, CLASSIFIER, model, description, backbone.normalise, class_names)
 
@@ -36,8 +40,8 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     """
     description = _describe(folder, CLASSIFIER)
     names = tuple(description["class_names"])
-    backbone = Backbone(description["backbone"], None, description["output_stride"])
-    model = SplitClassifier(backbone, len(names), description["bias"])
+    backbone = _backbone(**description["backbone"])
+    model = SplitClassifier.linear(backbone, len(names), description["bias"])
     model.load_state_dict(load_file(folder / f"{CLASSIFIER}.safetensors"))
     return model.eval().requires_grad_(False), names
 
@@ -71,6 +75,13 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
     )
     model.load_state_dict(load_file(folder / f"{SEGMENTER}.safetensors"))
     return model.eval().requires_grad_(False), names
+
+
+def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:
+    """The network a description names: a class of `wsss.models`, without weights."""
+    make = getattr(models, kind["class"])
+    assert issubclass(make, Backbone)
+    return cast("Backbone", make(name=name, weights=None, output_stride=output_stride))
 
 
 def _save(

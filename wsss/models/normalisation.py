@@ -1,5 +1,6 @@
 """The scale that a network's ImageNet weights expect of images."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -8,16 +9,21 @@ from torch import Tensor, nn
 
 
 class Normalisation(nn.Module):
-    """RGB in [0, 1] to zero mean and unit variance, by the mean and deviation timm knows of."""
+    """RGB in [0, 1] to zero mean and unit variance, by the statistics of the training images."""
 
-    def __init__(self, network: nn.Module) -> None:
-        """Take over the statistics of a network made by timm; they are no part of its weights."""
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Hold mean and deviation of each colour; they are no part of a network's weights."""
         super().__init__()
-        config = cast("dict[str, Any]", network.pretrained_cfg)
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    @classmethod
+    def of(cls, network: nn.Module) -> "Normalisation":
+        """The statistics that timm knows of a network it made."""
+        config = cast("dict[str, Any]", network.pretrained_cfg)
+        return cls(config["mean"], config["std"])
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """The normalised images."""

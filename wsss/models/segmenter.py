@@ -59,7 +59,7 @@ class Segmenter(nn.Module):
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
         if trains_from is not None:
             freeze_before(trunk, trains_from)
-        self.normalise = Normalisation(trunk)
+        self.normalise = Normalisation.of(trunk)
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""

@@ -108,7 +108,7 @@ def run(
     torch.manual_seed(context.seed)
     names = context.source.class_names
     trunk = backbone(freeze=freeze).to(memory_format=torch.channels_last)
-    model = SplitClassifier(trunk, len(names), bias)
+    model = SplitClassifier.linear(trunk, len(names), bias)
     items = context.items(TRAIN)
     tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])
     frozen = freeze == "backbone"

@@ -1,5 +1,7 @@
 """Compute seeds: activation maps of every training image's tags."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from wsss.errors import user_error
 from wsss.models.export import load_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
-from wsss.stages.forward import map_batches, ready
+from wsss.stages.forward import PerThread, map_batches, ready
 from wsss.stages.items import check_failures, note_failure
 from wsss.stages.progress import track
 
@@ -53,9 +55,11 @@ def run(
             "Train it on this data set: `wsss run stages=[classify]`.",
         )
     method.check(model)
-    ready(model, context)
+    networks = PerThread((ready(model, context), method))
     items = context.items(TRAIN)
     store = SeedStore(context.folder / "seeds")
+    if method.sees_scales:
+        scales, flip = replace(scales, factors=(1.0,)), False
     batches = pending_batches(context, items, scales, batch_size, store.folder, ".npz")
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
@@ -66,7 +70,8 @@ def run(
         sizes = [seed_size(*size) for size in batch.sizes]
         pyramid = [level.to(device) for level in batch.pyramid]
         classes = _padded_classes([item.labels for item in batch.items]).to(device)
-        return multiscale_maps(model, method, pyramid, classes, sizes, flip)
+        own_model, own_method = networks.value
+        return multiscale_maps(own_model, own_method, pyramid, classes, sizes, flip)
 
     results = map_batches(context, maps_of, loader)
     for batch, maps in track(results, len(batches), "localize", visible=context.is_main):
