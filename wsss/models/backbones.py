@@ -1,7 +1,8 @@
 """Image classification networks behind one signature: images in, a feature map out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 import timm
 from jaxtyping import Float
@@ -103,8 +104,8 @@ class TimmBackbone(Backbone):
     @property
     def inner_layers(self) -> Mapping[str, nn.Module]:
         """The last module of each stage, by timm's name: `layer3`, `blocks.4`."""
-        names = self.network.feature_info.module_name()  # type: ignore[operator, union-attr]
-        return {name: self.network.get_submodule(name) for name in names}
+        stages = cast("Iterable[Mapping[str, str]]", self.network.feature_info)
+        return {stage["module"]: self.network.get_submodule(stage["module"]) for stage in stages}
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
