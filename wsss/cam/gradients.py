@@ -1,0 +1,35 @@
+"""Gradients of class logits by feature maps, never entering the network before them."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from wsss.cam.capture import constant_parameters
+
+
+def differentiable_head(
+    head: nn.Module, features: Float[Tensor, "b k h w"]
+) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b c"]]:
+    """The features as a leaf of an autograd graph, and the logits at its other end."""
+    leaf = features.detach().requires_grad_()
+    with constant_parameters(head), torch.enable_grad():
+        # A clone behind the leaf, because an in-place ReLU may not write to a leaf.
+        return leaf, head(leaf.clone())
+
+
+def class_gradients(
+    logits: Float[Tensor, "b c"],
+    activations: Sequence[Float[Tensor, "b _ _ _"]],
+    classes: Int64[Tensor, "b n"],
+) -> Iterator[tuple[Float[Tensor, "b _ _ _"], ...]]:
+    """Yield `∂f_c/∂A` for every activation map `A`, one column of `classes` after the other.
+
+    All images of a batch share a backward pass: their graphs do not meet in evaluation mode.
+    """
+    columns = classes.unbind(dim=1)
+    for index, column in enumerate(columns):
+        one_hot = torch.zeros_like(logits).scatter_(1, column[:, None], 1)
+        keep = index + 1 < len(columns)
+        yield torch.autograd.grad(logits, list(activations), one_hot, retain_graph=keep)
