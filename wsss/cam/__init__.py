@@ -4,3 +4,4 @@ from wsss.cam.cam import CAM as CAM
 from wsss.cam.gradcam import GradCAM as GradCAM
 from wsss.cam.gradcam import LayerCAM as LayerCAM
 from wsss.cam.method import CamMethod as CamMethod
+from wsss.cam.recipro_cam import ReciproCAM as ReciproCAM
