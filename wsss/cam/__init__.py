@@ -1,6 +1,7 @@
 """Activation-mapping methods behind one signature."""
 
 from wsss.cam.cam import CAM as CAM
+from wsss.cam.extended_cam import ExtendedCAM as ExtendedCAM
 from wsss.cam.fd_cam import FDCAM as FDCAM
 from wsss.cam.gradcam import GradCAM as GradCAM
 from wsss.cam.gradcam import LayerCAM as LayerCAM
