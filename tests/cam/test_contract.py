@@ -5,11 +5,20 @@ import copy
 import pytest
 import torch
 
-from wsss.cam import CAM, CamMethod
+from wsss.cam import CAM, FDCAM, CamMethod, ExtendedCAM, GradCAM, LayerCAM, ReciproCAM
 from wsss.stages.forward import share_tensors
 
 METHODS = {
     "cam": (CAM, "toy"),
+    "extended_cam": (ExtendedCAM, "toy"),
+    "extended_cam, MLP": (ExtendedCAM, "toy_mlp"),
+    "fd_cam": (FDCAM, "toy"),
+    "fd_cam, MLP": (FDCAM, "toy_mlp"),
+    "gradcam": (GradCAM, "toy_mlp"),
+    "gradcam of two layers": (lambda: GradCAM(layers=("1", "2")), "toy"),
+    "layercam": (LayerCAM, "toy_mlp"),
+    "recipro_cam": (ReciproCAM, "toy"),
+    "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
 }
 """What makes each method, and the fixture of a model it works on."""
 
