@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+
+from wsss.metrics.explanation import adcc, adcc_of_means, coherency, complexity, mean_adcc
+
+
+def rand(*shape, seed=0):
+    return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def column(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_a_full_mask_is_fully_complex_and_not_coherent():
+    full = torch.ones(2, 6, 5, dtype=torch.float64)
+    assert complexity(full).tolist() == [1, 1]
+    assert coherency(full, full).tolist() == [0, 0]
+    assert coherency(full, rand(2, 6, 5)).tolist() == [0, 0]
+
+
+def test_a_constant_map_is_not_coherent_whatever_its_value():
+    constant = torch.full((1, 9, 11), 0.1)
+    assert coherency(constant, constant) == 0
+
+
+def test_complexity_is_the_mean_absolute_value():
+    maps = rand(2, 3, 4, 5) - 0.5
+    expected = np.abs(maps.numpy()).sum(axis=(2, 3)) / 20
+    np.testing.assert_allclose(complexity(maps), expected, rtol=1e-12)
+
+
+def test_the_same_map_is_coherent_and_its_negative_is_not():
+    maps = rand(4, 6, 5)
+    torch.testing.assert_close(coherency(maps, maps), torch.ones_like(maps[:, 0, 0]))
+    torch.testing.assert_close(coherency(maps, -maps), torch.zeros_like(maps[:, 0, 0]))
+    torch.testing.assert_close(coherency(maps, 3 * maps + 2), torch.ones_like(maps[:, 0, 0]))
+
+
+def test_coherency_follows_pearsons_correlation():
+    maps, others = rand(2, 3, 7, 6), rand(2, 3, 7, 6, seed=1)
+    found = coherency(maps, others)
+    for image in range(2):
+        for index in range(3):
+            pearson = np.corrcoef(maps[image, index].flatten(), others[image, index].flatten())
+            assert float(found[image, index]) == pytest.approx((1 + pearson[0, 1]) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("drop", "coherent", "complex_", "expected"),
+    [
+        (0.1569, 0.9668, 0.3290, 0.8085),
+        (0.2151, 0.9224, 0.2748, 0.8028),
+        (0.0861, 0.9812, 0.4205, 0.7815),
+        (0.3299, 0.8280, 0.2224, 0.7526),
+        (0.6642, 0.6920, 0.1565, 0.5349),
+    ],
+)
+def test_adcc_of_published_averages(drop, coherent, complex_, expected):
+    parts = column(drop), column(coherent), column(complex_)
+    assert adcc_of_means(*parts) == pytest.approx(expected, abs=3e-4)
+    assert mean_adcc(*parts) == pytest.approx(expected, abs=3e-4)
+
+
+def test_adcc_of_means_is_not_the_mean():
+    parts = rand(20), rand(20, seed=1), rand(20, seed=2)
+    pairs = [3 / (1 / c + 1 / (1 - m) + 1 / (1 - d)) for d, c, m in zip(*parts, strict=True)]
+    assert mean_adcc(*parts) == pytest.approx(float(sum(pairs) / 20))
+    drop, coherent, complex_ = (float(part.mean()) for part in parts)
+    expected = 3 / (1 / coherent + 1 / (1 - complex_) + 1 / (1 - drop))
+    assert adcc_of_means(*parts) == pytest.approx(expected)
+    assert abs(mean_adcc(*parts) - expected) > 0.05
+
+
+def test_a_part_that_is_worst_makes_adcc_zero():
+    worst = adcc(column(1, 0, 0), column(1, 0, 1), column(0, 0, 1))
+    assert worst.tolist() == [0, 0, 0]
+    assert adcc(column(0), column(1), column(0)) == 1
+
+
+def test_pairs_without_a_drop_take_no_part():
+    parts = column(0.2, torch.nan), column(0.9, 0.1), column(0.3, 0.8)
+    alone = [part[:1] for part in parts]
+    assert adcc_of_means(*parts) == adcc_of_means(*alone)
+    assert mean_adcc(*parts) == mean_adcc(*alone)

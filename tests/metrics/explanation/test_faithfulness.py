@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from wsss.metrics.explanation import (
+    Faithfulness,
+    PairScores,
+    adcc_of_means,
+    average_drop,
+    average_drop_in_deletion,
+    average_gain,
+    average_increase,
+    mean_adcc,
+)
+from wsss.metrics.explanation.confidence import drop
+
+
+def pairs(number=12):
+    values = torch.rand(7, number, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    values[0, 3] = 0
+    return PairScores(*values)
+
+
+def part(scores, rows):
+    return PairScores(*(getattr(scores, name)[rows] for name in PairScores.__slots__))
+
+
+def test_data_set_figures_are_those_of_all_pairs_together():
+    scores = pairs()
+    metric = Faithfulness()
+    metric.update(part(scores, slice(0, 5)))
+    metric.update(part(scores, slice(5, 12)))
+    found = metric.compute()
+    usable = [i for i in range(12) if i != 3]
+    drops = drop(scores.whole, scores.kept)
+    parts = drops, scores.coherency, scores.complexity
+    assert found == pytest.approx(
+        {
+            "average_drop": average_drop(scores.whole, scores.kept),
+            "average_increase": average_increase(scores.whole, scores.kept),
+            "average_drop_in_deletion": average_drop_in_deletion(scores.whole, scores.deleted),
+            "average_gain": average_gain(scores.whole, scores.kept),
+            "complexity": 100 * float(scores.complexity[usable].mean()),
+            "coherency": 100 * float(scores.coherency[usable].mean()),
+            "deletion": 100 * float(scores.deletion[usable].mean()),
+            "insertion": 100 * float(scores.insertion[usable].mean()),
+            "mean_adcc": 100 * mean_adcc(*parts),
+            "adcc": 100 * adcc_of_means(*parts),
+            "num_pairs": 11,
+            "num_excluded": 1,
+        }
+    )
+
+
+def test_the_full_mask_keeps_everything_and_explains_nothing():
+    ones = torch.ones(4, dtype=torch.float64)
+    metric = Faithfulness()
+    metric.update(PairScores(0.8 * ones, 0.8 * ones, 0 * ones, ones, 0 * ones))
+    found = metric.compute()
+    assert found["average_drop"] == found["average_increase"] == found["coherency"] == 0
+    assert found["complexity"] == 100
+    assert found["adcc"] == found["mean_adcc"] == 0
+
+
+def test_curves_that_were_not_measured_are_left_out():
+    ones = torch.ones(4)
+    metric = Faithfulness()
+    metric.update(PairScores(ones, ones, ones, ones, ones))
+    assert "deletion" not in metric.compute()
+    assert "insertion" not in metric.compute()
+
+
+def test_nothing_measured_has_no_averages():
+    metric = Faithfulness()
+    none = torch.zeros(2)
+    metric.update(PairScores(none, none, none, none, none))
+    assert metric.compute() == {"num_pairs": 0, "num_excluded": 2}

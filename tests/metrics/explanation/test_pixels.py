@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score
+
+from wsss.metrics.explanation import PixelAveragePrecision
+
+
+def case(seed):
+    rng = np.random.default_rng(seed)
+    maps = rng.integers(0, 1001, (3, 9, 8)) / 1000  # on the grid of thresholds
+    return maps, rng.random(maps.shape) < 0.3 + 0.3 * maps, rng.random(maps.shape) < 0.9
+
+
+def naive(maps, objects, valid):
+    scores, truth = maps[valid], objects[valid]
+    area, recall_before = 0.0, 0.0
+    for threshold in np.arange(1000, -1, -1) / 1000:
+        marked = scores >= threshold - 1e-9
+        if not marked.any():
+            continue
+        recall = (marked & truth).sum() / truth.sum()
+        area += (recall - recall_before) * (marked & truth).sum() / marked.sum()
+        recall_before = recall
+    return area
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_area_is_that_of_sums_over_thresholds(seed):
+    maps, objects, valid = case(seed)
+    metric = PixelAveragePrecision()
+    for part in (slice(0, 1), slice(1, 3)):
+        metric.update(*(torch.from_numpy(one[part]) for one in (maps, objects, valid)))
+    assert float(metric.compute()) == pytest.approx(naive(maps, objects, valid), rel=1e-9)
+    library = average_precision_score(objects[valid], maps[valid])
+    assert float(metric.compute()) == pytest.approx(library, rel=1e-9)
+
+
+def test_values_between_thresholds_belong_to_the_lower_one():
+    metric = PixelAveragePrecision()
+    maps = torch.tensor([0.5001, 0.5009, 0.1])
+    metric.update(maps, torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool))
+    assert float(metric.compute()) == pytest.approx(0.5)
+
+
+def test_a_map_that_is_the_object_has_full_area():
+    _, objects, valid = (torch.from_numpy(one) for one in case(0))
+    metric = PixelAveragePrecision()
+    metric.update(objects.double(), objects, valid)
+    assert metric.compute() == 1
+
+
+def test_no_object_has_no_area():
+    metric = PixelAveragePrecision()
+    nothing = torch.zeros(4, dtype=torch.bool)
+    metric.update(torch.rand(4), nothing, ~nothing)
+    assert math.isnan(float(metric.compute()))

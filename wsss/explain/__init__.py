@@ -1,0 +1,1 @@
+"""Explanations of a classifier's decisions, and how good they are."""

@@ -1,0 +1,78 @@
+"""Complexity and coherency of maps, and their harmonic mean with the drop: ADCC.
+
+Poppi et al., Revisiting the Evaluation of Class Activation Mapping for Explainability, CVPR
+workshops 2021. All values are fractions.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def complexity(maps: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch"]:
+    """Mean absolute value of a map, `‖M‖₁ / (h w)`, in [0, 1] for maps in [0, 1]; low is better."""
+    return maps.abs().mean(dim=(-2, -1))
+
+
+def coherency(
+    maps: Float[Tensor, "*batch h w"], maps_of_kept: Float[Tensor, "*batch h w"]
+) -> Float[Tensor, "*batch"]:
+    """Likeness of a map and the map of the image times that map, `(1 + ρ) / 2`, in [0, 1].
+
+    ρ is Pearson's correlation of the two over all pixels. Where one of them is constant there is
+    none, and the coherency is 0, as in the authors' code. High is better.
+
+    Args:
+        maps: M(x) of a class.
+        maps_of_kept: M(x ⊙ M(x)) of the same class.
+    """
+    ours, others = (
+        (one - one.mean(dim=(-2, -1), keepdim=True)).flatten(-2) for one in (maps, maps_of_kept)
+    )
+    # Rounding leaves a constant map with differences from its mean that would correlate.
+    varies = _varies(maps) & _varies(maps_of_kept)
+    lengths = ours.norm(dim=-1) * others.norm(dim=-1)
+    usable = varies & (lengths > 0)
+    correlation = (ours * others).sum(dim=-1) / lengths.where(usable, 1)
+    return ((1 + correlation.clamp(-1, 1)) / 2).where(usable, 0)
+
+
+def adcc(
+    drops: Float[Tensor, "*batch"],
+    coherencies: Float[Tensor, "*batch"],
+    complexities: Float[Tensor, "*batch"],
+) -> Float[Tensor, "*batch"]:
+    """Harmonic mean `3 / (1/Coh + 1/(1−Compl) + 1/(1−AD))` of fractions; 0 where one part is 0."""
+    inverses: Tensor = 1 / coherencies + 1 / (1 - complexities) + 1 / (1 - drops)
+    return inverses.reciprocal() * 3
+
+
+def adcc_of_means(
+    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
+) -> float:
+    """ADCC of the averaged parts: the figure of published tables (Recipro-CAM).
+
+    Pairs without a drop (NaN) take part in no average.
+    """
+    drops, coherencies, complexities = _with_drop(drops, coherencies, complexities)
+    return float(adcc(drops.mean(), coherencies.mean(), complexities.mean()))
+
+
+def mean_adcc(
+    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
+) -> float:
+    """Mean of each pair's ADCC, as the authors' repository returns it.
+
+    Pairs without a drop (NaN) take part in no average.
+    """
+    return float(adcc(*_with_drop(drops, coherencies, complexities)).mean())
+
+
+def _varies(maps: Float[Tensor, "*batch h w"]) -> Tensor:
+    return maps.amax(dim=(-2, -1)) > maps.amin(dim=(-2, -1))
+
+
+def _with_drop(
+    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
+) -> tuple[Tensor, Tensor, Tensor]:
+    usable = ~drops.isnan()
+    return drops[usable], coherencies[usable], complexities[usable]

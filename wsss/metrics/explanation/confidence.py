@@ -1,0 +1,85 @@
+"""How a class's probability changes when its map hides or keeps parts of the image.
+
+`whole` is the probability of a class on the image (Y in the formulas), `kept` on the image times
+its map (O), `deleted` on the image times one minus its map (D); the same class throughout.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+MIN_CONFIDENCE = 1e-6
+"""Pairs whose class is less probable on the image are left out: ratios mean nothing there."""
+
+
+def counted(whole: Float[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
+    """Which pairs of image and class have a probability that ratios can be taken of."""
+    return whole > MIN_CONFIDENCE
+
+
+def drop(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Fraction of the probability lost, `max(0, Y − O) / Y`, in [0, 1]; NaN where Y is near zero.
+
+    From Grad-CAM++ (Chattopadhay et al., WACV 2018), as ADCC and Recipro-CAM compute it.
+    """
+    return _over(whole, (whole - kept).clamp(min=0))
+
+
+def increase(
+    whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """1 where the map alone gives the higher probability, `1[O > Y]`; NaN where Y is near zero."""
+    return (kept > whole).to(whole.dtype).where(counted(whole), torch.nan)
+
+
+def drop_in_deletion(
+    whole: Float[Tensor, "*shape"], deleted: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Fraction lost without the map's part, `(Y − D) / Y`, at most 1; negative where it rises.
+
+    From LIFT-CAM (Jung and Oh, ICCV 2021). NaN where Y is near zero.
+    """
+    return _over(whole, whole - deleted)
+
+
+def gain(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Fraction of the missing probability gained, `max(0, O − Y) / (1 − Y)`, in [0, 1].
+
+    From Opti-CAM (Zhang et al. 2024). 0 where Y is 1 already, NaN where Y is near zero.
+    """
+    missing = 1 - whole
+    share = (kept - whole).clamp(min=0) / missing.where(missing > 0, 1)
+    return share.where(counted(whole), torch.nan)
+
+
+def average_drop(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
+    """Mean `drop` in percent, lower is better; NaN where no pair counts."""
+    return _percent(drop(whole, kept))
+
+
+def average_increase(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
+    """Pairs whose probability rises, in percent, higher is better; NaN where no pair counts."""
+    return _percent(increase(whole, kept))
+
+
+def average_drop_in_deletion(
+    whole: Float[Tensor, "*shape"], deleted: Float[Tensor, "*shape"]
+) -> float:
+    """Mean `drop_in_deletion` in percent, higher is better; NaN where no pair counts."""
+    return _percent(drop_in_deletion(whole, deleted))
+
+
+def average_gain(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
+    """Mean `gain` in percent, higher is better; NaN where no pair counts."""
+    return _percent(gain(whole, kept))
+
+
+def _over(
+    whole: Float[Tensor, "*shape"], difference: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    usable = counted(whole)
+    return (difference / whole.where(usable, 1)).where(usable, torch.nan)
+
+
+def _percent(values: Float[Tensor, "*shape"]) -> float:
+    return 100 * float(values.double().nanmean())

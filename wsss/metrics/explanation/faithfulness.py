@@ -1,0 +1,101 @@
+"""The confidence metrics of a data set together, summed over batches and processes."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics import Metric
+
+from wsss.metrics.explanation.adcc import adcc
+from wsss.metrics.explanation.confidence import counted, drop, drop_in_deletion, gain, increase
+
+
+@dataclass(frozen=True, slots=True)
+class PairScores:
+    """What was measured of pairs of image and class; tensors [n] of values in [0, 1]."""
+
+    whole: Float[Tensor, " n"]
+    """Probability on the image, Y."""
+    kept: Float[Tensor, " n"]
+    """Probability on the image times its map, O."""
+    deleted: Float[Tensor, " n"]
+    """Probability on the image times one minus its map, D."""
+    complexity: Float[Tensor, " n"]
+    coherency: Float[Tensor, " n"]
+    deletion: Float[Tensor, " n"] | None = None
+    """Area below the deletion curve; None where it was not measured."""
+    insertion: Float[Tensor, " n"] | None = None
+    """Area below the insertion curve; None where it was not measured."""
+
+
+class Faithfulness(Metric):
+    """Averages over all pairs of image and class, in percent, as published tables give them.
+
+    Pairs whose class has a probability near zero on the image are left out of every average and
+    counted in `num_excluded`.
+    """
+
+    full_state_update = False
+    sums: Tensor
+    counts: Tensor
+
+    AVERAGES = (
+        "average_drop",
+        "average_increase",
+        "average_drop_in_deletion",
+        "average_gain",
+        "complexity",
+        "coherency",
+        "mean_adcc",
+        "deletion",
+        "insertion",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        zeros = torch.zeros(len(self.AVERAGES) + 1, dtype=torch.float64)
+        self.add_state("sums", default=zeros, dist_reduce_fx="sum")
+        self.add_state("counts", default=zeros.clone(), dist_reduce_fx="sum")
+
+    def update(self, scores: PairScores) -> None:
+        """Add pairs."""
+        usable = counted(scores.whole)
+        drops = drop(scores.whole, scores.kept)
+        values = (
+            drops,
+            increase(scores.whole, scores.kept),
+            drop_in_deletion(scores.whole, scores.deleted),
+            gain(scores.whole, scores.kept),
+            scores.complexity,
+            scores.coherency,
+            adcc(drops, scores.coherency, scores.complexity),
+            scores.deletion,
+            scores.insertion,
+            usable.to(scores.whole.dtype),
+        )
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            # The last row counts all pairs, so that the excluded ones are known.
+            taken = value if index == len(self.AVERAGES) else value[usable]
+            self.sums[index] += taken.double().sum()
+            self.counts[index] += len(taken)
+
+    def compute(self) -> dict[str, float]:
+        """All averages that were measured, `adcc` (of the means) and the numbers of pairs."""
+        measured = self.counts[:-1] > 0
+        means = dict(zip(self.AVERAGES, self.sums[:-1] / self.counts[:-1], strict=True))
+        result = {
+            name: 100 * float(means[name])
+            for name, known in zip(self.AVERAGES, measured, strict=True)
+            if known
+        }
+        if result:
+            parts = (means["average_drop"], means["coherency"], means["complexity"])
+            result["adcc"] = 100 * float(adcc(*parts))
+        num_counted = int(self.sums[-1])
+        return result | {
+            "num_pairs": num_counted,
+            "num_excluded": int(self.counts[-1]) - num_counted,
+        }
