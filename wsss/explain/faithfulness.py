@@ -1,6 +1,6 @@
 """Measure how faithful a method's maps are to a classifier: images with parts hidden, run again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -58,7 +58,7 @@ class Protocol:
     """Whether to measure deletion and insertion, which take hundreds of passes an image."""
     step: int | None = None
     """Pixels (or cells) replaced between two points of a curve; None is RISE's 224 pixels, or one
-    cell."""
+    cell of a smaller map."""
     insertion_start: Substrate = Blur()  # noqa: RUF009  # It has no state that changes.
     """What an image is inserted into."""
     batch_size: int = 32
@@ -104,7 +104,7 @@ def judge(
     )
 
     def confidence(batch: Tensor, of: Tensor) -> Tensor:
-        parts = zip(batch.split(protocol.batch_size), of.split(protocol.batch_size), strict=True)
+        parts = _batches(batch, of, protocol.batch_size)
         return torch.cat([class_probabilities(model, *part) for part in parts])
 
     scores = {
@@ -123,7 +123,7 @@ def judge(
 
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
     """The colour that is 0 in the network's normalised space."""
-    return model.features.normalise.mean  # type: ignore[union-attr, return-value]
+    return model.features.normalise.mean  # type: ignore[return-value]
 
 
 def class_probabilities(
@@ -141,7 +141,7 @@ def raw_maps(
     batch_size: int,
 ) -> Float[Tensor, "p h w"]:
     """The method's map of one class for each image."""
-    parts = zip(images.split(batch_size), classes.split(batch_size), strict=True)
+    parts = _batches(images, classes, batch_size)
     return torch.cat([method(model, some, of[:, None])[:, 0] for some, of in parts])
 
 
@@ -161,6 +161,13 @@ def unit_maps(
     return normalise_minmax(maps)
 
 
+def _batches(
+    images: Float[Tensor, "m 3 h w"], classes: Int64[Tensor, " m"], batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    parts = torch.split(images, batch_size), torch.split(classes, batch_size)
+    yield from zip(*parts, strict=True)
+
+
 def _areas(
     model: SplitClassifier,
     starts: Float[Tensor, "p 3 H W"],
@@ -169,7 +176,7 @@ def _areas(
     classes: Int64[Tensor, " p"],
     protocol: Protocol,
 ) -> Float[Tensor, " p"]:
-    step = protocol.step or (1 if protocol.own_resolution else RISE_STEP_PX)
+    step = protocol.step or (RISE_STEP_PX if maps.shape[1:] == starts.shape[2:] else 1)
 
     def confidence_of(label: Tensor) -> Callable[[Tensor], Tensor]:
         return lambda images: class_probabilities(model, images, label.expand(len(images)))

@@ -8,16 +8,13 @@ from jaxtyping import Float, Int64, UInt8, UInt16
 from wsss.metrics.confusion import confusion_matrix, mean_iou, void_as_background
 from wsss.refine.pseudo_label import threshold_mask
 
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
-"""Background thresholds of the curve."""
-
 
 def seed_counts(
     maps: Float[np.ndarray, "n h w"],
     labels: UInt16[np.ndarray, " n"],
     target: UInt8[np.ndarray, "h w"],
     num_classes: int,
-    thresholds: Sequence[float] = THRESHOLDS,
+    thresholds: Sequence[float],
 ) -> Int64[np.ndarray, "t c1 c2"]:
     """Confusion matrices of an image's seeds at every threshold; those of images are summed.
 

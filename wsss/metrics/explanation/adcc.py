@@ -32,8 +32,8 @@ def coherency(
     varies = _varies(maps) & _varies(maps_of_kept)
     lengths = ours.norm(dim=-1) * others.norm(dim=-1)
     usable = varies & (lengths > 0)
-    correlation = (ours * others).sum(dim=-1) / lengths.where(usable, 1)
-    return ((1 + correlation.clamp(-1, 1)) / 2).where(usable, 0)
+    correlation: Tensor = (ours * others).sum(dim=-1) / lengths.where(usable, 1)
+    return correlation.clamp(-1, 1).add(1).div(2).where(usable, 0)
 
 
 def adcc(
@@ -43,7 +43,7 @@ def adcc(
 ) -> Float[Tensor, "*batch"]:
     """Harmonic mean `3 / (1/Coh + 1/(1−Compl) + 1/(1−AD))` of fractions; 0 where one part is 0."""
     inverses: Tensor = 1 / coherencies + 1 / (1 - complexities) + 1 / (1 - drops)
-    return inverses.reciprocal() * 3
+    return inverses.reciprocal().mul(3)
 
 
 def adcc_of_means(
