@@ -1,0 +1,1 @@
+"""Parts of `benchmark_cam.py`: what is compared, time, memory, quality, tables."""

@@ -1,0 +1,64 @@
+"""Methods and models by name, as the pipeline builds them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from wsss.cam.method import CamMethod
+from wsss.cli import config_dir
+from wsss.models import SplitClassifier, TimmBackbone
+from wsss.models.export import CLASSIFIER, load_classifier
+
+SEED = 0
+
+
+def method_names() -> list[str]:
+    """All methods that have a configuration."""
+    return sorted(path.stem for path in (config_dir() / "cam").glob("*.yaml"))
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a run."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("run", overrides=list(overrides))
+
+
+def make_method(name: str, overrides: Sequence[str], device: torch.device) -> CamMethod:
+    """The method of `cam=<name>` with its configured options; its networks move to the device."""
+    method: CamMethod = instantiate(composed([f"cam={name}", *overrides]).cam, _convert_="all")
+    for part in vars(method).values():
+        if isinstance(part, nn.Module):
+            part.to(device).eval()
+    return method
+
+
+def make_model(name: str, num_classes: int, device: torch.device) -> SplitClassifier:
+    """A classifier of a configured backbone, a timm network or an exported classifier's folder.
+
+    Networks have random weights of a fixed seed: time and memory do not depend on them.
+    """
+    torch.manual_seed(SEED)
+    if (Path(name) / f"{CLASSIFIER}.json").is_file():
+        model, _ = load_classifier(Path(name))
+    elif (config_dir() / "backbone" / f"{name}.yaml").is_file():
+        config = composed([f"backbone={name}", "backbone.weights=null"]).backbone
+        model = SplitClassifier.linear(instantiate(config)(freeze="none"), num_classes)
+    else:
+        model = SplitClassifier.linear(TimmBackbone(name), num_classes)
+    return model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+
+def make_inputs(
+    model: SplitClassifier, batch_size: int, size_px: int, num_present: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Random RGB images [b, 3, s, s] in [0, 1], and different classes [b, n] of each."""
+    rng = torch.Generator().manual_seed(SEED)
+    images = torch.rand(batch_size, 3, size_px, size_px, generator=rng)
+    count = min(num_present, model.num_classes)
+    classes = [torch.randperm(model.num_classes, generator=rng)[:count] for _ in images]
+    return images.to(device, memory_format=torch.channels_last), torch.stack(classes).to(device)
