@@ -5,3 +5,6 @@ from wsss.models.backbones import TimmBackbone as TimmBackbone
 from wsss.models.classifier import LinearHead as LinearHead
 from wsss.models.classifier import SplitClassifier as SplitClassifier
 from wsss.models.segmenter import Segmenter as Segmenter
+from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
+from wsss.models.vision_gnn import VisionGnnHead as VisionGnnHead
+from wsss.models.vit import VitBackbone as VitBackbone

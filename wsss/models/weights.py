@@ -84,7 +84,8 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-        state = dict(state.get("state_dict", state))
+        # Lightning and timm save the parameters as `state_dict`, DeiT's authors as `model`.
+        state = dict(state.get("state_dict", state.get("model", state)))
     except Exception as error:
         raise user_error(
             path,
@@ -134,8 +135,16 @@ def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def load_trunk(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+def load_trunk(
+    network: nn.Module, state: Mapping[str, Tensor], where: str, naming: str = "timm's names"
+) -> None:
     """Load `state` into a network that may lack the last layers `state` was trained with.
+
+    Args:
+        network: gets the parameters.
+        state: parameters by name.
+        where: the setting that named the file, for the error.
+        naming: whose names the parameters have, for the error.
 
     Raises:
         WsssError: a parameter of the network is missing in `state` or has another shape.
@@ -149,7 +158,7 @@ def load_trunk(network: nn.Module, state: Mapping[str, Tensor], where: str) -> N
         raise user_error(
             where,
             f"{len(missing)} parameters missing and {len(wrong)} of another shape ({named}, …)",
-            f"the weights of {type(network).__name__} under timm's names",
+            f"the weights of {type(network).__name__} under {naming}",
             "Use weights of the same architecture: see `backbone.name`.",
         )
     network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

@@ -1,0 +1,159 @@
+"""Vision transformers whose attention can be seen."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import timm
+import torch
+from jaxtyping import Float
+from timm.layers.attention import Attention
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from wsss.models.backbones import Backbone
+from wsss.models.normalisation import Normalisation
+from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+
+MAX_ATTENTIONS = 2**25
+"""Attentions of one layer held at a time, all heads: 128 MiB in single precision."""
+
+# Shape suffixes: B = batch, D = channels, T = tokens (the class token and N = h·w patches).
+
+
+class VitBackbone(Backbone):
+    """A vision transformer of timm; its patch tokens are the feature map, after the last norm."""
+
+    stem = ("patch_embed", "cls_token", "pos_embed")
+    network: VisionTransformer
+
+    def __init__(
+        self, name: str, weights: str | None = None, output_stride: int = 16, freeze: str = "none"
+    ) -> None:
+        """Build the network for images of any whole number of patches.
+
+        Args:
+            name: timm's name of the architecture, such as `deit_small_patch16_224`.
+            weights: `hub`, a file, or None for random weights.
+            output_stride: image pixels per feature; must be the architecture's patch size.
+            freeze: `none`, `stem` (the embedding of patches) or `backbone` (everything).
+
+        Raises:
+            ValueError: the network is no plain vision transformer with a class token, or has
+                another patch size.
+            WsssError: the weights are missing or belong to another network.
+        """
+        super().__init__(name, output_stride, freeze)
+        network = timm.create_model(
+            name, pretrained=weights == HUB_WEIGHTS, num_classes=0, dynamic_img_size=True
+        )
+        if weights is not None and weights != HUB_WEIGHTS:
+            load_trunk(network, load_state_dict(name, weights), f"backbone.weights={weights}")
+        self._adopt(network)
+
+    def _adopt(self, network: Any) -> None:
+        """Take a network in, if its attention can be seen.
+
+        Raises:
+            ValueError: as in `__init__`.
+        """
+        if not isinstance(network, VisionTransformer) or not network.has_class_token:
+            raise ValueError(
+                f"{self.name}: expected a vision transformer of timm with a class token, such as "
+                "deit_small_patch16_224"
+            )
+        patch = network.patch_embed.patch_size
+        if patch != (self.output_stride, self.output_stride):
+            raise ValueError(
+                f"output_stride={self.output_stride} of {self.name}: expected its patch size "
+                f"{patch[0]}"
+            )
+        self.network = network
+        self.num_features = network.num_features
+        self.normalise = Normalisation.of(network)
+        self.freeze_parameters()
+
+    @property
+    def num_layers(self) -> int:
+        """Number of layers, each with its attention."""
+        return len(self.network.blocks)
+
+    def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
+        """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
+        tokens = self.network.forward_features(self.normalise(images))
+        patches: Tensor = tokens[:, self.network.num_prefix_tokens :]
+        return patches.transpose(1, 2).reshape(len(images), -1, *self.grid(images))
+
+    def forward_with_attention(
+        self, images: Float[Tensor, "b 3 H W"], layers: Sequence[int] | None = None
+    ) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b t t"]]:
+        """Feature map and the mean attention of the chosen layers, over all heads.
+
+        The features are `forward`'s up to rounding: chosen layers compute the soft-max of attention
+        explicitly, where timm otherwise fuses it away.
+
+        Args:
+            images: RGB in [0, 1].
+            layers: indices, negative ones from the end; None for all.
+
+        Returns:
+            Features, and attention: row `i` is what token `i` pays to each token, and sums to 1.
+            Token 0 is the class token, then the patches follow row by row. Registers and
+            distillation tokens are left out, and what was paid to them is missing in the sums.
+
+        Raises:
+            IndexError: there is no such layer.
+        """
+        chosen = self._attentions(layers)
+        height, width = self.grid(images)
+        tokens = height * width + self.network.num_prefix_tokens
+        size = max(1, MAX_ATTENTIONS // (chosen[0].num_heads * tokens**2))
+        parts = [self._observed(some, chosen) for some in torch.split(images, size)]
+        features, attention = (torch.cat(part) for part in zip(*parts, strict=True))
+        skipped = self.network.num_prefix_tokens - 1
+        if skipped:
+            kept = [0, *range(1 + skipped, tokens)]
+            attention = attention[:, kept][:, :, kept]
+        return features, attention
+
+    def grid(self, images: Float[Tensor, "b 3 H W"]) -> tuple[int, int]:
+        """Height and width of the images' feature map."""
+        return images.shape[2] // self.output_stride, images.shape[3] // self.output_stride
+
+    def _attentions(self, layers: Sequence[int] | None) -> list[Attention]:
+        every = range(self.num_layers)
+        chosen = list(every if layers is None else layers)
+        if not chosen or any(not -len(every) <= layer < len(every) for layer in chosen):
+            raise IndexError(
+                f"layers={chosen} of {self.name}: expected some of {-len(every)}…{len(every) - 1}"
+            )
+        positions = sorted({every[layer] for layer in chosen})
+        return [cast("Attention", self.network.blocks[index].attn) for index in positions]
+
+    def _observed(self, images: Tensor, chosen: Sequence[Attention]) -> tuple[Tensor, Tensor]:
+        with explicit_attention(chosen) as seen:
+            features = self(images)
+        return features, torch.stack(seen).mean(dim=0)
+
+
+@contextmanager
+def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tensor, "b t t"]]]:
+    """Collect the attention of modules, averaged over their heads, from passes in the block.
+
+    The modules compute it unfused in the block; afterwards they are as they were.
+    """
+    seen: list[Tensor] = []
+
+    def keep(_dropout: Any, inputs: tuple[Tensor]) -> None:
+        seen.append(inputs[0].mean(dim=1))
+
+    fused = [module.fused_attn for module in modules]
+    handles = [module.attn_drop.register_forward_pre_hook(keep) for module in modules]
+    try:
+        for module in modules:
+            module.fused_attn = False  # type: ignore[misc]
+        yield seen
+    finally:
+        for module, before, handle in zip(modules, fused, handles, strict=True):
+            module.fused_attn = before  # type: ignore[misc]
+            handle.remove()
