@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from wsss.models import Backbone, SplitClassifier
+from wsss.models import Backbone, SplitClassifier, VisionGnnBackbone, VisionGnnHead, VitBackbone
 from wsss.models.normalisation import Normalisation
+from wsss.models.vision_gnn.network import Architecture, VisionGnn
 
 NUM_CLASSES = 5
 IMAGE_SIZE = (14, 12)
@@ -55,6 +57,33 @@ class MlpHead(nn.Module):
         return self.layers(features)
 
 
+class ToyVit(VitBackbone):
+    """Three layers, two heads, patches of 2 × 2: images [B, 3, 14, 12] to [B, 16, 7, 6]."""
+
+    def __init__(self, name="toy_vit", weights=None, output_stride=2, freeze="none"):
+        Backbone.__init__(self, name, output_stride, freeze)
+        network = VisionTransformer(
+            IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, dynamic_img_size=True
+        )
+        network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+        # Timm begins with queries and keys so small that all attention is even.
+        for block in network.blocks:
+            nn.init.normal_(block.attn.qkv.weight)
+        self._adopt(network)
+
+
+class ToyGnn(VisionGnnBackbone):
+    """Four blocks of 7 × 6 vertices: images [B, 3, 14, 12] to features [B, 16, 7, 6]."""
+
+    def __init__(self, name="toy_gnn", weights=None, output_stride=2, freeze="none"):
+        Backbone.__init__(self, name, output_stride, freeze)
+        architecture = Architecture((16,), (4,), (16,), 7, (4, 8), 2, (1,))
+        self.network = VisionGnn(architecture)
+        self.num_features = 16
+        self.normalise = Normalisation([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])
+        self.freeze_parameters()
+
+
 @pytest.fixture
 def toy() -> SplitClassifier:
     """A classifier with a linear head and a bias, seeded, float64, in evaluation mode."""
@@ -67,6 +96,20 @@ def toy_mlp() -> SplitClassifier:
     """The same features with a head that is not linear."""
     torch.manual_seed(0)
     return SplitClassifier(ToyBackbone(), MlpHead()).double().eval()
+
+
+@pytest.fixture
+def toy_vit() -> SplitClassifier:
+    """A vision transformer with a linear head and a bias."""
+    torch.manual_seed(0)
+    return SplitClassifier.linear(ToyVit(), NUM_CLASSES, bias=True).double().eval()
+
+
+@pytest.fixture
+def toy_gnn() -> SplitClassifier:
+    """A vision GNN with its own head, which is not linear."""
+    torch.manual_seed(0)
+    return SplitClassifier(ToyGnn(), VisionGnnHead(16, NUM_CLASSES)).double().eval()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from wsss.cam import CAM, FDCAM, CamMethod, ExtendedCAM, GradCAM, LayerCAM, ReciproCAM
+from wsss.cam import ADCAM, CAM, FDCAM, VSCAM, CamMethod, ExtendedCAM, GradCAM, LayerCAM, ReciproCAM
+from wsss.cam.vscam import ChannelProbes
 from wsss.stages.forward import share_tensors
 
 METHODS = {
@@ -19,6 +20,9 @@ METHODS = {
     "layercam": (LayerCAM, "toy_mlp"),
     "recipro_cam": (ReciproCAM, "toy"),
     "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
+    "vscam": (VSCAM, "toy_gnn"),
+    "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
+    "ad_cam": (ADCAM, "toy_vit"),
 }
 """What makes each method, and the fixture of a model it works on."""
 

@@ -1,5 +1,6 @@
 """Activation-mapping methods behind one signature."""
 
+from wsss.cam.ad_cam import ADCAM as ADCAM
 from wsss.cam.cam import CAM as CAM
 from wsss.cam.extended_cam import ExtendedCAM as ExtendedCAM
 from wsss.cam.fd_cam import FDCAM as FDCAM
@@ -7,3 +8,4 @@ from wsss.cam.gradcam import GradCAM as GradCAM
 from wsss.cam.gradcam import LayerCAM as LayerCAM
 from wsss.cam.method import CamMethod as CamMethod
 from wsss.cam.recipro_cam import ReciproCAM as ReciproCAM
+from wsss.cam.vscam import VSCAM as VSCAM

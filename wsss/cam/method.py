@@ -30,8 +30,8 @@ class CamMethod(ABC):
     They leave nothing behind: no hook, no gradient flag, no mode, no random state.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset()
-    """What a model must offer."""
+    needs: frozenset[Need] = frozenset()
+    """What a model must offer; options may leave an instance with less."""
     provenance: ClassVar[Provenance]
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""

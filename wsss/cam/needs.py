@@ -3,6 +3,8 @@
 from enum import StrEnum
 
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.vision_gnn import VisionGnnBackbone
+from wsss.models.vit import VitBackbone
 
 
 class Need(StrEnum):
@@ -10,6 +12,8 @@ class Need(StrEnum):
 
     LINEAR_HEAD = "linear head"
     INNER_LAYERS = "inner layers"
+    GRAPH = "graph"
+    ATTENTION = "attention"
 
     @property
     def meaning(self) -> str:
@@ -32,6 +36,15 @@ _WORDS = {
         "a network whose inner feature maps can be looked at",
         "Use a convolutional backbone, such as `backbone=efficientnet_lite0` or resnet50.",
     ),
+    Need.GRAPH: (
+        "a vision GNN, whose blocks build graphs of the image's patches",
+        "Use `backbone=vig_tiny` or `backbone=pvig_tiny`; cam=gradcam works on any network.",
+    ),
+    Need.ATTENTION: (
+        "a vision transformer, whose layers pay attention between the image's patches",
+        "Use `backbone=deit_small`, or put an attention network beside this one: "
+        "`cam.attention_network=…`, as configs/cam/ad_cam.yaml does.",
+    ),
 }
 
 
@@ -40,5 +53,7 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
         Need.INNER_LAYERS: bool(model.inner_layers),
+        Need.GRAPH: isinstance(model.features, VisionGnnBackbone),
+        Need.ATTENTION: isinstance(model.features, VitBackbone),
     }
     return frozenset(need for need, has in found.items() if has)

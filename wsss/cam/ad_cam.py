@@ -1,0 +1,98 @@
+"""Attention-based class activation diffusion (Huang et al., AD-CAM)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from wsss.cam.cam import class_activation_maps
+from wsss.cam.coupling import Coupling, Diffusion
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.needs import Need
+from wsss.cam.postprocess import normalise_max, resize
+from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.vit import VitBackbone
+
+
+class ADCAM(CamMethod):
+    """CAM whose activations diffuse along a vision transformer's attention.
+
+    Reconstruction from the published abstract: the formulas of agreement and diffusion, the layers
+    and the number of steps are not the authors'. Attention comes from the classifier itself, or
+    from a second network that looks at the same image.
+    """
+
+    needs = frozenset({Need.LINEAR_HEAD, Need.ATTENTION})
+    provenance = Provenance(
+        "Huang et al., Attention-based Class Activation Diffusion for Weakly-Supervised Semantic "
+        "Segmentation, arXiv 2211.10931, 2022",
+        "agreement of attentions, normalisation, layers and steps of the diffusion",
+    )
+
+    def __init__(
+        self,
+        *,
+        attention_network: VitBackbone | None = None,
+        layers: Sequence[int] | None = None,
+        coupling: Coupling | None = None,
+        normalise: bool = True,
+    ) -> None:
+        """Choose attention and coupling.
+
+        Args:
+            attention_network: a vision transformer beside the classifier, whose grid of patches is
+                the maps'; None for the classifier's own attention.
+            layers: of the attention, from 0, or negative from the end; None for all.
+            coupling: of map and attention; None for `Diffusion` with its defaults.
+            normalise: whether maps are first divided by their maxima, so that all sizes at which an
+                image is seen weigh the same.
+        """
+        self.attention_network = attention_network
+        self.layers = None if layers is None else tuple(layers)
+        self.coupling = Diffusion() if coupling is None else coupling
+        self.normalise = normalise
+        if attention_network is not None:
+            attention_network.eval().requires_grad_(False)
+            self.needs = self.needs - {Need.ATTENTION}
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Maps of `n` classes of each image, not negative, on the grid of patches."""
+        self.check(model)
+        check_classes(model, classes)
+        head = cast("LinearHead", model.head)
+        features, attention, size = self._observed(model, images)
+        maps = resize(class_activation_maps(features, head.weight, classes).relu(), size)
+        if self.normalise:
+            maps = normalise_max(maps.flatten(0, 1)).view_as(maps)
+        return self.coupling(maps.flatten(2), attention).view_as(maps)
+
+    def _observed(
+        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
+    ) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Features, attention summed over the layers, and the grid of its patches."""
+        if self.attention_network is None:
+            network = cast("VitBackbone", model.features)
+            features, attention = network.forward_with_attention(images, self.layers)
+        else:
+            network = self.attention_network.to(images.device)
+            features = model.features(images)
+            images = whole_patches(images, network.output_stride)
+            _, attention = network.forward_with_attention(images, self.layers)
+        num_layers = network.num_layers if self.layers is None else len(set(self.layers))
+        return features, attention * num_layers, network.grid(images)
+
+
+def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
+    """Images resized to the nearest whole number of patches; themselves where they have it."""
+    size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]
+    if tuple(images.shape[2:]) == tuple(size):
+        return images
+    return resize(images, (size[0], size[1]))
