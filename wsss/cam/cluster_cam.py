@@ -1,0 +1,168 @@
+"""Cluster-CAM: feature maps in groups, weighed by what the network sees through them."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from wsss.cam.channel_clusters import cluster_channels, cluster_means
+from wsss.cam.masking import blurred, masked_probabilities, mean_colour
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.postprocess import normalise_minmax
+from wsss.models.classifier import SplitClassifier
+
+OPTIONS = {
+    "feature": ("shape", "raw"),
+    "algorithm": ("kmeans", "spectral"),
+    "fill": ("mean", "blur"),
+    "merge": ("difference", "score"),
+}
+
+
+class ClusterCAM(CamMethod):
+    """The cluster of channels that shows the class, less the one that shows it least.
+
+    Reconstruction from the published abstract and a third-party program. The channels of the last
+    feature map are clustered; each cluster's mean map masks the image, and the probability of the
+    class in the masked image is the cluster's score. The best cluster is the cognition-base `C⁺`,
+    the worst the cognition-scissors `C⁻`; the map is `N(C⁺) - N(C⁻)`, `N` stretching to [0, 1].
+    It takes a pass over the image and one over each of G masked images; any head will do.
+    """
+
+    provenance = Provenance(
+        "Feng et al., Cluster-CAM: Cluster-Weighted Visual Interpretation of CNNs' Decision in "
+        "Image Classification, Neural Networks 178, 2024",
+        reconstructed="Reconstruction from the published abstract and a third-party program: what "
+        "is clustered, the number of clusters, the score and how base and scissors are merged.",
+    )
+
+    def __init__(
+        self,
+        *,
+        num_clusters: int | Literal["elbow"] = 10,
+        feature: Literal["shape", "raw"] = "shape",
+        algorithm: Literal["kmeans", "spectral"] = "kmeans",
+        fill: Literal["mean", "blur"] = "mean",
+        cic: bool = False,
+        top: int = 1,
+        bottom: int = 1,
+        merge: Literal["difference", "score"] = "difference",
+        seed: int = 0,
+    ) -> None:
+        """Set the options.
+
+        Args:
+            num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
+            feature: cluster maps by `shape` (unit length) or `raw`.
+            algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
+            fill: what is seen where a mask is 0, the networks's `mean` colour or the `blur`red
+                image.
+            cic: scores are the increase over the fully masked image (channel-wise increase of
+                confidence), which takes one more pass.
+            top: number of best clusters that form the base, weighted by their scores.
+            bottom: number of worst clusters that form the scissors, weighted by how far their
+                scores are from 1. A cluster of the base is never in the scissors.
+            merge: `difference` of base and scissors, or weighted by the best `score` s:
+                `s N(C⁺) - (1-s) N(C⁻)`.
+            seed: of the clustering.
+
+        Raises:
+            ValueError: an option is out of its range.
+        """
+        given = {"feature": feature, "algorithm": algorithm, "fill": fill, "merge": merge}
+        for name, value in given.items():
+            if value not in OPTIONS[name]:
+                raise ValueError(f"{name}={value!r}: expected one of {', '.join(OPTIONS[name])}")
+        if num_clusters != "elbow" and num_clusters < 1:
+            raise ValueError(f"num_clusters={num_clusters}: expected 'elbow' or 1 and more")
+        if top < 1 or bottom < 0:
+            raise ValueError(f"top={top}, bottom={bottom}: expected at least 1 and 0")
+        self.num_clusters: int | Literal["elbow"] = num_clusters
+        self.feature = feature
+        self.algorithm = algorithm
+        self.fill = fill
+        self.cic = cic
+        self.top = top
+        self.bottom = bottom
+        self.merge = merge
+        self.seed = seed
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps in [-1, 1] of `n` classes of each image, at the resolution of the features."""
+        check_classes(model, classes)
+        maps = [
+            self._image_maps(model, *one)
+            for one in zip(images, model.features(images), classes, strict=True)
+        ]
+        return torch.stack(maps)
+
+    def _image_maps(
+        self,
+        model: SplitClassifier,
+        image: Float[Tensor, "3 H W"],
+        features: Float[Tensor, "k h w"],
+        classes: Int64[Tensor, " n"],
+    ) -> Float[Tensor, "n h w"]:
+        """Cluster, look and merge."""
+        labels = cluster_channels(
+            features, self.num_clusters, self.feature, self.algorithm, self.seed
+        )
+        clusters = cluster_means(features, labels)
+        varied = clusters.flatten(1).amax(dim=1) > clusters.flatten(1).amin(dim=1)
+        clusters = clusters[varied]
+        if not len(clusters):
+            return features.new_zeros(len(classes), *features.shape[1:])
+        background = mean_colour(model).to(image) if self.fill == "mean" else blurred(image)
+        scores = masked_probabilities(model, image, background, clusters)[:, classes]
+        if self.cic:
+            hidden = background.expand_as(image)[None]
+            scores = scores - model.probabilities(model(hidden))[:, classes]
+        stretched = normalise_minmax(clusters)
+        return merged_clusters(stretched, scores, self.top, self.bottom, self.merge == "score")
+
+
+def merged_clusters(
+    clusters: Float[Tensor, "g h w"],
+    scores: Float[Tensor, "g n"],
+    top: int,
+    bottom: int,
+    weigh_by_score: bool,
+) -> Float[Tensor, "n h w"]:
+    """Cognition-base less cognition-scissors of each class.
+
+    Args:
+        clusters: maps in [0, 1].
+        scores: of each cluster for each class.
+        top: number of best clusters in the base.
+        bottom: number of worst clusters in the scissors, of those that are left.
+        weigh_by_score: base times the best score `s`, scissors times `1-s`.
+    """
+    top = min(top, len(clusters))
+    bottom = min(bottom, len(clusters) - top)
+    ordered, order = scores.sort(dim=0, descending=True, stable=True)
+    base = _weighted_mean(clusters[order[:top]], ordered[:top])
+    if weigh_by_score:
+        base = base * ordered[0, :, None, None]
+    if not bottom:
+        return base
+    scissors = _weighted_mean(clusters[order[-bottom:]], 1 - ordered[-bottom:])
+    if weigh_by_score:
+        scissors = scissors * (1 - ordered[0, :, None, None])
+    return base - scissors
+
+
+def _weighted_mean(
+    maps: Float[Tensor, "p n h w"], weights: Float[Tensor, "p n"]
+) -> Float[Tensor, "n h w"]:
+    """Mean of maps by weights, those below 0 counting as 0; the plain mean if none is above."""
+    weights = weights.clamp(min=0)
+    total = weights.sum(dim=0)
+    shares = torch.where(total > 0, weights / total.where(total > 0, 1), 1 / len(weights))
+    return torch.einsum("pn,pnhw->nhw", shares, maps)

@@ -1,0 +1,175 @@
+"""FG-CAM: maps as fine as an early layer, made of the components of a coarse one."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from wsss.cam.component_tape import recording
+from wsss.cam.explanation_components import denoised
+from wsss.cam.masking import masked_probabilities, mean_colour
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.needs import Need
+from wsss.errors import user_error
+from wsss.models.classifier import SplitClassifier
+
+PIXELS_PER_PASS = 2**18
+"""Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""
+CLASSES_PER_PASS = 4
+"""Classes whose components are carried back together."""
+TRIAL_SIZE_PX = 224
+"""Side of the image on which a network is tried out."""
+
+
+class FGCAM(CamMethod):
+    """Explanation components of the last layer, carried back to a layer of finer resolution.
+
+    The components `I_k = α_k A_k` of the last feature map, with the channel weights `α` of Grad-CAM
+    or Score-CAM, are shared out among the inputs of each operation in proportion to what they
+    contributed (`explanation_components`), down to the target layer, and summed over its channels.
+
+    The algorithm is that of the authors' published code, which knows VGG alone. Additions of
+    residual networks, concatenations, padding and `fold_bn` are our extension.
+    """
+
+    needs = frozenset({Need.INNER_LAYERS})
+    provenance = Provenance(
+        "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
+        "Networks, arXiv 2303.09171, 2023",
+        reconstructed="Reconstruction: how components pass the additions of residual networks; the "
+        "published method knows plain networks only.",
+    )
+
+    def __init__(
+        self,
+        *,
+        base: Literal["grad", "score"] = "grad",
+        denoise: bool = False,
+        kept_fraction: float = 0.1,
+        target_layer: str | int | None = 1,
+        fold_bn: bool = False,
+    ) -> None:
+        """Set the options.
+
+        Args:
+            base: channel weights of Grad-CAM (`grad`) or of Score-CAM (`score`), which takes a pass
+                for each channel.
+            denoise: whether only the strongest singular vectors of the components are kept.
+            kept_fraction: how many of them are, as a fraction.
+            target_layer: one of the model's inner layers, by name or by position (0 the finest,
+                -1 the coarsest), `input` for the image, None for the last feature map. The default
+                has stride 4 in ResNets and EfficientNets.
+            fold_bn: whether a batch norm's scale counts as part of the weights of the convolution
+                before it; the authors leave it out.
+
+        Raises:
+            ValueError: an option is out of its range.
+        """
+        if base not in ("grad", "score"):
+            raise ValueError(f"base={base!r}: expected 'grad' or 'score'")
+        if not 0 < kept_fraction <= 1:
+            raise ValueError(f"kept_fraction={kept_fraction}: expected above 0 and at most 1")
+        self.base = base
+        self.denoise = denoise
+        self.kept_fraction = kept_fraction
+        self.target_layer = target_layer
+        self.fold_bn = fold_bn
+
+    @torch.no_grad()
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a model without the target layer, or with operations that no rule covers.
+
+        Raises:
+            WsssError: names the layer or the operation, and what would do.
+        """
+        super().check(model)
+        if self.target_layer is None:
+            return
+        weight = next(model.parameters())
+        images = weight.new_zeros(1, 3, TRIAL_SIZE_PX, TRIAL_SIZE_PX)
+        with recording(model.features, self._root(model, images)) as tape:
+            features = model.features(images)
+        tape.check(features)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps of `n` classes of each image, at the resolution of the target layer."""
+        check_classes(model, classes)
+        images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
+        parts = zip(images.split(images_per_pass), classes.split(images_per_pass), strict=True)
+        return torch.cat([self._maps(model, *part) for part in parts])
+
+    def _maps(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps of images that fit into one recorded pass."""
+        if self.target_layer is None:
+            features = model.features(images)
+            return self._components(model, images, features, classes).sum(dim=2).transpose(0, 1)
+        with recording(model.features, self._root(model, images), self.fold_bn) as tape:
+            features = model.features(images)
+        components = self._components(model, images, features, classes)
+        maps = [
+            tape.carry_back(features, some).sum(dim=2)
+            for some in components.split(CLASSES_PER_PASS)
+        ]
+        return torch.cat(maps).transpose(0, 1)
+
+    def _root(self, model: SplitClassifier, images: Tensor) -> nn.Module | Tensor:
+        """The module, or the images, that the components are carried back to."""
+        if self.target_layer == "input":
+            return images
+        layers = dict(model.inner_layers)
+        target = self.target_layer
+        if isinstance(target, int) and -len(layers) <= target < len(layers):
+            return list(layers.values())[target]
+        if isinstance(target, str) and target in layers:
+            return layers[target]
+        raise user_error(
+            f"cam.target_layer={target}",
+            f"a network with the inner layers {', '.join(layers)}",
+            "one of these, a position among them, `input` or null",
+            "Choose one that the network has.",
+        )
+
+    def _components(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        features: Float[Tensor, "b k h w"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "n b k h w"]:
+        """`I_k = α_k A_k` of every class, denoised if wished."""
+        if self.base == "grad":
+            weights = gradient_weights(model, features, classes)
+        else:
+            background = mean_colour(model).to(images)
+            scores = [
+                masked_probabilities(model, *one, maps)
+                for *one, maps in zip(images, background.expand_as(images), features, strict=True)
+            ]
+            weights = torch.stack(scores).gather(2, classes[:, None].expand(-1, len(scores[0]), -1))
+            weights = weights.permute(2, 0, 1)
+        components = weights[..., None, None] * features
+        return denoised(components, self.kept_fraction) if self.denoise else components
+
+
+def gradient_weights(
+    model: SplitClassifier, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
+) -> Float[Tensor, "n b k"]:
+    """Channel weights of Grad-CAM, `α_k = mean_ij ∂f_c/∂A_k`, back-propagated through the head."""
+    num_classes = classes.shape[1]
+    rows = features.detach().repeat(num_classes, 1, 1, 1).requires_grad_()
+    with torch.enable_grad():
+        logits = model.head(rows).gather(1, classes.T.reshape(-1, 1))
+        (gradient,) = torch.autograd.grad(logits.sum(), rows)
+    return gradient.mean(dim=(2, 3)).unflatten(0, (num_classes, len(features)))

@@ -1,0 +1,53 @@
+"""Scores of masked images, the evidence of methods that need no gradient."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from wsss.cam.postprocess import normalise_minmax, resize
+from wsss.models.classifier import SplitClassifier
+
+PIXELS_PER_PASS = 2**20
+"""Most image pixels in one forward pass, so that memory stays bounded: four images of 512 px."""
+BLUR_SIZE_PX, BLUR_SIGMA_PX = 11, 5.0
+"""Gaussian blur of the insertion metric (Petsiuk et al., RISE, 2018)."""
+
+
+def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Tensor, "g H W"]:
+    """Masks in [0, 1] of maps: resized to `size` (height, width), then stretched."""
+    return normalise_minmax(resize(maps[None], size)[0])
+
+
+def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
+    """The colour in [0, 1] that the network sees as zero."""
+    return model.features.normalise.mean  # type: ignore[union-attr, return-value]
+
+
+def blurred(image: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H W"]:
+    """An image without its details."""
+    return gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2)
+
+
+def masked_probabilities(
+    model: SplitClassifier,
+    image: Float[Tensor, "3 H W"],
+    background: Float[Tensor, "3 _ _"],
+    maps: Float[Tensor, "g h w"],
+) -> Float[Tensor, "g c"]:
+    """Probability of every class in an image seen through masks, `p(x ⊙ m + b ⊙ (1 - m))`.
+
+    Args:
+        model: the classifier, in evaluation mode.
+        image: RGB in [0, 1].
+        background: what is seen where a mask is 0: an image, or one colour [3, 1, 1].
+        maps: the masks before they are resized and stretched to [0, 1].
+    """
+    height, width = image.shape[1:]
+    images_per_pass = max(1, PIXELS_PER_PASS // (height * width))
+    probabilities = []
+    for some in maps.split(images_per_pass):
+        masks = image_masks(some, (height, width))[:, None]
+        seen = background + masks * (image - background)
+        probabilities.append(model.probabilities(model(seen)))
+    return torch.cat(probabilities)
