@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +29,20 @@ from wsss.provenance import PeakMemory, commit, versions
 from wsss.stages.context import Context
 from wsss.stages.items import failures, forget_failures
 
-CHAIN = ("classify", "localize", "refine", "segment", "evaluate", "report")
-"""Every stage in its order; a stage names the ones it needs itself, as `INPUTS`."""
+CHAIN = (
+    "classify",
+    "reactivate",
+    "oppose",
+    "localize",
+    "refine",
+    "segment",
+    "evaluate",
+    "report",
+)
+"""Every stage in its order; a stage names the ones it needs itself, as `INPUTS`.
+
+Some stages belong to one method. Without settings they are no part of a run.
+"""
 
 RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs"})
 """Settings of a stage that do not change its result and stay out of its fingerprint."""
@@ -60,11 +72,15 @@ def stage_module(stage: str) -> ModuleType:
     return import_module(f"wsss.stages.{stage}")
 
 
-def select(stages: Sequence[str]) -> tuple[str, ...]:
-    """The chosen stages in the chain's order.
+def select(stages: Sequence[str], configured: Container[str] = CHAIN) -> tuple[str, ...]:
+    """The chosen stages in the chain's order; those that the run has no settings for are left out.
+
+    Args:
+        stages: names of stages.
+        configured: the stages that the run has settings for.
 
     Raises:
-        WsssError: a name is no stage.
+        WsssError: a name is no stage, or no chosen stage is part of the run.
     """
     if unknown := [stage for stage in stages if stage not in CHAIN]:
         raise user_error(
@@ -73,7 +89,15 @@ def select(stages: Sequence[str]) -> tuple[str, ...]:
             f"some of {', '.join(CHAIN)}",
             "Write them as `stages=[localize,refine]`.",
         )
-    return tuple(stage for stage in CHAIN if stage in stages)
+    chosen = tuple(stage for stage in CHAIN if stage in stages and stage in configured)
+    if stages and not chosen:
+        raise user_error(
+            f"stages=[{','.join(stages)}]",
+            "a stage that this run's activation maps do not need",
+            "a method that needs it",
+            "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`.",
+        )
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +127,7 @@ def plan(
     Inputs that a stage can do without enter only if they are chosen or finished already.
 
     Args:
-        configs: resolved settings of every stage.
+        configs: resolved settings of every stage that is part of the run.
         chosen: stages that will run.
         work_dir: parent of the stages' folders.
         surroundings: what else decides a stage's result: seed, precision, unusable images.
@@ -113,14 +137,14 @@ def plan(
         WsssError: a weight file does not exist.
     """
     plans: dict[str, Plan] = {}
-    for stage in CHAIN:
+    for stage in select(CHAIN, configs):
         module = stage_module(stage)
         settings = {k: v for k, v in configs[stage].items() if k not in RUN_TIME_ONLY}
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name
             for name in module.INPUTS
-            if name not in optional or name in chosen or plans[name].finished
+            if name in plans and (name not in optional or name in chosen or plans[name].finished)
         )
         content = {
             "stage": [stage, module.VERSION],

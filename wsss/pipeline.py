@@ -31,7 +31,8 @@ def run(cfg: DictConfig) -> list[Outcome]:
     Raises:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
     """
-    chosen = chain.select(cfg.stages)
+    configs = stage_configs(cfg)
+    chosen = chain.select(cfg.stages, configs)
     source: Source = build(cfg.data)
     stages = {stage: build_stage(cfg, stage) for stage in chosen}
     fabric = launch(cfg.trainer)
@@ -46,7 +47,6 @@ def run(cfg: DictConfig) -> list[Outcome]:
         "max_failed_fraction": cfg.max_failed_fraction,
     }
     # What can be wrong is found from here on, before hours are spent.
-    configs = {stage: stage_config(cfg, stage) for stage in chain.CHAIN}
     report = check.run(Context(folder=check_folder(cfg, source), **base))
     if report.failed:
         raise WsssError(*report.blocking)
@@ -154,9 +154,17 @@ def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:
     return max(1, len(os.sched_getaffinity(0)) // ranks_per_node)
 
 
-def stage_config(cfg: DictConfig, stage: str) -> dict[str, Any]:
-    """The resolved settings of a stage as plain data."""
-    return OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[return-value]
+def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """The resolved settings of every stage that is part of the run, as plain data.
+
+    A stage that is switched off may have settings, but nothing that they are for: in a sweep over
+    methods, `++reactivate.max_epochs=2` reaches only the runs that have the stage.
+    """
+    return {
+        stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
+        for stage in chain.CHAIN
+        if cfg.get(stage) is not None and "_target_" in cfg[stage]
+    }
 
 
 def check_folder(cfg: DictConfig, source: Source) -> Path:
@@ -170,8 +178,8 @@ def check_data(cfg: DictConfig) -> DataReport:
     Raises:
         WsssError: there is no data set to check, or a weight file is missing.
     """
-    for stage in chain.CHAIN:
-        chain.weight_digests(stage_config(cfg, stage))
+    for settings in stage_configs(cfg).values():
+        chain.weight_digests(settings)
     source: Source = build(cfg.data)
     context = Context(
         source,

@@ -9,6 +9,8 @@ from wsss.cam.fg_cam import FGCAM as FGCAM
 from wsss.cam.gradcam import GradCAM as GradCAM
 from wsss.cam.gradcam import LayerCAM as LayerCAM
 from wsss.cam.infer_cam import InferCAM as InferCAM
+from wsss.cam.meng import Meng as Meng
 from wsss.cam.method import CamMethod as CamMethod
+from wsss.cam.recam import ReCAM as ReCAM
 from wsss.cam.recipro_cam import ReciproCAM as ReciproCAM
 from wsss.cam.vscam import VSCAM as VSCAM

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.reactivated import ReactivatedHead
 from wsss.models.vision_gnn import VisionGnnBackbone
 from wsss.models.vit import VitBackbone
 
@@ -14,6 +15,8 @@ class Need(StrEnum):
     INNER_LAYERS = "inner layers"
     GRAPH = "graph"
     ATTENTION = "attention"
+    SECOND_CLASSIFIER = "second classifier"
+    PAIR_HEADS = "pair heads"
 
     @property
     def meaning(self) -> str:
@@ -45,6 +48,14 @@ _WORDS = {
         "Use `backbone=deit_small`, or put an attention network beside this one: "
         "`cam.attention_network=…`, as configs/cam/ad_cam.yaml does.",
     ),
+    Need.SECOND_CLASSIFIER: (
+        "a classifier with a second one beside it, trained on the maps of the first",
+        "Run with `cam=recam`, which trains it in the stage `reactivate`.",
+    ),
+    Need.PAIR_HEADS: (
+        "classifiers of every class against its representative opponents",
+        "Run with `cam=meng`, which trains them in the stage `oppose`.",
+    ),
 }
 
 
@@ -55,5 +66,7 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
         Need.INNER_LAYERS: bool(model.inner_layers),
         Need.GRAPH: isinstance(model.features, VisionGnnBackbone),
         Need.ATTENTION: isinstance(model.features, VitBackbone),
+        Need.SECOND_CLASSIFIER: isinstance(model.head, ReactivatedHead),
+        Need.PAIR_HEADS: model.pair_heads is not None,
     }
     return frozenset(need for need, has in found.items() if has)

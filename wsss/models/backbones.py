@@ -38,8 +38,6 @@ class Backbone(nn.Module, ABC):
             freeze: `none`, `stem` (the first layer) or `backbone` (everything).
         """
         super().__init__()
-        if freeze not in ("none", "stem", "backbone"):
-            raise ValueError(f"freeze={freeze!r}: expected 'none', 'stem' or 'backbone'")
         self.name = name
         self.output_stride = output_stride
         self.freeze = freeze
@@ -60,7 +58,13 @@ class Backbone(nn.Module, ABC):
         return self
 
     def freeze_parameters(self) -> None:
-        """Exclude from training what `freeze` names; called once the network is built."""
+        """Exclude from training what `freeze` names; called once the network is built.
+
+        Raises:
+            ValueError: `freeze` names nothing of the kind.
+        """
+        if self.freeze not in ("none", "stem", "backbone"):
+            raise ValueError(f"freeze={self.freeze!r}: expected 'none', 'stem' or 'backbone'")
         for name, parameter in self.network.named_parameters():
             frozen = self.freeze == "backbone" or (
                 self.freeze == "stem" and name.split(".")[0] in self.stem

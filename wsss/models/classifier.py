@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.models.backbones import Backbone
+from wsss.models.pair_heads import PairHeads
 
 
 class LinearHead(nn.Module):
@@ -58,6 +59,7 @@ class SplitClassifier(nn.Module):
         self.features = features
         self.head = head
         self.multi_label = multi_label
+        self.pair_heads: PairHeads | None = None
 
     @classmethod
     def linear(cls, backbone: Backbone, num_classes: int, bias: bool = False) -> "SplitClassifier":

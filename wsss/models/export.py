@@ -12,9 +12,11 @@ from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
+from wsss.models.pair_heads import PairHeads
 from wsss.models.segmenter import Segmenter
 
 CLASSIFIER = "classifier"
+PAIR_HEADS = "pair_heads"
 SEGMENTER = "segmenter"
 
 
@@ -27,9 +29,10 @@ def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str
             "name": backbone.name,
             "output_stride": backbone.output_stride,
         },
+        "head": type(head).__name__,
         "bias": head.bias is not None,
     }
-    _save(folder, CLASSIFIER, model, description, backbone.normalise, class_names)
+    _save(folder, CLASSIFIER, model, description | _input(backbone.normalise, class_names))
 
 
 def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
@@ -41,9 +44,32 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     description = _describe(folder, CLASSIFIER)
     names = tuple(description["class_names"])
     backbone = _backbone(**description["backbone"])
-    model = SplitClassifier.linear(backbone, len(names), description["bias"])
+    make_head = getattr(models, description.get("head", LinearHead.__name__))
+    head = make_head(backbone.num_features, len(names), description["bias"])
+    model = SplitClassifier(backbone, head)
     model.load_state_dict(load_file(folder / f"{CLASSIFIER}.safetensors"))
     return model.eval().requires_grad_(False), names
+
+
+def save_pair_heads(folder: Path, heads: PairHeads, class_names: tuple[str, ...]) -> None:
+    """Write `pair_heads.safetensors` and `pair_heads.json`, which lists each class's opponents."""
+    opponents: dict[str, list[str]] = {name: [] for name in class_names}
+    for target, opponent in zip(heads.targets.tolist(), heads.opponents.tolist(), strict=True):
+        opponents[class_names[target]].append(class_names[opponent])
+    _save(folder, PAIR_HEADS, heads, {"opponents": opponents, "class_names": class_names})
+
+
+def load_pair_heads(folder: Path) -> PairHeads:
+    """Read the heads of pairs of classes; evaluation mode, no gradients.
+
+    Raises:
+        WsssError: there are none in the folder.
+    """
+    num_classes = len(_describe(folder, PAIR_HEADS)["class_names"])
+    state = load_file(folder / f"{PAIR_HEADS}.safetensors")
+    heads = PairHeads(state["targets"], state["opponents"], num_classes, state["weight"].shape[2])
+    heads.load_state_dict(state)
+    return heads.eval().requires_grad_(False)
 
 
 def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...]) -> None:
@@ -54,7 +80,7 @@ def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...])
         "output_stride": model.output_stride,
         "decoder_channels": model.decoder_channels,
     }
-    _save(folder, SEGMENTER, model, description, model.normalise, class_names)
+    _save(folder, SEGMENTER, model, description | _input(model.normalise, class_names))
 
 
 def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
@@ -84,23 +110,20 @@ def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:
     return cast("Backbone", make(name=name, weights=None, output_stride=output_stride))
 
 
-def _save(
-    folder: Path,
-    name: str,
-    model: nn.Module,
-    description: dict[str, Any],
-    normalise: Normalisation,
-    class_names: tuple[str, ...],
-) -> None:
-    state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    with atomic(folder / f"{name}.safetensors") as temporary:
-        temporary.write_bytes(save(state))  # `save_file` would keep it from other users.
-    description |= {
+def _input(normalise: Normalisation, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """What a network takes and tells apart."""
+    return {
         "class_names": class_names,
         "input": "RGB in [0, 1]; the network subtracts the mean and divides by std itself",
         "mean": normalise.mean.flatten().tolist(),
         "std": normalise.std.flatten().tolist(),
     }
+
+
+def _save(folder: Path, name: str, model: nn.Module, description: dict[str, Any]) -> None:
+    state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
+    with atomic(folder / f"{name}.safetensors") as temporary:
+        temporary.write_bytes(save(state))  # `save_file` would keep it from other users.
     write_json(folder / f"{name}.json", description)
 
 

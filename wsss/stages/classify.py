@@ -1,7 +1,6 @@
 """Train the classifier on image tags."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,12 @@ from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.stages.context import Context
-from wsss.stages.features import FeatureViews, TaggedBatches, store_pooled_features
+from wsss.stages.features import (
+    FeatureViews,
+    TaggedBatches,
+    feature_validation,
+    store_pooled_features,
+)
 from wsss.stages.items import check_failures
 from wsss.stages.training import check_schedule, fit, training_loader
 from wsss.tasks import ClassificationTask
@@ -126,7 +130,7 @@ def run(
             batch_size,
             workers=0,
         )
-        val = _feature_validation(context, folder)
+        val = feature_validation(context, folder)
     else:
         assert augmentation is not None  # See `check`.
         images = TaggedImages(context.source, items, augmentation, context.seed)
@@ -144,9 +148,3 @@ def run(
     if context.is_main:
         save_classifier(context.folder, model.cpu(), names)
     return {key: numbers[key] for key in ("val_map", "train_loss")}
-
-
-def _feature_validation(context: Context, folder: Path) -> DataLoader[Any]:
-    views = FeatureViews(context, context.items(VAL), folder, first_view_only=True)
-    own = context.share([(0, index) for index in range(len(views))])
-    return DataLoader(views, batch_size=256, sampler=own)

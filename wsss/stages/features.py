@@ -15,6 +15,7 @@ from wsss.data.datasets import TaggedBatch
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
 from wsss.data.sample import Item
 from wsss.data.sampling import sample_seed
+from wsss.data.source import VAL
 from wsss.models import Backbone
 from wsss.stages.context import Context
 from wsss.stages.forward import map_batches, ready
@@ -133,6 +134,13 @@ class FeatureViews(Dataset[TaggedBatch]):
         view = 0 if self.first_view_only else seed % len(views)
         features = torch.from_numpy(views[view].copy())
         return {"images": features[:, None, None], "tags": self.tags[index]}
+
+
+def feature_validation(context: Context, folder: Path) -> DataLoader[TaggedBatch]:
+    """A loader of this rank's share of the validation images' stored features, not varied."""
+    views = FeatureViews(context, context.items(VAL), folder, first_view_only=True)
+    own = context.share([(0, index) for index in range(len(views))])
+    return DataLoader(views, batch_size=256, sampler=own)
 
 
 class TaggedBatches(Dataset[TaggedBatch]):

@@ -11,8 +11,7 @@ from wsss.cam.method import CamMethod
 from wsss.cam.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
-from wsss.errors import user_error
-from wsss.models.export import load_classifier
+from wsss.stages.classifiers import trained_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
 from wsss.stages.forward import PerThread, map_batches, ready
@@ -20,7 +19,7 @@ from wsss.stages.items import check_failures, note_failure
 from wsss.stages.progress import track
 
 VERSION = 1
-INPUTS = ("classify",)
+INPUTS = ("classify", "reactivate", "oppose")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "images"
@@ -46,14 +45,7 @@ def run(
     Returns:
         `images`: number of seed files.
     """
-    model, names = load_classifier(context.inputs["classify"])
-    if names != context.source.class_names:
-        raise user_error(
-            context.inputs["classify"],
-            f"a classifier of {len(names)} classes ({', '.join(names[:3])}, …)",
-            f"the data set's {len(context.source.class_names)} classes",
-            "Train it on this data set: `wsss run stages=[classify]`.",
-        )
+    model = trained_classifier(context)
     method.check(model)
     networks = PerThread((ready(model, context), method))
     items = context.items(TRAIN)

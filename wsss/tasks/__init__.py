@@ -1,4 +1,6 @@
 """LightningModules."""
 
 from wsss.tasks.classification import ClassificationTask as ClassificationTask
+from wsss.tasks.opposition import OppositionTask as OppositionTask
+from wsss.tasks.reactivation import ReactivationTask as ReactivationTask
 from wsss.tasks.segmentation import SegmentationTask as SegmentationTask

@@ -9,19 +9,26 @@ from wsss.report.text import number, plural
 TITLES = {
     "train_loss": "training loss",
     "val_loss": "validation loss",
+    "reactivation_loss": "loss of the second classifier",
     "val_map": "mAP on validation tags",
+    "val_accuracy": "accuracy of the pairs on validation tags",
     "pseudo_miou": "mIoU with the pseudo masks",
 }
 """What a reader calls a logged quantity; others follow under the names of their columns."""
 
-LABELS = {"classify": "Classifier", "segment": "Segmenter"}
+LABELS = {
+    "classify": "Classifier",
+    "reactivate": "Second classifier",
+    "oppose": "Pairs of classes",
+    "segment": "Segmenter",
+}
 
 _LEFT_OUT = ("lr", "lr-")
 """Columns that start like this say nothing of the result."""
 
 
 def training(results: Results) -> Section | None:
-    """The training curves of classifier and segmenter."""
+    """The training curves of classifiers and segmenter."""
     trainings = [
         {"stage": stage, "label": LABELS.get(stage, stage), "charts": _charts(stage, curves)}
         for stage, curves in results.curves.items()

@@ -1,0 +1,9 @@
+"""Train classifiers of every class against representative opponents.
+
+Short for `wsss run cam=meng stages=[oppose] …`, and takes the same settings.
+"""
+
+from wsss.cli import main
+
+if __name__ == "__main__":
+    main(["run", "cam=meng", "stages=[oppose]"])

@@ -1,0 +1,197 @@
+"""Maps against representative opponents, fused over layers (Meng et al., arXiv 1901.07683)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from wsss.cam.capture import differentiable_from
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.needs import Need
+from wsss.cam.postprocess import resize
+from wsss.errors import user_error
+from wsss.models.classifier import SplitClassifier
+from wsss.models.pair_heads import PairHeads
+
+# Shape suffixes: b = batch, n = classes of an image, r = opponents of a class, j = n·r pairs of an
+# image, k = channels, h, w = a layer's map.
+
+
+def pair_maps(
+    features: Float[Tensor, "b k h w"], difference: Float[Tensor, "b j k"]
+) -> Float[Tensor, "b j h w"]:
+    """Maps of a class against an opponent, `M_{c|r} = Σ_k (W_ck − W_rk) A_k`; signed."""
+    return torch.einsum("bjk,bkhw->bjhw", difference, features)
+
+
+def inner_pair_maps(
+    pooled: Float[Tensor, "b k"],
+    layers: Sequence[Tensor],
+    difference: Float[Tensor, "b j k"],
+    chunk: int,
+) -> list[Float[Tensor, "b j _ _"]]:
+    """Grad-CAM of inner layers for `y = f_c − f_r`: `ReLU(Σ_k mean(∂y/∂A_k) A_k)` (Selvaraju).
+
+    All pairs of a chunk go back through the network in one pass.
+
+    Args:
+        pooled: features averaged over the map, with a graph back to `layers`.
+        layers: outputs of inner layers, each [b, _, _, _].
+        difference: weights of a class minus those of its opponent, so that `y` is their product
+            with `pooled`.
+        chunk: pairs of each image a pass.
+    """
+    if not layers:
+        return []
+    parts: list[list[Tensor]] = [[] for _ in layers]
+    starts = range(0, difference.shape[1], chunk)
+    for start in starts:
+        gradients = torch.autograd.grad(
+            pooled,
+            layers,
+            difference[:, start : start + chunk].transpose(0, 1),
+            retain_graph=start != starts[-1],
+            is_grads_batched=True,
+        )
+        for part, layer, gradient in zip(parts, layers, gradients, strict=True):
+            weights = gradient.mean(dim=(3, 4))
+            part.append(torch.einsum("jbk,bkhw->bjhw", weights, layer.detach()).relu())
+    return [torch.cat(part, dim=1) for part in parts]
+
+
+def to_unit(maps: Float[Tensor, "b j h w"]) -> Float[Tensor, "b j h w"]:
+    """Divide non-negative maps by their maximum; maps of zeros stay zeros.
+
+    No constant is added to the maximum: gradients of inner layers may be of any size.
+    """
+    peak = maps.amax(dim=(2, 3), keepdim=True)
+    return maps / peak.where(peak > 0, 1)
+
+
+def fuse_layers(
+    maps: Sequence[Float[Tensor, "b j _ _"]], weights: Sequence[float], gate: bool
+) -> Float[Tensor, "b j h w"]:
+    """Weighted sum of the layers' maps in [0, 1] on the finest grid, `Σ_l λ_l M^l`.
+
+    Args:
+        maps: non-negative maps of each layer, shallow to deep.
+        weights: λ of each layer.
+        gate: multiply the sum by the deepest map, where there are shallower ones.
+    """
+    height, width = max(tuple(one.shape[2:]) for one in maps)
+    resized = [resize(to_unit(one), (height, width)) for one in maps]
+    fused = torch.stack([w * one for w, one in zip(weights, resized, strict=True)]).sum(dim=0)
+    return fused * resized[-1] if gate and len(maps) > 1 else fused
+
+
+def fuse_opponents(
+    maps: Float[Tensor, "b n r h w"], real: Bool[Tensor, "b n r"], how: str
+) -> Float[Tensor, "b n h w"]:
+    """Mean or maximum over the maps in [0, 1] against each opponent.
+
+    Args:
+        maps: non-negative.
+        real: whether a map counts; classes have different numbers of opponents.
+        how: `mean` or `max`.
+    """
+    counted = maps * real[..., None, None]
+    if how == "max":
+        return counted.amax(dim=2)
+    return counted.sum(dim=2) / real.sum(dim=2).clamp(min=1)[..., None, None]
+
+
+class Meng(CamMethod):
+    """Maps of a class against a few representative classes, at several layers.
+
+    Reconstruction from the published abstract: binary models against representatives that
+    clustering chose, and the fusion of layers, are the paper's; the models (linear heads on one
+    backbone), the maps of inner layers (Grad-CAM), the weights, the gate and the mean over
+    opponents are ours. The stage `oppose` trains the heads.
+    """
+
+    needs = frozenset({Need.INNER_LAYERS, Need.PAIR_HEADS})
+    provenance = Provenance(
+        "Meng et al., Class Activation Map Generation by Representative Class Selection and "
+        "Multi-Layer Feature Fusion, arXiv 1901.07683, 2019",
+        "class descriptors, clustering, number of representatives, pair classifiers, maps of inner "
+        "layers and both fusion rules",
+    )
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[str] | None = None,
+        layer_weights: Sequence[float] = (0.2, 0.3, 0.5),
+        gate: bool = True,
+        opponents: str = "mean",
+        backward_chunk: int = 8,
+    ) -> None:
+        """Set how maps are fused.
+
+        Args:
+            layers: names of inner layers, shallow to deep; None takes the two stages before the
+                last. The features themselves always follow them.
+            layer_weights: λ of every inner layer and of the features.
+            gate: multiply the sum over layers by the features' map.
+            opponents: `mean` or `max` over the maps against each opponent.
+            backward_chunk: pairs of each image whose gradients are taken at once.
+
+        Raises:
+            ValueError: `opponents` is neither.
+        """
+        if opponents not in ("mean", "max"):
+            raise ValueError(f"opponents={opponents!r}: expected 'mean' or 'max'")
+        self.layers = layers
+        self.layer_weights = tuple(layer_weights)
+        self.gate = gate
+        self.opponents = opponents
+        self.backward_chunk = backward_chunk
+
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a model without pair heads, or without the chosen layers.
+
+        Raises:
+            WsssError: names what is missing.
+        """
+        super().check(model)
+        self._inner(model)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Maps in [0, 1] on the grid of the shallowest layer."""
+        check_classes(model, classes)
+        heads = cast("PairHeads", model.pair_heads)
+        pairs, real = heads.of_classes(classes)
+        difference = heads.difference.detach()[pairs].flatten(1, 2)
+        with differentiable_from(model, self._inner(model)) as inner:
+            features = model.features(images)
+            maps = inner_pair_maps(
+                features.mean(dim=(2, 3)), inner, difference, self.backward_chunk
+            )
+        maps.append(pair_maps(features.detach(), difference).relu())
+        fused = to_unit(fuse_layers(maps, self.layer_weights, self.gate))
+        return fuse_opponents(fused.unflatten(1, real.shape[1:]), real, self.opponents)
+
+    def _inner(self, model: SplitClassifier) -> list[nn.Module]:
+        """The inner layers to look at."""
+        known = model.inner_layers
+        names = [*known][-3:-1] if self.layers is None else [*self.layers]
+        if unknown := [name for name in names if name not in known]:
+            raise user_error(
+                "cam.layers", f"no inner layer is called {', '.join(unknown)}",
+                f"some of {', '.join(known)}", "Correct the names, or leave `cam.layers` out.",
+            )  # fmt: skip
+        if len(self.layer_weights) != len(names) + 1:
+            raise user_error(
+                "cam.layer_weights", f"{len(self.layer_weights)} weights",
+                f"{len(names) + 1}: one for each of {', '.join(names)}, and one for the features",
+                "Set cam.layer_weights to as many numbers.",
+            )  # fmt: skip
+        return [known[name] for name in names]

@@ -1,0 +1,34 @@
+"""The loss of classifiers that tell two classes apart."""
+
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def exactly_one(
+    tags: Float[Tensor, "b c"], targets: Int64[Tensor, " p"], opponents: Int64[Tensor, " p"]
+) -> Bool[Tensor, "b p"]:
+    """Whether an image has one class of a pair and not the other: only such images teach."""
+    return tags[:, targets].bool() ^ tags[:, opponents].bool()
+
+
+def pair_logistic_loss(
+    logits: Float[Tensor, "b p 2"],
+    tags: Float[Tensor, "b c"],
+    targets: Int64[Tensor, " p"],
+    opponents: Int64[Tensor, " p"],
+) -> Float[Tensor, ""]:
+    """Two-way soft-max cross-entropy: mean over a pair's images, summed over the pairs.
+
+    A sum, because the pairs are problems of their own that share nothing but the batches.
+
+    Args:
+        logits: of each pair's class and its opponent.
+        tags: 1 for each class present in an image, else 0.
+        targets: class 0…C-1 of each pair.
+        opponents: the other class of each pair.
+    """
+    teaches = exactly_one(tags, targets, opponents)
+    sign = 2 * tags[:, targets] - 1
+    each = F.softplus(-sign * (logits[..., 0] - logits[..., 1]))
+    return ((each * teaches).sum(dim=0) / teaches.sum(dim=0).clamp(min=1)).sum()

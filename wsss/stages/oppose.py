@@ -1,0 +1,110 @@
+"""Train classifiers of every class against representative opponents."""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from wsss.cam.representatives import Grouping, class_descriptors, group_classes, pairs_of
+from wsss.data.pyramids import Scales
+from wsss.data.source import TRAIN, VAL
+from wsss.errors import user_error
+from wsss.models import Backbone, PairHeads
+from wsss.models.export import save_pair_heads
+from wsss.stages.classifiers import trained_classifier
+from wsss.stages.context import Context
+from wsss.stages.features import FeatureViews, feature_validation, store_pooled_features
+from wsss.stages.training import fit, training_loader
+from wsss.tasks import OppositionTask
+from wsss.tasks.schedule import OptimizerFactory
+
+VERSION = 1
+INPUTS = ("classify", "reactivate")
+SPLITS = (TRAIN, VAL)
+READS_MASKS = False
+KEY_NUMBER = "val_accuracy"
+
+
+def run(
+    context: Context,
+    *,
+    grouping: Grouping,
+    optimizer: OptimizerFactory,
+    lr: float,
+    max_epochs: int,
+    batch_size: int,
+    num_representatives: int | None = None,
+    min_single_label_images: int = 20,
+    replace_self: bool = True,
+    checkpoint_every_n_epochs: int = 1,
+) -> dict[str, float]:
+    """Choose representative classes and train a head for every class against each of them.
+
+    Reconstruction from the published abstract (Meng et al., arXiv 1901.07683). The backbone stays
+    as the classifier left it; only its pooled features are needed, which a frozen classifier has
+    stored already.
+
+    Args:
+        context: data, folders, processes.
+        grouping: clusters the classes' descriptors.
+        optimizer: called with the heads' parameters.
+        lr: learning rate.
+        max_epochs: passes over the training images.
+        batch_size: images a step, over all processes together.
+        num_representatives: R; the rounded root of the number of classes if None.
+        min_single_label_images: a class with so many images of no other class is described by
+            those alone.
+        replace_self: where a class is a representative itself, the runner-up of its group takes
+            its place.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
+
+    Returns:
+        `val_accuracy`: share of right decisions on validation images that have exactly one class of
+        a pair; the loss, a pair's mean; and the numbers of representatives and pairs.
+
+    Raises:
+        WsssError: a class has no opponent.
+    """
+    torch.manual_seed(context.seed)
+    folder = _pooled_features(context)
+    train = FeatureViews(context, context.items(TRAIN), folder)
+    names = context.source.class_names
+    whole = torch.stack([views[0] for views in train.features]).double()
+    tags = torch.stack(train.tags).bool()
+    descriptors = class_descriptors(whole.numpy(), tags.numpy(), min_single_label_images)
+    groups = context.fabric.broadcast(group_classes(descriptors, num_representatives, grouping))
+    pairs = pairs_of(groups, range(len(names)), replace_self)
+    if alone := set(range(len(names))) - {target for target, _ in pairs}:
+        raise user_error(
+            "oppose",
+            f"no opponent for {', '.join(names[target] for target in sorted(alone)[:3])}",
+            "two classes with training images, and at least one opponent for each",
+            "Set oppose.num_representatives=2 or more, or oppose.replace_self=true.",
+        )
+    targets, opponents = (torch.tensor(classes) for classes in zip(*pairs, strict=True))
+    heads = PairHeads(targets, opponents, len(names), whole.shape[1])
+    numbers = fit(
+        context,
+        OppositionTask(heads, optimizer, lr),
+        training_loader(context, train, batch_size, workers=0),
+        feature_validation(context, folder),
+        max_epochs,
+        checkpoint_every_n_epochs,
+    )
+    if context.is_main:
+        save_pair_heads(context.folder, heads.cpu(), names)
+    kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss") if key in numbers}
+    return kept | {"representatives": float(len(groups)), "pairs": float(len(pairs))}
+
+
+def _pooled_features(context: Context) -> Path:
+    """The folder of the images' pooled features: the classifier's, if its backbone was frozen."""
+    stored = context.inputs["classify"] / "features"
+    if "reactivate" not in context.inputs and stored.is_dir():
+        return stored
+    folder = context.folder / "features"
+    backbone = cast("Backbone", trained_classifier(context).features)
+    items = (*context.items(TRAIN), *context.items(VAL))
+    scales = Scales(multiple_px=backbone.output_stride)
+    store_pooled_features(context, backbone, items, scales, 0, folder)
+    return folder

@@ -1,0 +1,57 @@
+"""The training of classifiers of pairs of classes: steps and logging only."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from wsss.data.datasets import TaggedBatch
+from wsss.losses import pair_logistic_loss
+from wsss.losses.pairs import exactly_one
+from wsss.models import PairHeads
+from wsss.tasks.schedule import OptimizerFactory, poly_schedule
+
+
+class OppositionTask(pl.LightningModule):
+    """Trains the heads of all pairs at once on pooled features, each on its own images."""
+
+    def __init__(self, heads: PairHeads, optimizer: OptimizerFactory, lr: float) -> None:
+        """Train `heads`.
+
+        Args:
+            heads: the classifiers.
+            optimizer: called with parameters.
+            lr: learning rate.
+        """
+        super().__init__()
+        self.heads = heads
+        self.optimizer = optimizer
+        self.lr = lr
+        self.val_accuracy = MeanMetric()
+
+    def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
+        """Loss of a batch of features float32 [B, K, 1, 1]; the mean over the pairs is logged."""
+        heads = self.heads
+        logits = heads(batch["images"].flatten(1))
+        loss = pair_logistic_loss(logits, batch["tags"], heads.targets, heads.opponents)  # type: ignore[arg-type]
+        mean = loss / len(heads.targets)
+        self.log("oppose/train_loss", mean, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: TaggedBatch, _: int) -> None:
+        """Count the decisions on images that have exactly one class of a pair."""
+        heads, tags = self.heads, batch["tags"]
+        logits = heads(batch["images"].flatten(1))
+        right = (logits[..., 0] > logits[..., 1]) == tags[:, heads.targets].bool()
+        decided = right[exactly_one(tags, heads.targets, heads.opponents)]  # type: ignore[arg-type]
+        self.val_accuracy.update(decided.float(), torch.ones_like(decided, dtype=torch.float))
+        self.log("oppose/val_accuracy", self.val_accuracy, on_epoch=True, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser with the poly schedule."""
+        optimizer = self.optimizer(self.heads.parameters(), lr=self.lr)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = poly_schedule(optimizer, total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
