@@ -282,7 +282,7 @@ def _concatenation(parts: Any, known: list[Tensor], dim: int = 0) -> Distribute:
     wanted = [any(part is one for one in known) for part in parts]
 
     def distribute(components: Tensor) -> list[Tensor]:
-        slices = components.split(sizes, axis)
+        slices = torch.split(components, sizes, axis)
         return [one for one, is_wanted in zip(slices, wanted, strict=True) if is_wanted]
 
     return distribute

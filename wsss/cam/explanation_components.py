@@ -35,7 +35,7 @@ def pulled_back(
 
     The function is the transposed derivative at `inputs`; it is applied to all classes at once.
     """
-    outputs, pull = torch.func.vjp(operation, inputs)
+    outputs, pull = torch.func.vjp(operation, inputs)  # type: ignore[misc]
     return outputs, torch.func.vmap(lambda components: pull(components)[0])
 
 
@@ -126,5 +126,5 @@ def denoised(
     matrix = matrix - matrix.mean(dim=-1, keepdim=True)
     rank = max(1, int(kept_fraction * min(matrix.shape[-2:])))
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    kept = (left[..., :rank] * values[..., None, :rank]) @ right[..., :rank, :]
-    return kept.unflatten(-1, components.shape[-2:])
+    kept: Tensor = (left[..., :rank] * values[..., None, :rank]) @ right[..., :rank, :]
+    return kept.reshape(components.shape)

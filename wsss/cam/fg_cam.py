@@ -102,7 +102,9 @@ class FGCAM(CamMethod):
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
         check_classes(model, classes)
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
-        parts = zip(images.split(images_per_pass), classes.split(images_per_pass), strict=True)
+        parts = zip(
+            torch.split(images, images_per_pass), torch.split(classes, images_per_pass), strict=True
+        )
         return torch.cat([self._maps(model, *part) for part in parts])
 
     def _maps(
@@ -120,7 +122,7 @@ class FGCAM(CamMethod):
         components = self._components(model, images, features, classes)
         maps = [
             tape.carry_back(features, some).sum(dim=2)
-            for some in components.split(CLASSES_PER_PASS)
+            for some in torch.split(components, CLASSES_PER_PASS)
         ]
         return torch.cat(maps).transpose(0, 1)
 
@@ -154,8 +156,8 @@ class FGCAM(CamMethod):
         else:
             background = mean_colour(model).to(images)
             scores = [
-                masked_probabilities(model, *one, maps)
-                for *one, maps in zip(images, background.expand_as(images), features, strict=True)
+                masked_probabilities(model, image, background, maps)
+                for image, maps in zip(images, features, strict=True)
             ]
             weights = torch.stack(scores).gather(2, classes[:, None].expand(-1, len(scores[0]), -1))
             weights = weights.permute(2, 0, 1)
@@ -172,4 +174,4 @@ def gradient_weights(
     with torch.enable_grad():
         logits = model.head(rows).gather(1, classes.T.reshape(-1, 1))
         (gradient,) = torch.autograd.grad(logits.sum(), rows)
-    return gradient.mean(dim=(2, 3)).unflatten(0, (num_classes, len(features)))
+    return gradient.mean(dim=(2, 3)).view(num_classes, len(features), -1)

@@ -1,11 +1,14 @@
 """Scores of masked images, the evidence of methods that need no gradient."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from wsss.cam.postprocess import normalise_minmax, resize
+from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
 
 PIXELS_PER_PASS = 2**20
@@ -21,12 +24,13 @@ def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Te
 
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
     """The colour in [0, 1] that the network sees as zero."""
-    return model.features.normalise.mean  # type: ignore[union-attr, return-value]
+    return cast("Backbone", model.features).normalise.mean
 
 
 def blurred(image: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H W"]:
     """An image without its details."""
-    return gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2)
+    blurred_image: Tensor = gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2)
+    return blurred_image
 
 
 def masked_probabilities(
@@ -46,7 +50,7 @@ def masked_probabilities(
     height, width = image.shape[1:]
     images_per_pass = max(1, PIXELS_PER_PASS // (height * width))
     probabilities = []
-    for some in maps.split(images_per_pass):
+    for some in torch.split(maps, images_per_pass):
         masks = image_masks(some, (height, width))[:, None]
         seen = background + masks * (image - background)
         probabilities.append(model.probabilities(model(seen)))

@@ -40,7 +40,8 @@ def class_descriptors(
     used = np.where(enough, single, tags).astype(np.float64)
     means = used.T @ features / used.sum(axis=0).clip(min=1)[:, None]
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    return np.divide(means, lengths, out=np.zeros_like(means), where=lengths > 0)
+    descriptors: Float[np.ndarray, "c k"] = means / np.where(lengths > 0, lengths, 1)
+    return descriptors
 
 
 def kmeans(

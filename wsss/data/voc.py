@@ -185,7 +185,7 @@ def _download(root: Path, year: str, lists: Sequence[str]) -> None:
     Raises:
         WsssError: torchvision could not.
     """
-    from torchvision.datasets import VOCSegmentation  # type: ignore[import-untyped]
+    from torchvision.datasets import VOCSegmentation
 
     # One archive holds train, trainval and val; the test images of 2007 have one of their own.
     archives = dict.fromkeys("test" if name == "test" else "trainval" for name in lists)

@@ -69,7 +69,10 @@ def run(
     folder = _pooled_features(context)
     train = FeatureViews(context, context.items(TRAIN), folder)
     names = context.source.class_names
-    whole = torch.stack([views[0] for views in train.features]).double()
+    unvaried = FeatureViews(context, context.items(TRAIN), folder, first_view_only=True)
+    whole = torch.stack(
+        [unvaried[0, index]["images"].flatten() for index in range(len(unvaried))]
+    ).double()
     tags = torch.stack(train.tags).bool()
     descriptors = class_descriptors(whole.numpy(), tags.numpy(), min_single_label_images)
     groups = context.fabric.broadcast(group_classes(descriptors, num_representatives, grouping))
@@ -93,7 +96,7 @@ def run(
     )
     if context.is_main:
         save_pair_heads(context.folder, heads.cpu(), names)
-    kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss") if key in numbers}
+    kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss")}
     return kept | {"representatives": float(len(groups)), "pairs": float(len(pairs))}
 
 

@@ -35,7 +35,7 @@ class OppositionTask(pl.LightningModule):
         """Loss of a batch of features float32 [B, K, 1, 1]; the mean over the pairs is logged."""
         heads = self.heads
         logits = heads(batch["images"].flatten(1))
-        loss = pair_logistic_loss(logits, batch["tags"], heads.targets, heads.opponents)  # type: ignore[arg-type]
+        loss = pair_logistic_loss(logits, batch["tags"], heads.targets, heads.opponents)
         mean = loss / len(heads.targets)
         self.log("oppose/train_loss", mean, on_step=False, on_epoch=True, prog_bar=True)
         return loss
@@ -45,7 +45,7 @@ class OppositionTask(pl.LightningModule):
         heads, tags = self.heads, batch["tags"]
         logits = heads(batch["images"].flatten(1))
         right = (logits[..., 0] > logits[..., 1]) == tags[:, heads.targets].bool()
-        decided = right[exactly_one(tags, heads.targets, heads.opponents)]  # type: ignore[arg-type]
+        decided = right[exactly_one(tags, heads.targets, heads.opponents)]
         self.val_accuracy.update(decided.float(), torch.ones_like(decided, dtype=torch.float))
         self.log("oppose/val_accuracy", self.val_accuracy, on_epoch=True, prog_bar=True)
 

@@ -54,8 +54,8 @@ class ReactivationTask(pl.LightningModule):
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
         """Loss of a batch; the second classifier's part is logged beside it."""
         features, tags = self(batch["images"]), batch["tags"]
-        tag_loss = multilabel_soft_margin(self.head(features), tags)  # type: ignore[arg-type]
-        second = reactivation_loss(features, self.head.weight, self.head.second_weight, tags)  # type: ignore[arg-type]
+        tag_loss = multilabel_soft_margin(self.head(features), tags)
+        second = reactivation_loss(features, self.head.weight, self.head.second_weight, tags)
         loss = tag_loss + self.loss_weight * second
         numbers = {"reactivate/train_loss": loss, "reactivate/reactivation_loss": second}
         self.log_dict(numbers, on_step=False, on_epoch=True, prog_bar=True)
