@@ -16,10 +16,14 @@ def markdown(result: dict[str, Any]) -> str:
 def _heading(result: dict[str, Any]) -> str:
     environment, settings = result["environment"], result["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    return (
+    text = (
         f"{environment['device']}, {environment['threads']} threads, commit "
-        f"{environment['commit'] or 'unknown'}, {environment['date']}; {versions}. "
-        f"{settings['size_px']} px, batch {settings['batch_size']}, "
+        f"{environment['commit'] or 'unknown'}, {environment['date']}; {versions}."
+    )
+    if not result["models"]:
+        return text
+    return (
+        f"{text} {settings['size_px']} px, batch {settings['batch_size']}, "
         f"{settings['present']} classes an image; medians (quartiles) of "
         f"{settings['rounds']} interleaved rounds. "
         f"Memory at {settings['memory_size_px']} px, batch 1."
