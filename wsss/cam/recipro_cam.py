@@ -97,7 +97,7 @@ class ReciproCAM(CamMethod):
     )
 
     def __init__(
-        self, *, mask: Mask = "delta", score: Score = "probability", chunk_rows: int = 64
+        self, *, mask: Mask = "delta", score: Score = "probability", chunk_rows: int = 32
     ) -> None:
         """Choose the variant; the authors' CVPR release runs `delta` and `probability`.
 
