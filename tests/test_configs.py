@@ -5,10 +5,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, get_method
 from omegaconf import OmegaConf
 
-from wsss.chain import CHAIN
+from wsss.chain import CHAIN, select
 from wsss.cli import config_dir
 from wsss.errors import WsssError
 from wsss.overrides import check_complete, check_overrides
+from wsss.pipeline import stage_configs
 
 OPTIONS = sorted(
     path.relative_to(config_dir()).with_suffix("")
@@ -38,7 +39,8 @@ def test_every_option_composes_and_names_things_that_exist(option):
     cfg = composed(f"{group}={name}", "++data.root=here", "++logger.wandb.save_dir=here")
     plain = OmegaConf.to_container(cfg, resolve=False)
     plain.pop("logger", None)
-    settings = {key: OmegaConf.to_container(cfg[key], resolve=True) for key in (*CHAIN, "data")}
+    data = OmegaConf.to_container(cfg.data, resolve=True)
+    settings = {"data": data, **stage_configs(cfg)}
     named = set(targets(settings)) | set(targets(plain))
     assert named
     for target in named:
@@ -48,10 +50,43 @@ def test_every_option_composes_and_names_things_that_exist(option):
             assert callable(get_method(target))
 
 
-def test_every_stage_is_configured():
+OWN_STAGES = {"recam": "reactivate", "meng": "oppose"}
+
+
+def test_every_stage_is_configured_unless_it_belongs_to_one_method():
     cfg = composed()
     assert list(cfg.stages) == list(CHAIN)
-    assert all(cfg[stage]._target_ == f"wsss.stages.{stage}.run" for stage in CHAIN)
+    common = [stage for stage in CHAIN if stage not in OWN_STAGES.values()]
+    assert list(stage_configs(cfg)) == common
+    assert all(cfg[stage]._target_ == f"wsss.stages.{stage}.run" for stage in common)
+
+
+@pytest.mark.parametrize(("method", "stage"), OWN_STAGES.items())
+def test_a_method_switches_its_stage_on(method, stage):
+    configs = stage_configs(composed(f"cam={method}"))
+    assert configs[stage]["_target_"] == f"wsss.stages.{stage}.run"
+    assert not {*OWN_STAGES.values()} & {*configs} - {stage}
+    assert select(list(CHAIN), configs) == tuple(configs)
+
+
+def test_reactivation_trains_what_the_classifier_trained():
+    for classify, frozen in (("frozen", "backbone"), ("finetune", "stem")):
+        assert composed("cam=recam", f"classify={classify}").reactivate.freeze == frozen
+    chosen = composed("cam=recam", "reactivate=finetune", "experiment=voc_coseg", "data.root=x")
+    assert chosen.reactivate.freeze == "stem"
+
+
+def test_settings_of_a_stage_that_is_off_leave_it_off():
+    # So can a sweep over methods say how one of them is to learn.
+    assert "reactivate" not in stage_configs(composed("++reactivate.max_epochs=2"))
+
+
+def test_a_stage_that_is_off_cannot_be_chosen_alone():
+    configs = stage_configs(composed())
+    with pytest.raises(WsssError, match="`cam=recam` switches `reactivate` on"):
+        select(["reactivate"], configs)
+    assert select(["reactivate", "localize"], configs) == ("localize",)
+    assert select([], configs) == ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from wsss.models import Backbone, SplitClassifier, VisionGnnBackbone, VisionGnnHead, VitBackbone
+from wsss.models import (
+    Backbone,
+    PairHeads,
+    ReactivatedHead,
+    SplitClassifier,
+    VisionGnnBackbone,
+    VisionGnnHead,
+    VitBackbone,
+)
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.network import Architecture, VisionGnn
 
@@ -110,6 +118,23 @@ def toy_gnn() -> SplitClassifier:
     """A vision GNN with its own head, which is not linear."""
     torch.manual_seed(0)
     return SplitClassifier(ToyGnn(), VisionGnnHead(16, NUM_CLASSES)).double().eval()
+
+
+@pytest.fixture
+def toy_reactivated(toy) -> SplitClassifier:
+    """The linear classifier with a second one beside it."""
+    toy.head = ReactivatedHead.beside(toy.head).double().eval()
+    return toy
+
+
+@pytest.fixture
+def toy_opposed(toy) -> SplitClassifier:
+    """The linear classifier with heads against representatives 1 and 4, and 2 for class 4."""
+    pairs = [(0, 1), (0, 4), (1, 4), (2, 1), (2, 4), (3, 1), (3, 4), (4, 1), (4, 2)]
+    targets, opponents = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    toy.pair_heads = PairHeads(targets, opponents, NUM_CLASSES, 16).double().eval()
+    torch.nn.init.normal_(toy.pair_heads.weight)
+    return toy
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,7 +11,6 @@ from wsss.models import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
-OPTIONS = {"num_clusters": 3, "feature": "shape", "algorithm": "kmeans", "seed": 0}
 
 
 class Pixelwise(nn.Module):
@@ -84,8 +84,6 @@ def test_dead_channels_are_left_out():
 
 def test_the_elbow_is_at_the_number_of_groups():
     rows = features_with_groups(groups=6, members=20).flatten(1).numpy()
-    import numpy as np
-
     assert elbow(rows, np.ones(len(rows), dtype=np.int64), 0) == 6
 
 
@@ -199,10 +197,10 @@ def test_the_base_is_what_the_head_reads_and_the_scissors_cut_the_rest():
     model = pixelwise([red, green, red, green, red], [2.0, 0.0, 2.0, 0.0, 2.0])
     image = red_left_green_right()
     with torch.no_grad():
-        (((found,),)) = ClusterCAM(num_clusters=2)(model, image, torch.tensor([[0]]))
-    torch.testing.assert_close(found[0], image[0, 0] - image[0, 1], **CLOSE)
-    assert found[0].relu()[:, 4:].max() == 0
-    assert found[0].relu()[:, :4].min() > 0
+        found = ClusterCAM(num_clusters=2)(model, image, torch.tensor([[0]]))[0, 0]
+    torch.testing.assert_close(found, image[0, 0] - image[0, 1], **CLOSE)
+    assert found.relu()[:, 4:].max() == 0
+    assert found.relu()[:, :4].min() > 0
 
 
 def test_constant_clusters_have_no_mask():

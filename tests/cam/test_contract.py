@@ -5,12 +5,31 @@ import copy
 import pytest
 import torch
 
-from wsss.cam import ADCAM, CAM, FDCAM, VSCAM, CamMethod, ExtendedCAM, GradCAM, LayerCAM, ReciproCAM
+from wsss.cam import (
+    ADCAM,
+    CAM,
+    FDCAM,
+    FGCAM,
+    VSCAM,
+    CamMethod,
+    ClusterCAM,
+    ExtendedCAM,
+    GradCAM,
+    InferCAM,
+    LayerCAM,
+    Meng,
+    ReCAM,
+    ReciproCAM,
+)
 from wsss.cam.vscam import ChannelProbes
 from wsss.stages.forward import share_tensors
 
 METHODS = {
     "cam": (CAM, "toy"),
+    "cluster_cam": (ClusterCAM, "toy"),
+    "fg_cam": (FGCAM, "toy"),
+    "fg_cam of an inner layer": (lambda: FGCAM(target_layer="0"), "toy_mlp"),
+    "infer_cam": (InferCAM, "toy"),
     "extended_cam": (ExtendedCAM, "toy"),
     "extended_cam, MLP": (ExtendedCAM, "toy_mlp"),
     "fd_cam": (FDCAM, "toy"),
@@ -23,6 +42,9 @@ METHODS = {
     "vscam": (VSCAM, "toy_gnn"),
     "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
     "ad_cam": (ADCAM, "toy_vit"),
+    "meng": (Meng, "toy_opposed"),
+    "meng, largest of all opponents": (lambda: Meng(opponents="max", gate=False), "toy_opposed"),
+    "recam": (ReCAM, "toy_reactivated"),
 }
 """What makes each method, and the fixture of a model it works on."""
 

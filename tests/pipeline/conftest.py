@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,17 @@ TINY_STAGES = (
     "evaluate.batch_size=2",
     "evaluate.gallery_images=1",
 )
+TINY_METHODS = {
+    "cam": ("cam=cam",),
+    "recam": (
+        "cam=recam",
+        "reactivate.max_epochs=2",
+        "reactivate.batch_size=4",
+        "reactivate.augmentation.crop_px=64",
+    ),
+    "meng": ("cam=meng", "oppose.max_epochs=2", "oppose.batch_size=4"),
+}
+"""What each method takes that has, or has not, a stage of its own."""
 TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)
 
 Run = Callable[..., dict[str, Outcome]]
@@ -60,6 +71,18 @@ def run() -> Run:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     return run_pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_methods() -> Mapping[str, Sequence[str]]:
+    """Overrides of the tiny pipeline for each way a method learns."""
+    return TINY_METHODS
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides() -> Sequence[str]:
+    """Overrides that make the pipeline tiny."""
+    return TINY
 
 
 @pytest.fixture

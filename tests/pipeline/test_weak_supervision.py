@@ -13,6 +13,8 @@ class RefusingFolder(Folder):
 """
 
 LEARNING = ("classify", "localize", "refine", "segment")
+METHODS = {"cam": (), "recam": ("reactivate",), "meng": ("oppose",)}
+"""The stages that learn for one method only."""
 
 
 @pytest.fixture
@@ -34,16 +36,19 @@ def test_evaluation_and_report_alone_declare_that_they_read_masks():
     assert readers == {"evaluate", "report"}
 
 
-def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tmp_path):
+@pytest.mark.parametrize("method", METHODS)
+def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tiny_methods, method, tmp_path):
     # A module of its own, which the processes of a stage import, too.
     (tmp_path / "refusing.py").write_text(REFUSING)
     monkeypatch.syspath_prepend(tmp_path)
     # The data check comes first: it may look whether masks are in order.
     run_on(pets, tmp_path / "runs", "stages=[]")
-    refusing = "data._target_=refusing.RefusingFolder"
-    run_on(pets, tmp_path / "runs", refusing, f"stages=[{','.join(LEARNING)}]")
+    stages = [*LEARNING, *METHODS[method]]
+    refusing = (*tiny_methods[method], "data._target_=refusing.RefusingFolder")
+    outcomes = run_on(pets, tmp_path / "runs", *refusing, f"stages=[{','.join(stages)}]")
+    assert set(outcomes) == set(stages)
     with pytest.raises(AssertionError, match="was opened"):
-        run_on(pets, tmp_path / "runs", refusing, "stages=[evaluate]")
+        run_on(pets, tmp_path / "runs", *refusing, "stages=[evaluate]")
 
 
 def test_results_do_not_depend_on_masks(run_on, pets, content, tmp_path):

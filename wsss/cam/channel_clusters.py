@@ -65,7 +65,8 @@ def cluster_means(
     features: Float[Tensor, "k h w"], labels: Int64[Tensor, " k"]
 ) -> Float[Tensor, "g h w"]:
     """Mean feature map of each cluster, `C_g = mean_{k∈g} A_k`; label -1 is left out."""
-    members = torch.nn.functional.one_hot(labels[labels >= 0]).to(features.dtype)
+    num_clusters = int(labels.max()) + 1  # 0 where every channel is dead
+    members = (labels[labels >= 0, None] == labels.new_tensor(range(num_clusters))).to(features)
     sums = torch.einsum("kg,khw->ghw", members, features[labels >= 0])
     return sums / members.sum(dim=0)[:, None, None]
 

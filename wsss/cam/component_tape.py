@@ -1,38 +1,18 @@
 """A forward pass that remembers how to carry explanation components back through it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from wsss.cam import explanation_components as rules
+from wsss.cam import operations
 from wsss.errors import WsssError, user_error
-
-ELEMENTWISE = {
-    *("relu", "relu_", "relu6", "hardtanh", "hardtanh_", "leaky_relu", "elu", "gelu", "silu"),
-    *("hardswish", "mish", "batch_norm", "dropout", "dropout2d", "feature_dropout"),
-    *("clone", "contiguous", "detach", "to"),
-}
-"""Operations on each element alone: the components of the output are those of the input."""
-ADDITIONS = {"add", "add_", "__add__", "__radd__", "__iadd__"}
-AFFINE = {
-    *ADDITIONS,
-    *("sub", "sub_", "__sub__", "__isub__", "mul", "mul_", "__mul__", "__rmul__", "__imul__"),
-    *("div", "div_", "__truediv__", "__itruediv__"),
-}
-"""Operations that, with a constant, shift or scale each element: components stay, too."""
-POOLING = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
-COPYING = {"pad", "flatten", "reshape", "view", "unflatten"}
-CONVOLUTION_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-
-Distribute = Callable[[Tensor], Iterable[Tensor]]
-"""Components [n, b, …] of an operation's output to those of each input."""
 
 
 @dataclass(slots=True)
@@ -41,7 +21,7 @@ class _Step:
 
     inputs: tuple[int, ...]
     output: int
-    distribute: Distribute | WsssError
+    distribute: operations.Distribute | WsssError
     """An error says why components cannot be carried through."""
 
 
@@ -125,14 +105,14 @@ class ComponentTape(TorchFunctionMode):
     ) -> Any:
         """Do an operation; record it if it descends from the root."""
         kwargs = dict(kwargs or {})
-        known = [value for value in _tensors((args, kwargs)) if value in self._number]
+        known = [value for value in operations.tensors_in((args, kwargs)) if value in self._number]
         if not known:
             return func(*args, **kwargs)
-        if _is_in_place(func.__name__, args, kwargs) and isinstance(args[0], Tensor):
+        if args and operations.is_in_place(func.__name__, args, kwargs):
             result = func(args[0].clone(), *args[1:], **kwargs)
         else:
             result = func(*args, **kwargs)
-        for output in _tensors(result):
+        for output in operations.tensors_in(result):
             if output not in self._number:
                 self._record(func, args, kwargs, known, output, output is result)
         return result
@@ -152,29 +132,40 @@ class ComponentTape(TorchFunctionMode):
         source, x = sources[0], known[0]
         number = self._add(output)
         alone = len(known) == 1
-        distribute: Distribute | WsssError
+        is_first = alone and bool(args) and args[0] is x
+        distribute: operations.Distribute | WsssError
 
         def again(value: Tensor) -> Tensor:
             return function(value, *args[1:], **kwargs)  # type: ignore[no-any-return]
 
         if alone and name == "conv2d":
             sources, distribute = self._convolution(function, args, kwargs, source, number)
-        elif alone and name in ELEMENTWISE | AFFINE:
-            distribute = _unchanged
-            if name in AFFINE and source in self._images:
+        elif (
+            (is_first or name in operations.ADDITIONS)
+            and name in operations.ELEMENTWISE | operations.AFFINE
+            and output.shape == x.shape
+            and alone
+        ):
+            distribute = operations.unchanged
+            if name in operations.AFFINE and source in self._images:
                 self._images.add(number)
             if name == "batch_norm" and self._fold_batch_norm and source in self._scales:
-                self._scales[source].append(_batch_norm_scale(*args, **kwargs))
-        elif alone and name in POOLING:
-            distribute = _pooling(x, again)
-        elif alone and name in COPYING:
-            distribute = _copying(x, again)
+                self._scales[source].append(operations.batch_norm_scale(*args, **kwargs))
+        elif is_first and name in operations.POOLING:
+            distribute = operations.pooling(x, again)
+        elif is_first and name in operations.COPYING:
+            distribute = operations.copying(x, again)
             if name == "pad":
                 self._pads[number] = source, x, again
         elif name in ("cat", "concat") and args and isinstance(args[0], (list, tuple)):
-            distribute = _concatenation(args[0], known, *args[1:], **kwargs)
-        elif name in ADDITIONS and len(args) == 2 and not kwargs and x.shape == known[-1].shape:
-            distribute = _addition(x, known[1])
+            distribute = operations.concatenation(args[0], known, *args[1:], **kwargs)
+        elif (
+            name in operations.ADDITIONS
+            and len(args) == 2
+            and not kwargs
+            and x.shape == known[-1].shape
+        ):
+            distribute = operations.addition(x, known[1])
         else:
             distribute = self._unsupported(name)
         self._steps.append(_Step(sources, number, distribute))
@@ -186,9 +177,9 @@ class ComponentTape(TorchFunctionMode):
         kwargs: dict[str, Any],
         source: int,
         number: int,
-    ) -> tuple[tuple[int], Distribute]:
+    ) -> tuple[tuple[int], operations.Distribute]:
         """The number of a convolution's input, and its rule."""
-        options = dict(zip(CONVOLUTION_ARGUMENTS, args, strict=False)) | kwargs
+        options = dict(zip(operations.CONVOLUTION_ARGUMENTS, args, strict=False)) | kwargs
         x, weight = options.pop("input"), options.pop("weight").detach()
         options.pop("bias", None)
         scales: list[Tensor] = []
@@ -252,69 +243,3 @@ def recording(
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _unchanged(components: Tensor) -> list[Tensor]:
-    return [components]
-
-
-def _pooling(x: Tensor, pool: rules.Operation) -> Distribute:
-    return lambda components: [rules.before_pooling(components, x, pool)]
-
-
-def _addition(one: Tensor, other: Tensor) -> Distribute:
-    return lambda components: rules.before_addition(components, one, other)
-
-
-def _copying(x: Tensor, operation: rules.Operation) -> Distribute:
-    shape = x.shape
-
-    def distribute(components: Tensor) -> list[Tensor]:
-        return [rules.before_copying(components, components.new_zeros(shape), operation)]
-
-    return distribute
-
-
-def _concatenation(parts: Any, known: list[Tensor], dim: int = 0) -> Distribute:
-    """Every part gets its slice; parts that do not descend from the root keep theirs."""
-    axis = dim + 1 if dim >= 0 else dim
-    sizes = [part.shape[dim] for part in parts]
-    wanted = [any(part is one for one in known) for part in parts]
-
-    def distribute(components: Tensor) -> list[Tensor]:
-        slices = torch.split(components, sizes, axis)
-        return [one for one, is_wanted in zip(slices, wanted, strict=True) if is_wanted]
-
-    return distribute
-
-
-def _batch_norm_scale(
-    _input: Tensor,
-    _running_mean: Tensor,
-    running_var: Tensor,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """Factor of each channel, `γ / √(σ² + ε)`."""
-    deviation = (running_var + eps).sqrt()
-    return (torch.ones_like(deviation) if weight is None else weight.detach()) / deviation
-
-
-def _is_in_place(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether an operation may write to its first argument."""
-    by_name = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
-    return by_name or any(value is True for value in (*args[1:], kwargs.get("inplace")))
-
-
-def _tensors(thing: Any) -> list[Tensor]:
-    """All tensors in nested lists, tuples and dictionaries."""
-    if isinstance(thing, Tensor):
-        return [thing]
-    if isinstance(thing, dict):
-        thing = thing.values()
-    elif not isinstance(thing, (list, tuple)):
-        return []
-    return [tensor for part in thing for tensor in _tensors(part)]

@@ -177,9 +177,7 @@ class Meng(CamMethod):
             )
         maps.append(pair_maps(features.detach(), difference).relu())
         fused = to_unit(fuse_layers(maps, self.layer_weights, self.gate))
-        return fuse_opponents(
-            fused.view(len(fused), *real.shape[1:], *fused.shape[2:]), real, self.opponents
-        )
+        return fuse_opponents(fused.reshape(*real.shape, *fused.shape[2:]), real, self.opponents)
 
     def _inner(self, model: SplitClassifier) -> list[nn.Module]:
         """The inner layers to look at."""

@@ -49,7 +49,7 @@ def kmeans(
 ) -> Int64[np.ndarray, " c"]:
     """Groups by k-means, the best of ten starts."""
     clustering = KMeans(num_groups, n_init=10, random_state=seed)
-    return np.asarray(clustering.fit_predict(descriptors), dtype=np.int64)
+    return clustering.fit_predict(descriptors).astype(np.int64)  # type: ignore[no-any-return]
 
 
 def agglomerative(
@@ -57,7 +57,7 @@ def agglomerative(
 ) -> Int64[np.ndarray, " c"]:
     """Groups by Ward's agglomeration."""
     clustering = AgglomerativeClustering(num_groups)
-    return np.asarray(clustering.fit_predict(descriptors), dtype=np.int64)
+    return clustering.fit_predict(descriptors).astype(np.int64)  # type: ignore[no-any-return]
 
 
 def group_classes(

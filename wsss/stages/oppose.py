@@ -1,5 +1,6 @@
 """Train classifiers of every class against representative opponents."""
 
+from math import isfinite
 from pathlib import Path
 from typing import cast
 
@@ -96,7 +97,12 @@ def run(
     )
     if context.is_main:
         save_pair_heads(context.folder, heads.cpu(), names)
-    kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss")}
+    # Without a validation image that has exactly one class of a pair, there is no accuracy.
+    kept = {
+        key: numbers[key]
+        for key in (KEY_NUMBER, "train_loss")
+        if key in numbers and isfinite(numbers[key])
+    }
     return kept | {"representatives": float(len(groups)), "pairs": float(len(pairs))}
 
 
