@@ -1,6 +1,8 @@
 """What can be wrong with what a user gave us, said in one way everywhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 
@@ -50,3 +52,22 @@ class WsssError(Exception):
 def user_error(where: object, came: str, expected: str, remedy: str) -> WsssError:
     """Build a `WsssError` of a single problem, to be raised by the caller."""
     return WsssError(Problem(str(where), came, expected, remedy))
+
+
+def unknown_word(
+    where: str, kind: str, word: str, known: Sequence[str], remedy: str, near: Sequence[str] = ()
+) -> WsssError:
+    """Build the answer to a word nobody knows: the nearest ones, else the first of all.
+
+    Args:
+        where: file, configuration key or command the word is from.
+        kind: what the word should name, such as "method".
+        word: what came.
+        known: all right words.
+        remedy: what to do, as an imperative sentence.
+        near: right words to offer where none is spelt like it.
+    """
+    offered = get_close_matches(word, known, n=3, cutoff=0.5) or near
+    listed = "one of " + ", ".join(known[:12]) + ", …" * (len(known) > 12)
+    expected = " or ".join(f"`{one}`" for one in offered) if offered else listed
+    return user_error(where, f"there is no {kind} `{word}`", expected, remedy)

@@ -1,7 +1,6 @@
 """Mistyped settings, found before Hydra sees them and answered with the nearest real one."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from wsss.errors import Problem, WsssError
+from wsss.errors import Problem, WsssError, unknown_word
 
 
 def check_overrides(config_dir: Path, arguments: list[str]) -> None:
@@ -172,19 +171,15 @@ def check_complete(cfg: DictConfig) -> None:
 
 
 def _unknown(where: str, kind: str, word: str, known: list[str]) -> Problem:
-    near = get_close_matches(word, known, n=3, cutoff=0.5)
-    if not near:
-        last = word.rpartition(".")[2]
-        near = [key for key in known if key.rpartition(".")[2] == last][:3]
-    expected = (
-        " or ".join(f"`{one}`" for one in near) if near else "one of " + ", ".join(known[:12])
-    )
-    return Problem(
+    last = word.rpartition(".")[2]
+    return unknown_word(
         where,
-        f"there is no {kind} `{word}`",
-        expected,
+        kind,
+        word,
+        known,
         "Correct the word; `wsss run --help` lists the groups, `wsss run --cfg job` the settings.",
-    )
+        near=[key for key in known if key.rpartition(".")[2] == last][:3],
+    ).problems[0]
 
 
 def _values(override: Override) -> list[Any]:

@@ -45,8 +45,13 @@ _LITE0_OTHER_STAGES = {
 }
 
 
-def weights_file(name: str, weights: str) -> Path:
+def weights_file(name: str, weights: str, setting: str = "backbone.weights") -> Path:
     """The file behind `weights`: the package's own, or a path given by the user.
+
+    Args:
+        name: of the network.
+        weights: `package` or a path.
+        setting: what errors call the place where the user said so.
 
     Raises:
         WsssError: there is no such file, or no package carries weights of the network `name`.
@@ -54,10 +59,10 @@ def weights_file(name: str, weights: str) -> Path:
     if weights == PACKAGE_WEIGHTS:
         if name != _LITE0:
             raise user_error(
-                f"backbone.weights={PACKAGE_WEIGHTS}",
+                f"{setting}={PACKAGE_WEIGHTS}",
                 f"no installed package carries weights of `{name}`",
                 f"`{_LITE0}`, a file or `{HUB_WEIGHTS}`",
-                "Set backbone.weights to a .safetensors or .pth file, or to `hub`.",
+                f"Set {setting} to a .safetensors or .pth file, or to `hub`.",
             )
         return Path(str(files(_LITE0_PACKAGE) / "models" / "efficientnet-lite0-57934424.pth"))
     path = Path(weights)
@@ -66,12 +71,14 @@ def weights_file(name: str, weights: str) -> Path:
             path,
             "no such weight file",
             f"a .safetensors or .pth file, `{PACKAGE_WEIGHTS}` or `{HUB_WEIGHTS}`",
-            "Correct backbone.weights; with a network, `backbone.weights=hub` downloads them.",
+            f"Correct {setting}; with a network, `{setting}=hub` downloads them.",
         )
     return path
 
 
-def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
+def load_state_dict(
+    name: str, weights: str, setting: str = "backbone.weights"
+) -> dict[str, Tensor]:
     """Read the parameters of the network `name` under timm's names, never unpickling code.
 
     Raises:
@@ -79,7 +86,7 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
     """
     if weights == HUB_WEIGHTS:
         return _from_hub(name)
-    path = weights_file(name, weights)
+    path = weights_file(name, weights, setting)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

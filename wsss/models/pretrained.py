@@ -1,0 +1,122 @@
+"""Classifiers of timm and torchvision with their own heads, ready to be explained."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torchvision
+from torch import nn
+from torchvision.models import GoogLeNet, Inception3
+
+from wsss.errors import unknown_word, user_error
+from wsss.models.classifier import SplitClassifier
+from wsss.models.cut import cut
+from wsss.models.normalisation import Normalisation
+from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+
+SETTING = "--weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """How a library makes its classifiers and what it knows of them."""
+
+    names: Callable[[], Sequence[str]]
+    """Every classifier it has."""
+    make: Callable[[str, bool, int | None], nn.Module]
+    """The network of a name, with downloaded weights or not, for a number of classes."""
+    inputs: Callable[[str, nn.Module], tuple[Normalisation, int]]
+    """The statistics and the side in pixels of the images that its weights were trained on."""
+
+
+def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
+    """A single-label classifier of a library, cut in two; in evaluation mode, without gradients.
+
+    Its number of classes is that of the weights.
+
+    Args:
+        model: `timm:NAME` or `torchvision:NAME`.
+        weights: `package`, `hub`, a .safetensors or .pth file of the library's own names, or None
+            for random weights.
+
+    Raises:
+        WsssError: there is no such network, no such weights, or it cannot be cut.
+    """
+    prefix, _, name = model.partition(":")
+    if prefix not in LIBRARIES or not name:
+        raise unknown_word(
+            "--model", "model", model, [f"{library}:resnet50" for library in LIBRARIES],
+            "Write the library and its name of the network: `--model timm:resnet50`.",
+        )  # fmt: skip
+    library = LIBRARIES[prefix]
+    architecture = name.partition(".")[0]  # timm names the training behind a dot.
+    if architecture not in (known := library.names()):
+        remedy = f"Correct the name; {prefix}'s `list_models()` has them all."
+        raise unknown_word("--model", f"{prefix} model", name, known, remedy)
+    network = _network(library, name, architecture, weights)
+    return cut(network, model, *library.inputs(name, network))
+
+
+def _network(library: Library, name: str, architecture: str, weights: str | None) -> nn.Module:
+    """The network of a name with its weights."""
+    if weights is None:
+        return library.make(name, False, None)
+    if weights == HUB_WEIGHTS:
+        try:
+            return library.make(name, True, None)
+        except Exception as error:
+            raise user_error(
+                f"{SETTING} {HUB_WEIGHTS}",
+                f"the weights of {name} could not be downloaded ({type(error).__name__})",
+                "a connection to the library's hub, and weights there",
+                f"Get the file on another machine and use `{SETTING} FILE`.",
+            ) from error
+    state = load_state_dict(architecture, weights, SETTING)
+    network = library.make(name, False, None)
+    # The last parameter is the classifier's bias, one number a class.
+    last, own = list(network.named_parameters())[-1]
+    if last in state and len(state[last]) != len(own):
+        network = library.make(name, False, len(state[last]))
+    load_trunk(network, state, f"{SETTING} {weights}")
+    if isinstance(network, GoogLeNet | Inception3):
+        network.transform_input = True  # torchvision's files of these two come from TensorFlow.
+    return network
+
+
+def _make_timm(name: str, download: bool, num_classes: int | None) -> nn.Module:
+    classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+    return timm.create_model(name, pretrained=download, **classes)
+
+
+def _timm_inputs(_name: str, network: nn.Module) -> tuple[Normalisation, int]:
+    side_px: int = network.pretrained_cfg["input_size"][-1]  # type: ignore[index, assignment]
+    return Normalisation.of(network), side_px
+
+
+def _torchvision_names() -> list[str]:
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def _make_torchvision(name: str, download: bool, num_classes: int | None) -> nn.Module:
+    classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+    if name in ("googlenet", "inception_v3") and not download:
+        classes["init_weights"] = False  # Minutes, for weights that are loaded over at once.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        network: nn.Module = torchvision.models.get_model(
+            name, weights="DEFAULT" if download else None, **classes
+        )
+    return network
+
+
+def _torchvision_inputs(name: str, _network: nn.Module) -> tuple[Normalisation, int]:
+    preprocessing = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    return Normalisation(preprocessing.mean, preprocessing.std), preprocessing.crop_size[0]
+
+
+LIBRARIES = {
+    "timm": Library(timm.list_models, _make_timm, _timm_inputs),
+    "torchvision": Library(_torchvision_names, _make_torchvision, _torchvision_inputs),
+}
