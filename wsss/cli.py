@@ -23,12 +23,14 @@ from wsss.overrides import check_complete, check_overrides
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
     "check": "read a data set once and report what would break a run",
+    "explain": "show where in an image a classifier sees a class (see `wsss explain --help`)",
 }
 EPILOG = """\
 examples:
   wsss run                                    the embedded data set, all stages
   wsss check data=folder data.root=my_images  look at your own data first
   wsss run data=folder data.root=my_images    then run it
+  wsss explain cat.jpg --model timm:tf_efficientnet_lite0 --weights package
 """
 
 
@@ -48,6 +50,9 @@ def main(first: Sequence[str] = ()) -> None:
     arguments, overrides = parser.parse_known_args([*first, *sys.argv[1:]])
     if arguments.command == "check":
         overrides.append("hydra/help=check")
+    if arguments.command == "explain":
+        _explain(overrides)
+        return
     _hydra({"run": _run, "check": _check}[arguments.command], overrides)
 
 
@@ -105,6 +110,23 @@ def _check(cfg: DictConfig) -> None:
     Console().print(render(report))
     if report.failed:
         sys.exit(1)
+
+
+def _explain(words: list[str]) -> None:
+    """Explain images and say where the pictures are."""
+    from wsss.explain.command import parse
+
+    with _readable_errors():
+        request = parse(words)  # Before torch is loaded: --help should take no seconds.
+        from wsss import explainer
+        from wsss.explain.summary import method_table, outcome
+
+        _prepare()
+        if request.list_methods:
+            Console().print(method_table(explainer.method_classes(config_dir())))
+            return
+        folder, found = explainer.run(request, config_dir())
+        Console().print(outcome(folder, found.top, found.sheets, found.problems))
 
 
 def _prepare() -> None:

@@ -48,7 +48,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
         raise WsssError(*problems)
     with initialize_config_dir(str(config_dir), version_base="1.3"):
         config = compose("run", overrides=chosen)
-    known = set(_keys(config))
+    known = set(setting_names(config))
     for override in overrides:
         key = override.key_or_group
         if key in groups or override.is_add() or override.is_force_add() or key.startswith("hydra"):
@@ -192,11 +192,11 @@ def _values(override: Override) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+def setting_names(node: DictConfig, prefix: str = "") -> Iterator[str]:
     """The dotted names of all settings, groups of settings included."""
     for key in node:
         name = f"{prefix}{key!s}"
         yield name
         value = node._get_node(key)
         if isinstance(value, DictConfig) and not (value._is_missing() or value._is_interpolation()):
-            yield from _keys(value, f"{name}.")
+            yield from setting_names(value, f"{name}.")

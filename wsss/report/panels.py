@@ -20,6 +20,7 @@ MAX_ASPECT = 2.0
 JPEG_QUALITY = 80
 GUTTER_PX = 6
 TITLE_PX = 24
+TITLE_FONT_PX = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def strip(panels: Sequence[Panel]) -> Image:
     columns = len(panels)
     size = (columns * width + (columns - 1) * GUTTER_PX, TITLE_PX + height)
     canvas = Pillow.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=13)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=TITLE_FONT_PX)
     for column, panel in enumerate(panels):
         left = column * (width + GUTTER_PX)
         draw.text((left, TITLE_PX // 2), panel.title, fill="#333", font=font, anchor="lm")

@@ -1,0 +1,223 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wsss import explainer
+from wsss.cam.cam import CAM
+from wsss.cam.method import Provenance
+from wsss.cli import config_dir
+from wsss.errors import WsssError, user_error
+from wsss.explain.classes import ClassChoice
+from wsss.explain.command import Setting, parse
+from wsss.models.export import load_classifier
+from wsss.stages import explain as stage
+
+LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
+
+
+def test_a_classifier_of_the_pipeline(explain, checkpoint, picture, tmp_path):
+    image = picture("a.png")
+    status, said = explain(image, "--checkpoint", checkpoint, "--classes", "dog,0", "--output", "o")
+    assert status == 0, said
+    folder = tmp_path / "here" / "o"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
+        "scores.json",
+        "a/sheet.png",
+        "a/cam.1-dog.png",
+        "a/cam.0-cat.png",
+    }
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["methods"]["cam"]["settings"] == {"_target_": "wsss.cam.CAM"}
+    entry = scores["images"][0]
+    assert entry["size"] == [60, 80]
+    assert entry["seen_at"] == [[64, 80]]
+    assert [one["class"] for one in entry["explanations"]] == ["dog", "cat"]
+    model, _ = load_classifier(checkpoint)
+    seen = torch.from_numpy(np.array(Image.open(image).resize((80, 64), Image.Resampling.BILINEAR)))
+    with torch.inference_mode():
+        expected = model(seen.permute(2, 0, 1)[None] / 255).sigmoid()[0, 1]
+    assert entry["explanations"][0]["probability"] == pytest.approx(float(expected), abs=0.02)
+    with Image.open(folder / "a" / "cam.1-dog.png") as drawn:
+        assert drawn.size == (80, 60)
+
+
+def test_a_network_of_imagenet(explain, picture, tmp_path):
+    status, said = explain(picture("a.png"), *LITE0, "--classes", "tabby,top2", "--output", "o")
+    assert status == 0, said
+    entry = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())["images"][0]
+    assert entry["seen_at"] == [[224, 288]]
+    assert len(entry["explanations"]) == 3
+    assert entry["explanations"][0]["index"] == 281
+    probabilities = [one["probability"] for one in entry["most_probable"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert entry["explanations"][1]["probability"] == probabilities[0]
+    assert entry["most_probable"][0]["class"] in said
+
+
+def test_the_same_call_writes_to_the_same_folder_and_another_elsewhere(
+    explain, checkpoint, picture, tmp_path
+):
+    image = picture("a.png")
+    for more in ([], [], ["--classes", "top2"], ["--flip"], ["--scales", "1,0.5"]):
+        status, said = explain(image, "--checkpoint", checkpoint, *more)
+        assert status == 0, said
+    assert len(list((tmp_path / "here" / "runs" / "explain").iterdir())) == 4
+
+
+def test_unreadable_images_are_left_out_and_the_others_explained(
+    explain, checkpoint, picture, tmp_path
+):
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no image")
+    status, said = explain(
+        broken, picture("a.png"), "gone.png", picture("other/a.png"),
+        "--checkpoint", checkpoint, "--output", "o",
+    )  # fmt: skip
+    assert status == 0
+    assert "broken.jpg: not an image" in said
+    assert "gone.png: no such file" in said
+    folder = tmp_path / "here" / "o"
+    assert (folder / "a" / "sheet.png").is_file()
+    assert (folder / "a-2" / "sheet.png").is_file()
+    assert len(json.loads((folder / "scores.json").read_text())["left_out"]) == 2
+
+
+def test_nothing_to_explain_is_an_error(explain, checkpoint):
+    status, said = explain("gone.png", "--checkpoint", checkpoint)
+    assert status == 1
+    assert "no such file" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--method", "camm"], "`cam`"),
+        (["--method", "cam", "--set", "gradcam:x=1"], "no method in --method called `gradcam`"),
+        (["--set", "x=1"], "no option of cam called `x`"),
+        (["--classes", "dogs"], "`dog`"),
+        (["--device", "cuda:99"], "--device cuda:99"),
+    ],
+)
+def test_mistakes_are_answered(explain, checkpoint, picture, words, said):
+    status, answer = explain(picture("a.png"), "--checkpoint", checkpoint, *words)
+    assert status == 1
+    assert said in answer
+
+
+def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, picture, tmp_path):
+    import timm
+
+    torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "w.pth")
+    status, said = explain(
+        picture("a.png"), "--model", "timm:mobilenetv3_small_050", "--weights", tmp_path / "w.pth"
+    )
+    assert status == 1
+    assert "--method cam" in said
+    assert "gradcam works on any head" in said
+
+
+def test_all_methods_are_listed(explain):
+    status, said = explain("--list")
+    assert status == 0
+    assert "cam" in said
+    assert CAM.provenance.paper in said
+    assert "linear head" in said
+
+
+class Fails(CAM):
+    provenance = Provenance("Nobody, 2026")
+
+    def __call__(self, model, images, classes):
+        raise user_error("layer", "unsupported", "another", "Use another network.")
+
+
+def subject_of(checkpoint):
+    return explainer.subject_of(parse(["a.png", "--checkpoint", str(checkpoint)]))
+
+
+def test_a_method_that_fails_leaves_the_others_running(checkpoint, picture, tmp_path):
+    image = picture("a.png")
+    methods = {"fails": Fails(), "cam": CAM()}
+    found = stage.run(
+        tmp_path / "o", subject_of(checkpoint), methods, [image], ClassChoice(), visible=False
+    )
+    assert [*found.sheets] == [image]
+    assert len(found.problems) == 1
+    assert "fails: layer: unsupported" in str(found.problems[0])
+    assert {path.name.split(".")[0] for path in (tmp_path / "o" / "a").iterdir()} == {
+        "cam",
+        "sheet",
+    }
+
+
+def test_figures_of_a_scorer_stand_beside_the_probabilities(checkpoint, picture, tmp_path):
+    def scorer(model, method, image, classes):
+        assert image.shape == (1, 3, 64, 80)
+        assert float(image.max()) <= 1
+        return [{"drop": float(index)} for index in classes]
+
+    stage.run(
+        tmp_path, subject_of(checkpoint), {"cam": CAM()}, [picture("a.png")], ClassChoice((2, 0)),
+        scorer=scorer, visible=False,
+    )  # fmt: skip
+    entry = json.loads((tmp_path / "scores.json").read_text())["images"][0]
+    assert [(one["index"], one["drop"]) for one in entry["explanations"]] == [(2, 2.0), (0, 0.0)]
+
+
+def test_measured_figures(explain, checkpoint, picture, tmp_path):
+    status, said = explain(
+        picture("a.png"), "--checkpoint", checkpoint, "--size", 32, "--scores", "--output", "o"
+    )
+    assert status == 0, said
+    entry = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())["images"][0]
+    figures = entry["explanations"][0]
+    for name in ("drop", "increase", "insertion", "deletion", "coherency", "complexity"):
+        assert 0 <= figures[name] <= 1
+
+
+def test_maps_span_zero_to_one_and_are_those_of_the_method(checkpoint):
+    subject = subject_of(checkpoint)
+    image = torch.randint(0, 256, (1, 3, 64, 80), dtype=torch.uint8)
+    with torch.no_grad():
+        found = stage._maps(subject, CAM(), [image], (1, 1, 2), (60, 90), flip=False)
+        raw = CAM()(subject.model, image / 255, torch.tensor([[1, 1, 2]])).relu()
+        expected = torch.nn.functional.interpolate(raw, (60, 90), mode="bilinear")[0]
+    low, high = (f(dim=(1, 2), keepdim=True) for f in (expected.amin, expected.amax))
+    expected = (expected - low) / (high - low).where(high > low, torch.ones(()))
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+
+
+def test_settings_reach_the_methods_that_have_them(tmp_path):
+    (tmp_path / "cam").mkdir()
+    (tmp_path / "run.yaml").write_text("defaults: [_self_, cam: one]\n")
+    (tmp_path / "cam" / "one.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\nn: 3\n")
+    (tmp_path / "cam" / "two.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\n")
+    settings = [Setting("mask", "gaussian"), Setting("n", "4"), Setting("mask", "own", "two")]
+    configs = explainer.configure(tmp_path, ["one", "two"], settings)
+    assert configs["one"].cam == {"_target_": "wsss.cam.CAM", "mask": "gaussian", "n": 4}
+    assert configs["two"].cam == {"_target_": "wsss.cam.CAM", "mask": "own"}
+    with pytest.raises(WsssError, match="called `n`"):
+        explainer.configure(tmp_path, ["one", "two"], [Setting("n", "4", "two")])
+    with pytest.raises(WsssError, match="--set"):
+        explainer.configure(tmp_path, ["one"], [Setting("mask", "[1")])
+
+
+def test_a_method_that_lacks_a_value_is_left_out(checkpoint):
+    from omegaconf import OmegaConf
+
+    configs = {
+        "cam": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM"}}),
+        "odd": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "file": "???"}}),
+    }
+    methods, refused = explainer.build_methods(configs, subject_of(checkpoint), "cpu")
+    assert [*methods] == ["cam"]
+    assert [problem.where for problem in refused] == ["--method odd"]
+
+
+def test_every_method_of_the_configuration_is_one():
+    classes = explainer.method_classes(config_dir())
+    assert [*classes] == [*explainer.method_names(config_dir())]
+    assert classes["cam"] is CAM

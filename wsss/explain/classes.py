@@ -1,0 +1,88 @@
+"""Which classes of an image are explained: those the user names, or those the network predicts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from wsss.errors import unknown_word, user_error
+
+PREDICTED = "predicted"
+"""The word for the classes that the network predicts."""
+PRESENT = 0.5
+"""Probability from which a network of several labels an image is taken to see a class."""
+_TOP = re.compile(r"top(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChoice:
+    """A rule for the classes of an image; without names and without `top`, the predicted ones."""
+
+    named: tuple[int, ...] = ()
+    """Class indices 0…C-1 that are always explained."""
+    top: int = 0
+    """So many of the most probable classes besides."""
+
+    def choose(self, probabilities: Float[Tensor, " c"], multi_label: bool) -> tuple[int, ...]:
+        """Class indices, each once: the named ones first, then by falling probability.
+
+        Args:
+            probabilities: of each class on the image.
+            multi_label: whether an image can have several labels.
+        """
+        ranked = [int(index) for index in probabilities.argsort(descending=True, stable=True)]
+        if self.named or self.top:
+            return tuple(dict.fromkeys((*self.named, *ranked[: self.top])))
+        present = [i for i in ranked if multi_label and probabilities[i] >= PRESENT]
+        return tuple(present or ranked[:1])
+
+
+def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
+    """The choice that names, indices 0…C-1 and `topN` between commas make, or `predicted`.
+
+    A name is right if it is the whole name of a class or one of its synonyms; case does not matter.
+    A class that is called like a number is meant by it, and not the index.
+
+    Args:
+        text: as written behind `--classes`.
+        class_names: names of the C classes; synonyms between commas.
+
+    Raises:
+        WsssError: there is no such class.
+    """
+    if text.strip().lower() == PREDICTED:
+        return ClassChoice()
+    by_name: dict[str, int] = {}
+    for index, name in enumerate(class_names):
+        for synonym in (name, *name.split(",")):
+            by_name.setdefault(synonym.strip().lower(), index)
+    by_name |= {name.strip().lower(): index for index, name in enumerate(class_names)}
+    if text.strip().lower() in by_name:
+        return ClassChoice((by_name[text.strip().lower()],))
+    named, top = [], 0
+    for word in filter(None, map(str.strip, text.split(","))):
+        if word.lower() in by_name:
+            named.append(by_name[word.lower()])
+        elif word.isdecimal():
+            named.append(_index(int(word), len(class_names)))
+        elif match := _TOP.fullmatch(word):
+            top = max(top, int(match[1]))
+        else:
+            raise unknown_word(
+                "--classes", "class", word.lower(), list(by_name),
+                "Correct the name, or give an index or `top3`.",
+            )  # fmt: skip
+    return ClassChoice(tuple(dict.fromkeys(named)), top)
+
+
+def _index(index: int, num_classes: int) -> int:
+    if index < num_classes:
+        return index
+    raise user_error(
+        "--classes",
+        f"class index {index}",
+        f"0…{num_classes - 1}, for the classifier has {num_classes} classes",
+        "Correct the index; the first class is 0.",
+    )

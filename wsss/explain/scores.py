@@ -1,0 +1,46 @@
+"""The numbers beside a picture: how much a class's probability owes to what its map shows."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from wsss.cam.method import CamMethod
+from wsss.explain.faithfulness import Protocol, judge
+from wsss.metrics.explanation.confidence import drop, drop_in_deletion, increase
+from wsss.models.classifier import SplitClassifier
+
+
+def faithfulness_scores(
+    model: SplitClassifier,
+    method: CamMethod,
+    image: Float[Tensor, "1 3 h w"],
+    classes: Int64[Tensor, " n"],
+) -> list[dict[str, float]]:
+    """Drop, increase, deletion and insertion of each class's map, by ADCC's and RISE's rules.
+
+    Maps are the method's own, of one pass: scales and mirror images stay out of the figures.
+
+    Args:
+        model: the classifier, in evaluation mode.
+        method: makes the maps.
+        image: RGB in [0, 1].
+        classes: class indices 0…C-1.
+    """
+
+    def chosen(probabilities: Tensor, _tags: Tensor) -> tuple[Tensor, Tensor]:
+        device = probabilities.device
+        return torch.zeros(len(classes), dtype=torch.long, device=device), classes.to(device)
+
+    no_tags = torch.zeros(1, model.num_classes, dtype=torch.bool, device=image.device)
+    pairs = judge(model, method, image, no_tags, Protocol(class_rule=chosen))
+    columns = {
+        "drop": drop(pairs.whole, pairs.kept),
+        "increase": increase(pairs.whole, pairs.kept),
+        "drop_in_deletion": drop_in_deletion(pairs.whole, pairs.deleted),
+        "complexity": pairs.complexity,
+        "coherency": pairs.coherency,
+        "deletion": pairs.deletion,
+        "insertion": pairs.insertion,
+    }
+    measured = {name: values.tolist() for name, values in columns.items() if values is not None}
+    return [{name: values[i] for name, values in measured.items()} for i in range(len(classes))]

@@ -1,0 +1,85 @@
+"""Everything that was found out about an image on one sheet: a row a class, a column a method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+from PIL import ImageFont
+
+from wsss.report.colors import Image, heat_overlay
+from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, Panel, fit, strip
+
+HEIGHT_PX = 240
+"""Height of the pictures of a sheet."""
+ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One class of an image, as the methods see it."""
+
+    class_name: str
+    probability: float
+    maps: Mapping[str, Float[np.ndarray, "h w"]]
+    """Map in [0, 1] by the name of its method."""
+
+
+def overlay(image: Image, heat: Float[np.ndarray, "h w"]) -> Image:
+    """The grey image, at the size of `heat`, with the map in [0, 1] over it."""
+    return heat_overlay(resized(image, *heat.shape), heat)
+
+
+def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Image:
+    """The image and its maps side by side, under their names; a row for each class.
+
+    Args:
+        image: RGB, at any size.
+        rows: maps at any size.
+        height_px: height of the pictures.
+    """
+    height, width = fit(image.shape[0], image.shape[1], height_px)
+    picture = resized(image, height, width)
+    strips = []
+    for row in rows:
+        panels = [Panel(_heading(row, width), picture)]
+        for method, heat in row.maps.items():
+            small = cv2.resize(heat.astype(np.float32), (width, height))
+            panels.append(Panel(shortened(method, width), heat_overlay(picture, np.asarray(small))))
+        strips.append(strip(panels))
+    return _stacked(strips)
+
+
+def resized(image: Image, height: int, width: int) -> Image:
+    """An RGB image at another size: by area when shrinking, else bilinear."""
+    shrinks = height < image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), dtype=np.uint8)
+
+
+def shortened(text: str, width_px: int) -> str:
+    """Text that is no wider than `width_px` as a title of a panel, with an ellipsis if cut."""
+    font = ImageFont.load_default(size=TITLE_FONT_PX)
+    if font.getlength(text) <= width_px:
+        return text
+    while text and font.getlength(text + ELLIPSIS) > width_px:
+        text = text[:-1]
+    return text.rstrip(" ,") + ELLIPSIS
+
+
+def _heading(row: Row, width_px: int) -> str:
+    """Class and probability; of the two, the name gives way."""
+    probability = f" {row.probability:.2f}"
+    reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
+    return shortened(row.class_name, int(width_px - reserved)) + probability
+
+
+def _stacked(pictures: Sequence[Image]) -> Image:
+    """Pictures below each other on white."""
+    width = max(picture.shape[1] for picture in pictures)
+    parts = [
+        np.pad(p, ((0, GUTTER_PX), (0, width - p.shape[1]), (0, 0)), constant_values=255)
+        for p in pictures
+    ]
+    return np.concatenate(parts)

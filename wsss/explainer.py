@@ -1,0 +1,257 @@
+"""From a request to explanations: methods from their configurations, the classifier, the run."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from wsss.artifacts import file_digest, fingerprint
+from wsss.cam.method import CamMethod
+from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
+from wsss.explain.classes import parse_classes
+from wsss.explain.command import Request, Setting
+from wsss.explain.scores import faithfulness_scores
+from wsss.explain.subject import Subject
+from wsss.models.cut import CutBackbone
+from wsss.models.export import CLASSIFIER, load_classifier
+from wsss.models.imagenet import imagenet_names
+from wsss.models.pretrained import pretrained_classifier
+from wsss.overrides import check_complete, setting_names
+from wsss.pipeline import build
+from wsss.stages import explain
+from wsss.stages.explain import Explained
+
+GROUP = "cam"
+ALL = "all"
+DEFAULT_OUTPUT = Path("runs", "explain")
+
+
+def method_names(config_dir: Path) -> tuple[str, ...]:
+    """The methods there are: one for each file of `configs/cam/`."""
+    return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
+
+
+def method_classes(config_dir: Path) -> dict[str, type[CamMethod]]:
+    """The class of every method by its name."""
+    configs = _compose(config_dir, dict.fromkeys(method_names(config_dir), ()))
+    return {name: get_class(config[GROUP]._target_) for name, config in configs.items()}
+
+
+def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path, Explained]:
+    """Explain what was asked for; the folder of the results, and what they are.
+
+    Methods that the classifier cannot support are left out, with what would do.
+
+    Args:
+        request: what the user asks for.
+        config_dir: folder of the configuration files.
+        visible: whether to show a progress bar.
+
+    Raises:
+        WsssError: the request cannot be met, or nothing could be explained.
+    """
+    device = _device(request.device)
+    chosen = _chosen(request.methods, method_names(config_dir))
+    configs = configure(config_dir, chosen, request.settings)
+    subject = subject_of(request)
+    choice = parse_classes(request.classes, subject.class_names)
+    methods, refused = build_methods(configs, subject, device)
+    if not methods:
+        raise WsssError(*refused)
+    described = {
+        "classifier": {"name": subject.title, "weights": request.weights},
+        "scales": list(request.factors),
+        "flip": request.flip,
+        "methods": {
+            name: {
+                "settings": OmegaConf.to_container(configs[name][GROUP], resolve=True),
+                "paper": method.provenance.paper,
+                "reconstructed": method.provenance.reconstructed or None,
+            }
+            for name, method in methods.items()
+        },
+        "refused": [str(problem) for problem in refused],
+    }
+    folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
+    found = explain.run(
+        folder,
+        subject,
+        methods,
+        request.images,
+        choice,
+        factors=request.factors,
+        flip=request.flip,
+        device=device,
+        scorer=faithfulness_scores if request.scores else None,
+        described=described,
+        visible=visible,
+    )
+    found.problems[:0] = refused
+    if not found.sheets:
+        raise WsssError(*found.problems)
+    return folder, found
+
+
+def configure(
+    config_dir: Path, methods: Iterable[str], settings: Iterable[Setting]
+) -> dict[str, DictConfig]:
+    """The configuration of a run with each of the methods, their options set.
+
+    Raises:
+        WsssError: a setting is of no method, or its value cannot be read.
+    """
+    names, own = list(methods), list(settings)
+    known = {
+        name: set(setting_names(config[GROUP]))
+        for name, config in _compose(config_dir, dict.fromkeys(names, ())).items()
+    }
+    overrides: dict[str, list[str]] = {name: [] for name in names}
+    for setting in own:
+        if setting.method is not None and setting.method not in names:
+            raise unknown_word(
+                f"--set {setting}", "method in --method called", setting.method, names,
+                "Add it to --method, or correct the name.",
+            )  # fmt: skip
+        asked = names if setting.method is None else [setting.method]
+        having = [name for name in asked if setting.key in known[name]]
+        if not having:
+            options = sorted(set().union(*(known[name] for name in asked)) - {"_target_"})
+            raise unknown_word(
+                f"--set {setting}",
+                f"option of {', '.join(asked)} called",
+                setting.key,
+                options or ["none: it has no options"],
+                "Correct the name; `configs/cam/` describes the options.",
+            )
+        for name in having:
+            overrides[name].append(f"{GROUP}.{setting.key}={setting.value}")
+    try:
+        return _compose(config_dir, overrides)
+    except HydraException as error:
+        raise user_error(
+            "--set " + " --set ".join(map(str, own)),
+            str(error).splitlines()[0],
+            "a value as in a configuration: `3`, `true`, `name`, `[a,b]`",
+            "Quote what is special to Hydra: `--set 'key=\"a b\"'`.",
+        ) from error
+
+
+def build_methods(
+    configs: Mapping[str, DictConfig], subject: Subject, device: str
+) -> tuple[dict[str, CamMethod], list[Problem]]:
+    """The methods that the classifier supports, and why the others are left out."""
+    methods: dict[str, CamMethod] = {}
+    refused: list[Problem] = []
+    for name, config in configs.items():
+        try:
+            check_complete(OmegaConf.masked_copy(config, GROUP))
+            method: CamMethod = build(config[GROUP])
+            method.check(subject.model)
+        except WsssError as error:
+            refused += [
+                Problem(f"--method {name}", p.came, p.expected, p.remedy, Severity.SKIPPED)
+                for p in error.problems
+            ]
+            continue
+        for part in vars(method).values():
+            if isinstance(part, torch.nn.Module):
+                part.to(device).eval()
+        methods[name] = method
+    return methods, refused
+
+
+def subject_of(request: Request) -> Subject:
+    """The classifier that is asked for.
+
+    Raises:
+        WsssError: there is none, or images of other scales were asked of one that takes a fixed
+            size only.
+    """
+    if request.checkpoint is not None:
+        model, names = load_classifier(request.checkpoint)
+        cell_px = model.features.output_stride
+        assert isinstance(cell_px, int)
+        return Subject(str(request.checkpoint), model, names, cell_px, request.side_px)
+    assert request.model is not None
+    model = pretrained_classifier(request.model, request.weights)
+    backbone = model.features
+    assert isinstance(backbone, CutBackbone)
+    names = imagenet_names(model.num_classes)
+    if backbone.takes_any_size:
+        side_px = request.side_px or backbone.side_px
+        return Subject(request.model, model, names, backbone.output_stride, side_px)
+    if request.factors != (1.0,) or request.side_px not in (None, backbone.side_px):
+        raise user_error(
+            "--size" if request.side_px else "--scales",
+            f"{request.model} takes images of one size",
+            f"{backbone.side_px} × {backbone.side_px} px",
+            "Leave --scales and --size out, or use a network that takes any size, such as "
+            "timm:resnet50.",
+        )
+    return Subject(
+        request.model, model, names, backbone.output_stride, fixed_side_px=backbone.side_px
+    )
+
+
+def _chosen(asked: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(asked)
+    if names == (ALL,):
+        return known
+    for name in names:
+        if name not in known:
+            remedy = "Correct the name; `wsss explain --list` shows them all."
+            raise unknown_word("--method", "method", name, known, remedy)
+    if not names:
+        raise user_error("--method", "no method", "some of " + ", ".join(known), "Name one.")
+    return names
+
+
+def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[str, DictConfig]:
+    """The configuration of a run with each method and its overrides."""
+    with initialize_config_dir(str(config_dir), version_base="1.3"):
+        return {
+            name: compose("run", overrides=[f"{GROUP}={name}", *own])
+            for name, own in overrides.items()
+        }
+
+
+def _device(word: str) -> str:
+    """A device that can be computed on.
+
+    Raises:
+        WsssError: there is no such device here.
+    """
+    if word == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=word).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise user_error(
+            f"--device {word}",
+            f"it cannot be used here ({str(error).splitlines()[0]})",
+            "cpu, cuda, cuda:1 or mps",
+            "Leave --device out: a GPU is used if there is one.",
+        ) from error
+    return word
+
+
+def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:
+    """Names the folder of the results: the same call writes to the same place."""
+    weights = request.checkpoint and request.checkpoint / f"{CLASSIFIER}.safetensors"
+    if weights is None and request.weights is not None and Path(request.weights).is_file():
+        weights = Path(request.weights)
+    return fingerprint(
+        {
+            **described,
+            "weights_file": file_digest(weights) if weights is not None else None,
+            "images": [str(image.absolute()) for image in request.images],
+            "classes": request.classes,
+            "side_px": request.side_px,
+            "scores": request.scores,
+        }
+    )

@@ -1,0 +1,231 @@
+"""Draw what methods see in images: pictures, a sheet an image, numbers."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image as Pillow
+from torch import Tensor
+
+from wsss.artifacts import atomic, write_json
+from wsss.cam.method import CamMethod
+from wsss.cam.multiscale import multiscale_maps
+from wsss.cam.postprocess import normalise_minmax
+from wsss.data.datasets import to_tensor
+from wsss.data.images import read_rgb
+from wsss.data.pyramids import Scales, Size, rescale
+from wsss.errors import Problem, Severity, WsssError
+from wsss.explain.classes import ClassChoice
+from wsss.explain.sheet import Row, overlay, sheet
+from wsss.explain.subject import MAX_SIDE_PX, Subject
+from wsss.stages.progress import track
+
+SHEET = "sheet.png"
+SCORES = "scores.json"
+MOST_PROBABLE = 5
+"""Classes whose probabilities are noted for each image, explained or not."""
+
+Scorer = Callable[[torch.nn.Module, CamMethod, Tensor, Tensor], list[dict[str, float]]]
+"""From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
+
+
+@dataclass(slots=True)
+class Explained:
+    """What came of a call."""
+
+    sheets: dict[Path, Path] = field(default_factory=dict)
+    """Sheet of each image."""
+    top: dict[Path, tuple[str, float]] = field(default_factory=dict)
+    """Most probable class of each image, with its probability."""
+    problems: list[Problem] = field(default_factory=list)
+    """What was left out, and why."""
+
+
+@torch.no_grad()
+def run(
+    folder: Path,
+    subject: Subject,
+    methods: Mapping[str, CamMethod],
+    images: Sequence[Path],
+    choice: ClassChoice,
+    *,
+    factors: tuple[float, ...] = (1.0,),
+    flip: bool = False,
+    device: str = "cpu",
+    scorer: Scorer | None = None,
+    described: Mapping[str, Any] | None = None,
+    visible: bool = True,
+) -> Explained:
+    """Explain every image: `<image>/<method>.<class>.png`, `<image>/sheet.png`, `scores.json`.
+
+    An image that cannot be read and a method that fails on an image are noted and left out.
+
+    Args:
+        folder: where everything is written.
+        subject: the classifier.
+        methods: the methods by their names; checked against the classifier.
+        images: image files.
+        choice: the classes.
+        factors: of an image's size, at which it is seen; maps are summed.
+        flip: whether every scale is also seen mirrored.
+        device: where to compute.
+        scorer: measures figures of every map; None measures none.
+        described: what else goes into `scores.json`.
+        visible: whether to show a progress bar.
+    """
+    model = subject.model.to(device)
+    found = Explained()
+    entries: list[dict[str, Any]] = []
+    named = zip(images, unique_names(images), strict=True)
+    for path, name in track(named, len(images), "explain", visible=visible):
+        try:
+            image = read_rgb(path)
+        except WsssError as error:
+            found.problems += _left_out(error)
+            continue
+        pyramid = _pyramid(image, subject, factors, device)
+        probabilities = model.probabilities(model(pyramid[0].float() / 255))[0].cpu()
+        classes = choice.choose(probabilities, model.multi_label)
+        size = shown_size(image)
+        maps: dict[str, Float[np.ndarray, "n h w"]] = {}
+        figures: dict[str, list[dict[str, float]]] = {}
+        for method_name, method in methods.items():
+            try:
+                heat = _maps(subject, method, pyramid, classes, size, flip)
+                figures[method_name] = _figures(subject, method, pyramid[0], classes, scorer)
+            except WsssError as error:
+                found.problems += _left_out(error, f"{path}, {method_name}: ")
+                continue
+            maps[method_name] = heat
+        explanations = [
+            {
+                "method": method_name,
+                **_class_entry(subject, probabilities, index),
+                **figures[method_name][position],
+                "overlay": f"{name}/{method_name}.{_slug(subject.class_names[index], index)}.png",
+            }
+            for method_name in maps
+            for position, index in enumerate(classes)
+        ]
+        ranked = probabilities.argsort(descending=True)[:MOST_PROBABLE].tolist()
+        entries.append(
+            {
+                "image": str(path),
+                "size": list(image.shape[:2]),
+                "seen_at": [list(level.shape[2:]) for level in pyramid],
+                "most_probable": [_class_entry(subject, probabilities, i) for i in ranked],
+                "sheet": f"{name}/{SHEET}" if maps else None,
+                "explanations": explanations,
+            }
+        )
+        found.top[path] = (subject.class_names[ranked[0]], float(probabilities[ranked[0]]))
+        if maps:
+            heats = (heat for one in maps.values() for heat in one)
+            for entry, heat in zip(explanations, heats, strict=True):
+                _write(folder / str(entry["overlay"]), overlay(image, heat))
+            rows = [
+                Row(
+                    subject.class_names[index],
+                    float(probabilities[index]),
+                    {method_name: one[position] for method_name, one in maps.items()},
+                )
+                for position, index in enumerate(classes)
+            ]
+            found.sheets[path] = folder / name / SHEET
+            _write(found.sheets[path], sheet(image, rows))
+    left_out = [str(problem) for problem in found.problems]
+    write_json(folder / SCORES, {**(described or {}), "images": entries, "left_out": left_out})
+    return found
+
+
+def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
+    """Height and width of an image's maps: its own, at most `MAX_SIDE_PX` for the longer side."""
+    return Scales(max_side_px=MAX_SIDE_PX).bounded((image.shape[0], image.shape[1]))
+
+
+def unique_names(images: Sequence[Path]) -> list[str]:
+    """A folder name for each image: its own without the ending, numbered where two have one."""
+    names: list[str] = []
+    for path in images:
+        stem = _plain(path.stem) or "image"
+        name, number = stem, 1
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return names
+
+
+def _pyramid(
+    image: UInt8[np.ndarray, "h w 3"],
+    subject: Subject,
+    factors: tuple[float, ...],
+    device: str,
+) -> list[UInt8[Tensor, "1 3 _ _"]]:
+    sizes = subject.sizes((image.shape[0], image.shape[1]), factors)
+    return [to_tensor(rescale(image, size))[None].to(device) for size in sizes]
+
+
+def _maps(
+    subject: Subject,
+    method: CamMethod,
+    pyramid: Sequence[Tensor],
+    classes: tuple[int, ...],
+    size: Size,
+    flip: bool,
+) -> Float[np.ndarray, "n h w"]:
+    """Maps in [0, 1] at `size`, stretched from their minimum to their maximum."""
+    if method.sees_scales:
+        pyramid, flip = pyramid[:1], False
+    indices = torch.tensor([classes], device=pyramid[0].device)
+    maps = multiscale_maps(subject.model, method, pyramid, indices, [size], flip)[0]
+    return np.asarray(normalise_minmax(maps).cpu().numpy())
+
+
+def _figures(
+    subject: Subject,
+    method: CamMethod,
+    image: Tensor,
+    classes: tuple[int, ...],
+    scorer: Scorer | None,
+) -> list[dict[str, float]]:
+    if scorer is None:
+        return [{} for _ in classes]
+    indices = torch.tensor(classes, device=image.device)
+    return scorer(subject.model, method, image.float() / 255, indices)
+
+
+def _class_entry(subject: Subject, probabilities: Tensor, index: int) -> dict[str, Any]:
+    return {
+        "class": subject.class_names[index],
+        "index": index,
+        "probability": float(probabilities[index]),
+    }
+
+
+def _left_out(error: WsssError, prefix: str = "") -> list[Problem]:
+    return [
+        Problem(prefix + p.where, p.came, p.expected, p.remedy, Severity.SKIPPED)
+        for p in error.problems
+    ]
+
+
+def _slug(class_name: str, index: int) -> str:
+    """A part of a file name that no two classes share."""
+    first = _plain(class_name.split(",")[0])
+    return f"{index}-{first}" if first else str(index)
+
+
+def _plain(text: str) -> str:
+    """Text with nothing in it that a file name may not have."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_.")[:80]
+
+
+def _write(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    with atomic(path) as temporary:
+        Pillow.fromarray(picture).save(temporary, format="PNG")
