@@ -27,7 +27,7 @@ from wsss.stages.training import check_schedule, fit, training_loader
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 1
+VERSION = 2
 INPUTS: tuple[str, ...] = ()
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False

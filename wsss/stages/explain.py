@@ -23,6 +23,7 @@ from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.classes import ClassChoice
 from wsss.explain.sheet import Row, overlay, sheet
 from wsss.explain.subject import MAX_SIDE_PX, Subject
+from wsss.models.classifier import SplitClassifier
 from wsss.stages.progress import track
 
 SHEET = "sheet.png"
@@ -30,7 +31,7 @@ SCORES = "scores.json"
 MOST_PROBABLE = 5
 """Classes whose probabilities are noted for each image, explained or not."""
 
-Scorer = Callable[[torch.nn.Module, CamMethod, Tensor, Tensor], list[dict[str, float]]]
+Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], list[dict[str, float]]]
 """From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
 
 
