@@ -54,7 +54,7 @@ def test_recam_with_a_second_classifier_of_ones_is_cam(toy, toy_images, cam):
 @torch.no_grad()
 def test_fg_cam_at_the_last_layer_is_grad_cam(toy, toy_images):
     assert_equal(
-        FGCAM(denoise=False)(toy, toy_images, CLASSES), GradCAM()(toy, toy_images, CLASSES)
+        FGCAM(target_layer=None)(toy, toy_images, CLASSES), GradCAM()(toy, toy_images, CLASSES)
     )
 
 
