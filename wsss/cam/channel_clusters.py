@@ -65,9 +65,9 @@ def cluster_means(
     features: Float[Tensor, "k h w"], labels: Int64[Tensor, " k"]
 ) -> Float[Tensor, "g h w"]:
     """Mean feature map of each cluster, `C_g = mean_{k∈g} A_k`; label -1 is left out."""
-    num_clusters = int(labels.max()) + 1  # 0 where every channel is dead
-    members = (labels[labels >= 0, None] == labels.new_tensor(range(num_clusters))).to(features)
-    sums = torch.einsum("kg,khw->ghw", members, features[labels >= 0])
+    clusters = torch.arange(int(labels.max()) + 1, device=labels.device)
+    members = (labels[:, None] == clusters).to(features.dtype)
+    sums = torch.einsum("kg,khw->ghw", members, features)
     return sums / members.sum(dim=0)[:, None, None]
 
 

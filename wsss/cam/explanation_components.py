@@ -10,6 +10,7 @@ of the operation's input and output.
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -35,7 +36,7 @@ def pulled_back(
 
     The function is the transposed derivative at `inputs`; it is applied to all classes at once.
     """
-    outputs, pull = torch.func.vjp(operation, inputs)  # type: ignore[misc]
+    outputs, pull = cast("tuple[Tensor, Any]", torch.func.vjp(operation, inputs))
     return outputs, torch.func.vmap(lambda components: pull(components)[0])
 
 

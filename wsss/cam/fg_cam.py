@@ -102,10 +102,8 @@ class FGCAM(CamMethod):
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
         check_classes(model, classes)
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
-        parts = zip(
-            torch.split(images, images_per_pass), torch.split(classes, images_per_pass), strict=True
-        )
-        return torch.cat([self._maps(model, *part) for part in parts])
+        parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))
+        return torch.cat([self._maps(model, *part) for part in zip(*parts, strict=True)])
 
     def _maps(
         self,
@@ -174,4 +172,4 @@ def gradient_weights(
     with torch.enable_grad():
         logits = model.head(rows).gather(1, classes.T.reshape(-1, 1))
         (gradient,) = torch.autograd.grad(logits.sum(), rows)
-    return gradient.mean(dim=(2, 3)).view(num_classes, len(features), -1)
+    return gradient.mean(dim=(2, 3)).reshape(num_classes, len(features), -1)

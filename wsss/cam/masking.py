@@ -8,8 +8,8 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from wsss.cam.postprocess import normalise_minmax, resize
-from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
+from wsss.models.normalisation import Normalisation
 
 PIXELS_PER_PASS = 2**20
 """Most image pixels in one forward pass, so that memory stays bounded: four images of 512 px."""
@@ -24,13 +24,12 @@ def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Te
 
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
     """The colour in [0, 1] that the network sees as zero."""
-    return cast("Backbone", model.features).normalise.mean
+    return cast("Normalisation", model.features.normalise).mean
 
 
 def blurred(image: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H W"]:
     """An image without its details."""
-    blurred_image: Tensor = gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2)
-    return blurred_image
+    return cast("Tensor", gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2))
 
 
 def masked_probabilities(
