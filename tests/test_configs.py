@@ -72,7 +72,7 @@ def test_a_method_switches_its_stage_on(method, stage):
 def test_reactivation_trains_what_the_classifier_trained():
     for classify, frozen in (("frozen", "backbone"), ("finetune", "stem")):
         assert composed("cam=recam", f"classify={classify}").reactivate.freeze == frozen
-    chosen = composed("cam=recam", "reactivate=finetune", "experiment=voc_coseg", "data.root=x")
+    chosen = composed("cam=recam", "reactivate=finetune", "experiment=voc_coseg", "++data.root=x")
     assert chosen.reactivate.freeze == "stem"
 
 

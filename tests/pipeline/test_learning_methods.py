@@ -31,8 +31,8 @@ def test_a_method_with_its_own_stage_runs_from_end_to_end(learned, finished, met
     assert [*outcomes] == chain
     cached = {name for name, outcome in outcomes.items() if outcome.cached}
     assert cached == {"classify"}
-    assert set(outcomes["localize"].manifest.inputs) == {"classify", stage}
-    assert set(finished["localize"].manifest.inputs) == {"classify"}
+    assert set(outcomes["localize"].manifest.basis["inputs"]) == {"classify", stage}
+    assert set(finished["localize"].manifest.basis["inputs"]) == {"classify"}
     name, value = outcomes[stage].key_number
     assert 0 <= value < 10, name
     report = (outcomes["report"].folder / "report.html").read_text()
