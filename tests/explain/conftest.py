@@ -1,6 +1,7 @@
 """A classifier in a folder, pictures, and the command in this process."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,10 +54,11 @@ def explain(
         monkeypatch.setenv("COLUMNS", "400")
         monkeypatch.setattr(sys, "argv", ["wsss", "explain", *map(str, words)])
         status = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
+        with warnings.catch_warnings():
+            try:
+                cli.main()
+            except SystemExit as exit_:
+                status = int(exit_.code or 0)
         streams = capsys.readouterr()
         return status, " ".join((streams.out + streams.err).split())
 

@@ -15,10 +15,11 @@ def faithfulness_scores(
     method: CamMethod,
     image: Float[Tensor, "1 3 h w"],
     classes: Int64[Tensor, " n"],
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | None]]:
     """Drop, increase, deletion and insertion of each class's map, by ADCC's and RISE's rules.
 
-    Maps are the method's own, of one pass: scales and mirror images stay out of the figures.
+    Maps are the method's own, of one pass: scales and mirror images stay out of the figures. Ratios
+    to a probability near zero are None.
 
     Args:
         model: the classifier, in evaluation mode.
@@ -42,5 +43,11 @@ def faithfulness_scores(
         "deletion": pairs.deletion,
         "insertion": pairs.insertion,
     }
-    measured = {name: values.tolist() for name, values in columns.items() if values is not None}
-    return [{name: values[i] for name, values in measured.items()} for i in range(len(classes))]
+    return [
+        {
+            name: None if values[index].isnan() else float(values[index])
+            for name, values in columns.items()
+            if values is not None
+        }
+        for index in range(len(classes))
+    ]

@@ -31,7 +31,9 @@ SCORES = "scores.json"
 MOST_PROBABLE = 5
 """Classes whose probabilities are noted for each image, explained or not."""
 
-Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], list[dict[str, float]]]
+Figures = Mapping[str, float | None]
+"""Measured values by their names."""
+Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], Sequence[Figures]]
 """From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
 
 
@@ -94,7 +96,7 @@ def run(
         classes = choice.choose(probabilities, model.multi_label)
         size = shown_size(image)
         maps: dict[str, Float[np.ndarray, "n h w"]] = {}
-        figures: dict[str, list[dict[str, float]]] = {}
+        figures: dict[str, Sequence[Figures]] = {}
         for method_name, method in methods.items():
             try:
                 heat = _maps(subject, method, pyramid, classes, size, flip)
@@ -194,7 +196,7 @@ def _figures(
     image: Tensor,
     classes: tuple[int, ...],
     scorer: Scorer | None,
-) -> list[dict[str, float]]:
+) -> Sequence[Figures]:
     if scorer is None:
         return [{} for _ in classes]
     indices = torch.tensor(classes, device=image.device)
