@@ -53,7 +53,11 @@ def run(cfg: DictConfig) -> list[Outcome]:
     if fabric.global_rank == 0:
         for problem in report.problems:
             log.warning("%s: %s", problem.severity, problem)
-    base |= {"unusable": report.unusable, "sizes": report.sizes}
+    base |= {
+        "unusable": report.unusable,
+        "sizes": report.sizes,
+        "settings": {stage: run.keywords for stage, run in stages.items()},
+    }
     surroundings = {
         "seed": cfg.seed,
         "precision": cfg.trainer.precision,

@@ -46,14 +46,22 @@ class Segmenter(nn.Module):
         self.encoder = encoder
         self.output_stride = output_stride
         self.decoder_channels = decoder_channels
-        self.network = smp.create_model(
-            architecture,
-            encoder_name=f"tu-{encoder}",
-            encoder_weights=None,
-            encoder_output_stride=output_stride,
-            decoder_channels=decoder_channels,
-            classes=num_classes + 1,
-        )
+        try:
+            self.network = smp.create_model(
+                architecture,
+                encoder_name=f"tu-{encoder}",
+                encoder_weights=None,
+                encoder_output_stride=output_stride,
+                decoder_channels=decoder_channels,
+                classes=num_classes + 1,
+            )
+        except (KeyError, RuntimeError, ValueError, AttributeError, TypeError) as error:
+            raise user_error(
+                f"segmenter.encoder={encoder}",
+                f"{architecture} cannot be built on it ({type(error).__name__}: {error})",
+                "a convolutional network of timm, whose inner feature maps the decoder joins",
+                "Use `segmenter=deeplabv3plus_lite0`, an encoder of its own.",
+            ) from error
         trunk = cast("nn.Module", self.network.encoder.model)
         if weights is not None:
             load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")

@@ -1,9 +1,12 @@
 """The classifier that a stage goes on with."""
 
 from pathlib import Path
+from typing import cast
+
+import torch
 
 from wsss.errors import user_error
-from wsss.models import SplitClassifier
+from wsss.models import LinearHead, PairHeads, ReactivatedHead, SplitClassifier
 from wsss.models.export import load_classifier, load_pair_heads
 from wsss.stages.context import Context
 
@@ -33,3 +36,19 @@ def trained_classifier(context: Context) -> SplitClassifier:
 def classifier_folder(context: Context) -> Path:
     """The folder of the last stage that trained a classifier."""
     return context.inputs.get("reactivate", context.inputs["classify"])
+
+
+def untrained_classifier(context: Context) -> SplitClassifier:
+    """A classifier like the one that this run's stages will leave, with weights of no meaning.
+
+    Only its parts count: what a method needs of a model can be seen before it is trained.
+    """
+    backbone = context.settings["classify"]["backbone"](weights=None, freeze="backbone")
+    num_classes = len(context.source.class_names)
+    model = SplitClassifier.linear(backbone, num_classes)
+    if "reactivate" in context.settings:
+        model.head = ReactivatedHead.beside(cast("LinearHead", model.head))
+    if "oppose" in context.settings:
+        pair = torch.zeros(1, dtype=torch.int64)
+        model.pair_heads = PairHeads(pair, pair, num_classes, backbone.num_features)
+    return model.eval()

@@ -43,6 +43,8 @@ class Context:
     seed: int = 0
     workers: int = 2
     """Processes on this node for loading images and for the CRF."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the stages of this run are called with, by their names: for checks beforehand."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Height and width of each image by id, as the data check measured them."""
     unusable: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
 """Compute seeds: activation maps of every training image's tags."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from wsss.cam.method import CamMethod
 from wsss.cam.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
-from wsss.stages.classifiers import trained_classifier
+from wsss.stages.classifiers import trained_classifier, untrained_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
 from wsss.stages.forward import PerThread, map_batches, ready
@@ -23,6 +24,16 @@ INPUTS = ("classify", "reactivate", "oppose")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "images"
+
+
+def check(context: Context, *, method: CamMethod, **_: Any) -> None:
+    """Refuse a method that cannot work on this run's classifier before that is trained.
+
+    Raises:
+        WsssError: names what the method needs and a model that has it.
+    """
+    if "classify" in context.settings:
+        method.check(untrained_classifier(context))
 
 
 def run(
