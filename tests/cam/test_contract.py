@@ -27,8 +27,11 @@ from wsss.stages.forward import share_tensors
 METHODS = {
     "cam": (CAM, "toy"),
     "cluster_cam": (ClusterCAM, "toy"),
+    "cluster_cam, MLP": (ClusterCAM, "toy_mlp"),
     "fg_cam": (FGCAM, "toy"),
-    "fg_cam of an inner layer": (lambda: FGCAM(target_layer="0"), "toy_mlp"),
+    "fg_cam, MLP": (lambda: FGCAM(target_layer="0"), "toy_mlp"),
+    "fg_cam of the image, denoised": (lambda: FGCAM(target_layer="input", denoise=True), "toy"),
+    "fg_cam of scores": (lambda: FGCAM(base="score", target_layer=0), "toy"),
     "infer_cam": (InferCAM, "toy"),
     "extended_cam": (ExtendedCAM, "toy"),
     "extended_cam, MLP": (ExtendedCAM, "toy_mlp"),

@@ -56,7 +56,7 @@ class ClusterCAM(CamMethod):
             num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
             feature: cluster maps by `shape` (unit length) or `raw`.
             algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
-            fill: what is seen where a mask is 0, the networks's `mean` colour or the `blur`red
+            fill: what is seen where a mask is 0, the network's `mean` colour or the `blur`red
                 image.
             cic: scores are the increase over the fully masked image (channel-wise increase of
                 confidence), which takes one more pass.
