@@ -167,8 +167,8 @@ def _digest_files(paths: Iterable[Path | None]) -> str:
 
     Of each file its size and its first and last 4 KiB count: it follows from the content alone (not
     from the folder's place, nor from times that copying changes), and reads a data set of 100,000
-    images in seconds. An edit in the middle that keeps the size goes unseen: in BMP and uncompressed
-    TIFF, and where a compressed file was damaged rather than written anew.
+    images in seconds. An edit in the middle that keeps the size goes unseen: in BMP and plain TIFF,
+    and where a compressed file was damaged rather than written anew.
     """
     digest = blake2b(digest_size=16)
     for path in paths:
