@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
@@ -150,7 +150,7 @@ def build_methods(
     for name, config in configs.items():
         try:
             check_complete(OmegaConf.masked_copy(config, GROUP))
-            method: CamMethod = build(config[GROUP])
+            method = _build(name, config)
             method.check(subject.model)
         except WsssError as error:
             refused += [
@@ -163,6 +163,24 @@ def build_methods(
                 part.to(device).eval()
         methods[name] = method
     return methods, refused
+
+
+def _build(name: str, config: DictConfig) -> CamMethod:
+    """The method of a configuration.
+
+    Raises:
+        WsssError: an option has a value that it cannot have, or something cannot be downloaded.
+    """
+    try:
+        return build(config[GROUP])  # type: ignore[no-any-return]
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise user_error(
+            name,
+            f"it cannot be made: {cause}".splitlines()[0],
+            f"options as in configs/{GROUP}/{name}.yaml",
+            f"Set them by `--set {name}:KEY=VALUE`; weights can come from a file.",
+        ) from error
 
 
 def subject_of(request: Request) -> Subject:

@@ -95,13 +95,19 @@ def build(node: DictConfig) -> Any:
     """What a node's `_target_` makes of its settings.
 
     Raises:
-        WsssError: as the target raised it, out of Hydra's wrapping.
+        WsssError: as the target raised it, out of Hydra's wrapping, or for a value it refused.
     """
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, WsssError):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, WsssError):
+            raise cause from None
+        if isinstance(cause, ValueError):
+            raise user_error(
+                str(node.get("_target_")), str(cause), "a value that it can have",
+                "Correct the setting.",
+            ) from error  # fmt: skip
         raise
 
 

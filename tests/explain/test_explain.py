@@ -205,16 +205,19 @@ def test_settings_reach_the_methods_that_have_them(tmp_path):
         explainer.configure(tmp_path, ["one"], [Setting("mask", "[1")])
 
 
-def test_a_method_that_lacks_a_value_is_left_out(checkpoint):
+def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
     from omegaconf import OmegaConf
 
     configs = {
         "cam": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM"}}),
         "odd": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "file": "???"}}),
+        "wrong": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "sigma": 3}}),
     }
     methods, refused = explainer.build_methods(configs, subject_of(checkpoint), "cpu")
     assert [*methods] == ["cam"]
-    assert [problem.where for problem in refused] == ["--method odd"]
+    assert [problem.where for problem in refused] == ["--method odd", "--method wrong"]
+    assert "no value" in refused[0].came
+    assert "cannot be made" in refused[1].came
 
 
 def test_every_method_of_the_configuration_is_one():

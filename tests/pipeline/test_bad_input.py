@@ -166,6 +166,7 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "segmenter.trains_from=blocks.9"], "a module of the encoder"),
         ([*FEW, "segment.batch_size=1"], "batches of a single image"),
         ([*FEW, "segment.max_epochs=-1"], "1 or more"),
+        ([*FEW, "cam=fd_cam", "cam.quantile=2"], "expected 0 <= quantile < 1"),
         ([*FEW, "cam=vscam"], "Use `backbone=vig_tiny`"),
         ([*FEW, "cam=ad_cam", "cam.attention_network=null"], "Use `backbone=deit_small`"),
         ([*FEW, "backbone=vig_tiny"], "Use `segmenter=deeplabv3plus_lite0`"),
