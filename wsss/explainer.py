@@ -177,7 +177,7 @@ def _build(name: str, config: DictConfig) -> CamMethod:
         cause = error.__cause__ or error
         raise user_error(
             name,
-            f"it cannot be made: {cause}".splitlines()[0],
+            f"it cannot be made: {cause}".splitlines()[0].rstrip("."),
             f"options as in configs/{GROUP}/{name}.yaml",
             f"Set them by `--set {name}:KEY=VALUE`; weights can come from a file.",
         ) from error

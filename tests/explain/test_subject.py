@@ -1,6 +1,8 @@
 import pytest
+from torch import nn
 
 from wsss.explain.subject import Subject
+from wsss.models import SplitClassifier
 
 
 @pytest.mark.parametrize(
@@ -15,5 +17,6 @@ from wsss.explain.subject import Subject
     ],
 )
 def test_sizes_at_which_images_are_seen(settings, size, factors, seen):
-    subject = Subject("mine", None, (), 16, **settings)
+    model = SplitClassifier(nn.Identity(), nn.Identity())
+    subject = Subject("mine", model, (), 16, **settings)
     assert list(subject.sizes(size, factors)) == seen

@@ -37,7 +37,7 @@ class FGCAM(CamMethod):
     provenance = Provenance(
         "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
         "Networks, arXiv 2303.09171, 2023",
-        reconstructed="Reconstruction: how components pass the additions of residual networks; the "
+        reconstructed="how components pass the additions of residual networks; the "
         "published method knows plain networks only.",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import ImageFont
 
 from wsss.report.colors import Image, heat_overlay
@@ -14,6 +14,9 @@ from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, Panel, fit, strip
 HEIGHT_PX = 240
 """Height of the pictures of a sheet."""
 ELLIPSIS = "…"
+
+OtherImage = UInt8[np.ndarray, "H W 3"]
+"""A picture of another size than the one it is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,12 @@ class Row:
     """Map in [0, 1] by the name of its method."""
 
 
-def overlay(image: Image, heat: Float[np.ndarray, "h w"]) -> Image:
+def overlay(image: Image, heat: Float[np.ndarray, "H W"]) -> OtherImage:
     """The grey image, at the size of `heat`, with the map in [0, 1] over it."""
     return heat_overlay(resized(image, *heat.shape), heat)
 
 
-def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Image:
+def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> OtherImage:
     """The image and its maps side by side, under their names; a row for each class.
 
     Args:
@@ -51,7 +54,7 @@ def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Imag
     return _stacked(strips)
 
 
-def resized(image: Image, height: int, width: int) -> Image:
+def resized(image: Image, height: int, width: int) -> OtherImage:
     """An RGB image at another size: by area when shrinking, else bilinear."""
     shrinks = height < image.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -75,7 +78,7 @@ def _heading(row: Row, width_px: int) -> str:
     return shortened(row.class_name, int(width_px - reserved)) + probability
 
 
-def _stacked(pictures: Sequence[Image]) -> Image:
+def _stacked(pictures: Sequence[Image]) -> OtherImage:
     """Pictures below each other on white."""
     width = max(picture.shape[1] for picture in pictures)
     parts = [
