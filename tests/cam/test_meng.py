@@ -97,21 +97,19 @@ def naive_meng(model, images, classes, layers, weights, gate, how):
 
 
 @pytest.mark.parametrize(
-    ("layers", "weights", "gate", "how", "chunk"),
+    ("layers", "weights", "gate", "how"),
     [
-        (("0", "1"), (0.2, 0.3, 0.5), True, "mean", 8),
-        (("1",), (0.7, 0.3), False, "max", 1),
-        ((), (1.0,), True, "mean", 8),
+        (("0", "1"), (0.2, 0.3, 0.5), True, "mean"),
+        (("1",), (0.7, 0.3), False, "max"),
+        ((), (1.0,), True, "mean"),
     ],
 )
 def test_maps_are_those_of_the_formulas(
-    toy_opposed, toy_images, toy_classes, layers, weights, gate, how, chunk
+    toy_opposed, toy_images, toy_classes, layers, weights, gate, how
 ):
     toy_opposed.requires_grad_(True)
     expected = naive_meng(toy_opposed, toy_images, toy_classes, layers, weights, gate, how)
-    method = Meng(
-        layers=layers, layer_weights=weights, gate=gate, opponents=how, backward_chunk=chunk
-    )
+    method = Meng(layers=layers, layer_weights=weights, gate=gate, opponents=how)
     found = method(toy_opposed, toy_images, toy_classes)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
