@@ -129,3 +129,22 @@ def test_a_fine_tuned_classifier_is_reactivated_and_opposed(
         for backbone in backbones
     ]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.slow
+def test_a_sweep_over_methods_shares_the_classifier(command, finished, tmp_path):
+    done = finished["classify"].folder
+    shutil.copytree(done, tmp_path / "classify" / done.name)
+    sweep = (
+        "cam=cam,recam,meng",
+        "++reactivate.max_epochs=1",
+        "++oppose.max_epochs=1",
+        "stages=[classify,reactivate,oppose,localize]",
+    )
+    result = command(tmp_path, "-m", *sweep)
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = {
+        stage: len(list(tmp_path.glob(f"{stage}/*/manifest.json")))
+        for stage in ("classify", "reactivate", "oppose", "localize")
+    }
+    assert counts == {"classify": 1, "reactivate": 1, "oppose": 1, "localize": 3}
