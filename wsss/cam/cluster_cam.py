@@ -115,8 +115,9 @@ class ClusterCAM(CamMethod):
             features, self.num_clusters, self.feature, self.algorithm, self.seed
         )
         clusters = cluster_means(features, labels)
-        varied = clusters.flatten(1).amax(dim=1) > clusters.flatten(1).amin(dim=1)
-        clusters = clusters[varied]
+        stretched = normalise_minmax(clusters)
+        varied = stretched.flatten(1).any(dim=1)
+        clusters, stretched = clusters[varied], stretched[varied]
         if not len(clusters):
             return features.new_zeros(len(classes), *features.shape[1:])
         background = mean_colour(model).to(image) if self.fill == "mean" else blurred(image)
@@ -124,7 +125,6 @@ class ClusterCAM(CamMethod):
         if self.cic:
             hidden = background.expand_as(image)[None]
             scores = scores - model.probabilities(model(hidden))[:, classes]
-        stretched = normalise_minmax(clusters)
         return merged_clusters(stretched, scores, self.top, self.bottom, self.merge == "score")
 
 

@@ -1,10 +1,13 @@
 """From raw maps to seeds: the steps that are the same for every method."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 MAX_EPSILON = 1e-5
+ROUNDING = 4
+"""Units in the last place by which the values of a constant map may differ."""
 
 
 def resize(maps: Float[Tensor, "b n h w"], size: tuple[int, int]) -> Float[Tensor, "b n h2 w2"]:
@@ -21,7 +24,12 @@ def normalise_max(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
 
 
 def normalise_minmax(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
-    """Stretch maps to [0, 1]; a constant map becomes zeros. The normalisation of explanations."""
-    low = maps.amin(dim=(1, 2), keepdim=True)
-    span = maps.amax(dim=(1, 2), keepdim=True) - low
-    return (maps - low) / span.where(span > 0, 1)
+    """Stretch maps to [0, 1]: the normalisation of explanations.
+
+    A constant map becomes zeros. One that was summed or resized is constant up to rounding only,
+    which stretching would make a map of.
+    """
+    low, high = (extreme(dim=(1, 2), keepdim=True) for extreme in (maps.amin, maps.amax))
+    span = high - low
+    varies = span > ROUNDING * torch.finfo(maps.dtype).eps * torch.maximum(low.abs(), high.abs())
+    return torch.where(varies, (maps - low) / span.where(varies, 1), 0)
