@@ -143,6 +143,20 @@ def test_upsampling_is_linear():
     )
 
 
+def test_constant_maps_stay_constant_if_pixels_and_not_cells_share_out():
+    # The smoother that Extended-CAM is not: it keeps constants, and no sums.
+    kernel = gaussian_kernel(
+        16, torch.arange(4).double() * 4 + 2, torch.tensor([3.0], dtype=torch.float64)
+    )
+    smoother = kernel / kernel.sum(dim=2, keepdim=True)
+    constant = torch.full((1, 1, 4, 4), 5.0, dtype=torch.float64)
+    smooth, conservative = (gaussian_upsampled(constant, k, k) for k in (smoother, kernel))
+    assert_close(smooth, torch.full_like(smooth, 5.0), rtol=1e-12, atol=0)
+    assert_close(conservative.sum(), constant.sum(), rtol=1e-12, atol=0)
+    assert smooth.sum() > 10 * constant.sum()
+    assert conservative.amax() > 1.1 * conservative.amin()
+
+
 def test_shares_sum_to_one_for_cells_and_not_for_pixels():
     kernel = gaussian_kernel(16, torch.arange(4) * 4.0 + 2, torch.tensor([3.0, 1e-3]))
     assert_close(kernel.sum(dim=1), torch.ones(2, 4))
@@ -157,7 +171,7 @@ def test_the_width_and_the_centres_are_those_of_the_layers(toy, toy_images, alig
     assert (height.centre, height.jump) == (1.0, 2)
     named = ExtendedCAM(sigma=height.sigma, align=align)(toy, toy_images, EVERY_CLASS)
     # In this network, the centre of a cell is also the centre of what it sees.
-    assert_close(maps, named, rtol=1e-6, atol=1e-9)
+    assert_close(maps, named, rtol=1e-12, atol=0)
     other = ExtendedCAM(sigma=height.sigma)(toy, toy_images, EVERY_CLASS)
     assert_close(named, other, rtol=1e-9, atol=1e-12)
 

@@ -209,7 +209,9 @@ class ExtendedCAM(CamMethod):
                 for sigma, stride in zip(measured, strides, strict=True)
             ]
         if self.sigma == "erf" and fields is not None:
-            return [torch.tensor([field.sigma]) for field in fields]
-        if self.sigma == "stride":
-            return [torch.tensor([stride / 2]) for stride in strides]
-        return [torch.tensor([self.sigma])] * 2
+            widths = [field.sigma for field in fields]
+        elif self.sigma == "stride":
+            widths = [stride / 2 for stride in strides]
+        else:
+            widths = [float(self.sigma)] * 2
+        return [torch.tensor([width], dtype=torch.float64) for width in widths]
