@@ -1,7 +1,10 @@
 """What every method promises, whatever it computes."""
 
 import copy
+import pickle
+import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,19 +25,26 @@ from wsss.cam import (
     ReciproCAM,
 )
 from wsss.cam.vscam import ChannelProbes
+from wsss.errors import WsssError
 from wsss.stages.forward import share_tensors
 
 METHODS = {
     "cam": (CAM, "toy"),
     "cluster_cam": (ClusterCAM, "toy"),
     "cluster_cam, MLP": (ClusterCAM, "toy_mlp"),
+    "cluster_cam, spectral, blurred": (
+        lambda: ClusterCAM(num_clusters="elbow", algorithm="spectral", fill="blur", cic=True),
+        "toy",
+    ),
     "fg_cam": (FGCAM, "toy"),
     "fg_cam, MLP": (lambda: FGCAM(target_layer="0"), "toy_mlp"),
     "fg_cam of the image, denoised": (lambda: FGCAM(target_layer="input", denoise=True), "toy"),
     "fg_cam of scores": (lambda: FGCAM(base="score", target_layer=0), "toy"),
     "infer_cam": (InferCAM, "toy"),
+    "infer_cam, official": (lambda: InferCAM(compat="official"), "toy"),
     "extended_cam": (ExtendedCAM, "toy"),
     "extended_cam, MLP": (ExtendedCAM, "toy_mlp"),
+    "extended_cam of measured width": (lambda: ExtendedCAM(sigma="empirical"), "toy"),
     "fd_cam": (FDCAM, "toy"),
     "fd_cam, MLP": (FDCAM, "toy_mlp"),
     "gradcam": (GradCAM, "toy_mlp"),
@@ -42,6 +52,7 @@ METHODS = {
     "layercam": (LayerCAM, "toy_mlp"),
     "recipro_cam": (ReciproCAM, "toy"),
     "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
+    "recipro_cam of neighbours": (lambda: ReciproCAM(mask="gaussian_neighbour"), "toy_mlp"),
     "vscam": (VSCAM, "toy_gnn"),
     "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
     "ad_cam": (ADCAM, "toy_vit"),
@@ -52,28 +63,51 @@ METHODS = {
 """What makes each method, and the fixture of a model it works on."""
 
 
-@pytest.fixture(params=METHODS)
+PAIRED = "ad_cam of two networks"
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@pytest.fixture(params=[*METHODS, PAIRED])
 def case(request):
+    if request.param == PAIRED:
+        attention_network = request.getfixturevalue("toy_vit").features
+        return ADCAM(attention_network=attention_network), request.getfixturevalue("toy")
     make, model = METHODS[request.param]
     return make(), request.getfixturevalue(model)
 
 
-def state(model):
+def networks(method, model):
+    """The model and the networks that a method has of its own."""
+    own = (part for part in vars(method).values() if isinstance(part, torch.nn.Module))
+    return torch.nn.ModuleList([model, *own])
+
+
+def mixed(method, model):
+    """Flags in which nothing can be put on or off as a whole without being noticed."""
+    for index, parameter in enumerate(networks(method, model).parameters()):
+        parameter.requires_grad_(index % 3 == 0)
+    for layer in networks(method, model).modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.ReLU):  # These act alike in both modes.
+            layer.training = True
+
+
+def state(method, model):
+    every = networks(method, model)
     return {
-        "hooks": [
-            len(layer._forward_hooks) + len(layer._forward_pre_hooks) + len(layer._backward_hooks)
-            for layer in model.modules()
-        ],
-        "needs gradients": [parameter.requires_grad for parameter in model.parameters()],
-        "gradients": [parameter.grad for parameter in model.parameters()],
-        "training": [layer.training for layer in model.modules()],
+        "hooks": [[len(getattr(layer, hooks)) for hooks in HOOKS] for layer in every.modules()],
+        "needs gradients": [parameter.requires_grad for parameter in every.parameters()],
+        "gradients": [parameter.grad for parameter in every.parameters()],
+        "training": [layer.training for layer in every.modules()],
         "random": torch.get_rng_state().tolist(),
-        "parameters": {name: value.clone() for name, value in model.state_dict().items()},
+        "random of Python": random.getstate(),
+        "random of NumPy": pickle.dumps(np.random.get_state()),  # noqa: NPY002
+        "grad mode": torch.is_grad_enabled(),
+        "parameters": {name: value.clone() for name, value in every.state_dict().items()},
     }
 
 
-def assert_same_state(model, before):
-    after = state(model)
+def assert_same_state(method, model, before):
+    after = state(method, model)
     torch.testing.assert_close(after.pop("parameters"), before.pop("parameters"), rtol=0, atol=0)
     assert after == before
 
@@ -108,7 +142,9 @@ def test_a_batch_gives_what_its_images_give_alone(case, toy_images, toy_classes)
 
 
 # In InferCam the classes of an image share one erased region.
-@pytest.mark.parametrize("case", sorted(METHODS.keys() - {"infer_cam"}), indirect=True)
+@pytest.mark.parametrize(
+    "case", sorted({*METHODS, PAIRED} - {"infer_cam", "infer_cam, official"}), indirect=True
+)
 def test_a_class_has_the_same_map_in_any_company(case, toy_images):
     method, model = case
     with torch.no_grad():
@@ -131,20 +167,21 @@ def test_single_precision_is_close_to_double(case, toy_images, toy_classes):
     torch.testing.assert_close(single.double() / scale, double / scale, rtol=1e-4, atol=1e-4)
 
 
-def test_nothing_is_left_behind(case, toy_images, toy_classes):
+@pytest.mark.parametrize("grad_mode", [False, True])
+def test_nothing_is_left_behind(case, grad_mode, toy_images, toy_classes):
     method, model = case
-    model.requires_grad_(True)
-    before = state(model)
-    with torch.no_grad():
-        method(model, toy_images, toy_classes)
-    assert_same_state(model, before)
-    assert not torch.is_grad_enabled() or torch.is_inference_mode_enabled() is False
+    mixed(method, model)
+    with torch.set_grad_enabled(grad_mode):
+        before = state(method, model)
+        maps = method(model, toy_images, toy_classes)
+        assert not maps.requires_grad
+        assert_same_state(method, model, before)
 
 
 @pytest.mark.parametrize("part", ["features", "head"])
 def test_nothing_is_left_behind_by_a_failure(case, part, toy_images, toy_classes):
     method, model = case
-    before = state(model)
+    mixed(method, model)
     modules = list(getattr(model, part).modules())
     raised = []
 
@@ -152,6 +189,7 @@ def test_nothing_is_left_behind_by_a_failure(case, part, toy_images, toy_classes
         raised.append(True)
         raise ArithmeticError("out of numbers")
 
+    before = state(method, model)
     handle = modules[-1].register_forward_pre_hook(fail)
     try:
         method(model, toy_images, toy_classes)
@@ -159,9 +197,9 @@ def test_nothing_is_left_behind_by_a_failure(case, part, toy_images, toy_classes
         pass
     finally:
         handle.remove()
-    if part == "features":
+    if part == "features":  # Methods that know the weights of a linear head do not run it.
         assert raised
-    assert_same_state(model, before)
+    assert_same_state(method, model, before)
 
 
 def test_a_run_is_repeated_exactly(case, toy_images, toy_classes):
@@ -186,6 +224,51 @@ def test_a_class_out_of_range_is_refused(case, wrong, toy_images):
     method, model = case
     with pytest.raises(IndexError, match=r"expected 0…4"):
         method(model, toy_images, torch.tensor([[0, wrong]] * 3))
+
+
+REFUSED = {
+    "cam": (CAM, "toy_mlp", "one linear layer.*cam=gradcam"),
+    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*cam=gradcam"),
+    "recam": (ReCAM, "toy", "second one beside it.*cam=recam"),
+    "vscam": (VSCAM, "toy", "a vision GNN.*backbone=vig_tiny"),
+    "ad_cam": (ADCAM, "toy", "a vision transformer.*backbone=deit_small"),
+    "meng": (Meng, "toy", "representative opponents.*cam=meng"),
+    "fg_cam": (FGCAM, "toy_vit", "inner feature maps.*backbone=efficientnet_lite0"),
+    "gradcam of layers": (
+        lambda: GradCAM(layers=["layer4"]),
+        "toy",
+        "layers layer4.*among 0, 1, 2",
+    ),
+}
+"""What makes each method, a model it cannot explain, and what is said of those that would do."""
+
+
+@pytest.mark.parametrize("use", ["check", "call"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_that_lacks_something_is_refused_at_once(
+    request, name, use, toy_images, toy_classes
+):
+    make, fixture, said = REFUSED[name]
+    model = request.getfixturevalue(fixture)
+    model.features.register_forward_pre_hook(lambda *_: 1 / 0)  # Nothing is computed.
+    with pytest.raises(WsssError, match=said):
+        make().check(model) if use == "check" else make()(model, toy_images, toy_classes)
+
+
+RECONSTRUCTED = (ADCAM, ClusterCAM, ExtendedCAM, Meng, VSCAM)
+
+
+@pytest.mark.parametrize("method", RECONSTRUCTED)
+def test_a_reconstruction_says_so(method):
+    assert "Reconstruction from the published abstract" in " ".join(method.__doc__.split())
+    assert method.provenance.reconstructed
+
+
+def test_extensions_of_a_published_method_say_so():
+    assert "our extension" in FGCAM.__doc__
+    assert "residual networks" in FGCAM.provenance.reconstructed
+    for method in (CAM, FDCAM, GradCAM, InferCAM, ReCAM, ReciproCAM):
+        assert not method.provenance.reconstructed
 
 
 def test_a_copy_that_shares_tensors_gives_the_same_maps(case, toy_images, toy_classes):

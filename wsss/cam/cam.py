@@ -34,6 +34,7 @@ class CAM(CamMethod):
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
+        self.check(model)
         check_classes(model, classes)
         head = cast("LinearHead", model.head)
         return class_activation_maps(model.features(images), head.weight, classes)

@@ -100,6 +100,7 @@ class FGCAM(CamMethod):
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
+        super().check(model)
         check_classes(model, classes)
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
         parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))

@@ -90,6 +90,7 @@ class InferCAM(CamMethod):
         The present classes of an image are the different ones among its `n`. They share one erased
         region, so a class's response depends on the others.
         """
+        self.check(model)
         check_classes(model, classes)
         responses = []
         for image, image_classes in zip(images, classes, strict=True):

@@ -160,6 +160,7 @@ class Meng(CamMethod):
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Maps in [0, 1] on the grid of the shallowest layer."""
+        self.check(model)
         check_classes(model, classes)
         heads = cast("PairHeads", model.pair_heads)
         pairs, real = heads.of_classes(classes)

@@ -34,6 +34,7 @@ class ReCAM(CamMethod):
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features."""
+        self.check(model)
         check_classes(model, classes)
         head = cast("ReactivatedHead", model.head)
         product = head.weight * head.second_weight
