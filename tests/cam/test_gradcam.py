@@ -173,6 +173,27 @@ def normalised(maps):
     return normalise_minmax(maps.relu().flatten(0, -3)).view_as(maps)
 
 
+def test_torchcam_and_pytorch_grad_cam_draw_the_same_class_activation_maps(network):
+    _, model, images = network
+    found = normalised(CAM()(model, images, CLASSES))
+    reference = copy.deepcopy(model)
+    layer = reference.features
+    with torchcam.methods.CAM(reference, layer, fc_layer=reference.head.linear) as extractor:
+        with torch.no_grad():
+            logits = reference(images)
+        for n in range(3):
+            (maps,) = extractor(CLASSES[:, n].tolist(), logits, normalized=False)
+            assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+    # It has no CAM; on a linear head its Grad-CAM is one.
+    with pytorch_grad_cam.GradCAM(reference, [layer]) as extractor:
+        extractor.get_target_width_height = lambda _images: found.shape[:1:-1]
+        for n in range(3):
+            targets = [ClassifierOutputTarget(int(c)) for c in CLASSES[:, n]]
+            maps = torch.from_numpy(np.asarray(extractor(images, targets)))
+            assert maps.amax() > 0.4
+            assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_torchcam_draws_the_same_maps(network, method):
     name, model, images = network
