@@ -126,7 +126,9 @@ def naive_map(model, image, label, target, base):
 
 
 @pytest.mark.parametrize("base", ["grad", "score"])
-@pytest.mark.parametrize(("target", "position"), [("7", 7), ("4", 4), ("3", 3), ("input", -1)])
+@pytest.mark.parametrize(
+    ("target", "position"), [(None, 8), ("7", 7), ("4", 4), ("3", 3), ("input", -1)]
+)
 def test_maps_are_those_of_the_formulas_layer_by_layer(vgg, images, base, target, position):
     found = FGCAM(base=base, target_layer=target)(vgg, images, CLASSES)
     with torch.no_grad():

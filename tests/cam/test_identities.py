@@ -1,9 +1,23 @@
-"""What ties the methods together on a linear head: the same numbers by different ways."""
+"""What ties the methods together on a linear head: the same numbers by different ways.
+
+FD-CAM's closed form, Cluster-CAM's passes and VS-CAM's base are in these methods' own tests.
+"""
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from wsss.cam import CAM, FGCAM, ExtendedCAM, GradCAM, ReCAM, ReciproCAM
+from wsss.cam import (
+    ADCAM,
+    CAM,
+    FGCAM,
+    ExtendedCAM,
+    GradCAM,
+    InferCAM,
+    ReCAM,
+    ReciproCAM,
+)
+from wsss.cam.coupling import Coupling, Diffusion
 from wsss.models import PairHeads, ReactivatedHead
 
 CELLS = 7 * 6
@@ -69,3 +83,36 @@ def test_pairs_that_share_one_classifier_give_cam_less_the_mean_of_the_others(to
     means = torch.stack([by_pair[:, targets == c].mean(dim=1) for c in range(5)], dim=1)
     others = (cam.sum(dim=1, keepdim=True) - cam) / 4
     assert_equal(means, cam - others)
+
+
+class ToItself(Coupling):
+    """Diffusion along attention that every patch pays to itself alone."""
+
+    def __call__(self, maps, attention):
+        alone = torch.eye(attention.shape[1], dtype=attention.dtype).expand_as(attention)
+        return Diffusion()(maps, alone)
+
+
+@torch.no_grad()
+def test_ad_cam_of_attention_to_oneself_is_cam(toy, toy_vit, toy_images, cam):
+    method = ADCAM(attention_network=toy_vit.features, coupling=ToItself(), normalise=False)
+    assert_equal(method(toy, toy_images, CLASSES), cam.relu())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("classes", [[0, 3, 4], [4, 2, 1, 0, 3]])
+def test_infer_cam_that_erases_nothing_is_the_sum_of_cam_over_scales_and_mirror_images(
+    toy, toy_images, classes
+):
+    labels = torch.tensor([classes] * 3)
+    total = torch.zeros(3, len(classes), 14, 12, dtype=torch.float64)
+    for factor in (1, 0.5, 1.5, 2):
+        view = F.interpolate(
+            toy_images, (int(14 * factor), int(12 * factor)), mode="bilinear", align_corners=False
+        )
+        for mirrored in (False, True):
+            maps = CAM()(toy, view.flip(-1) if mirrored else view, labels).relu()
+            maps = F.interpolate(maps, (14, 12), mode="bilinear", align_corners=False)
+            total += maps.flip(-1) if mirrored else maps
+    expected = total / (total.amax(dim=(2, 3), keepdim=True) + 1e-5)
+    assert_equal(InferCAM(erase_threshold=1.1)(toy, toy_images, labels), expected)

@@ -136,8 +136,13 @@ def test_the_size_of_chunks_changes_nothing_but_the_number_of_passes(
     toy_mlp, toy_images, toy_classes, mask, chunk_rows
 ):
     model = literal(toy_mlp)
+    passes = []
+    model.features.register_forward_hook(
+        lambda _module, inputs, output: passes.append((len(inputs[0]), output.requires_grad))
+    )
     with torch.enable_grad():
         maps = ReciproCAM(mask=mask, chunk_rows=chunk_rows)(model, toy_images, toy_classes)
+    assert passes == [(3, False)]
     assert len(model.head.rows) == -(-3 * 42 // chunk_rows)
     assert sum(model.head.rows) == 3 * 42
     expected = ReciproCAM(mask=mask)(toy_mlp, toy_images, toy_classes)
