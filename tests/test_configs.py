@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.utils import get_class, get_method
+from hydra.utils import get_class, get_method, instantiate
 from omegaconf import OmegaConf
 
 from wsss.chain import CHAIN, select
@@ -48,6 +48,68 @@ def test_every_option_composes_and_names_things_that_exist(option):
             get_class(target)
         except ValueError:
             assert callable(get_method(target))
+
+
+METHODS = {
+    "cam": {},
+    "gradcam": {"layers": None},
+    "vscam": {"probes.layers": 3, "probes.symmetrise": False, "probes.quantile": 0},
+    "extended_cam": {"sigma": "erf", "align": "grid", "bias": "omit", "rescale": False},
+    "meng": {
+        "layers": None, "layer_weights": (0.2, 0.3, 0.5), "gate": True, "opponents": "mean",
+    },
+    "recipro_cam": {"mask": "delta", "score": "probability"},
+    "cluster_cam": {
+        "num_clusters": 10, "feature": "shape", "algorithm": "kmeans", "fill": "mean",
+        "cic": False, "top": 1, "bottom": 1, "merge": "difference",
+    },
+    "fg_cam": {"base": "grad", "denoise": False, "kept_fraction": 0.1, "fold_bn": False},
+    "infer_cam": {
+        "scales": (1, 0.5, 1.5, 2), "max_rounds": 5, "erase_threshold": 0.7,
+        "min_erased_fraction": 0.02, "buffers_px": (10, 20), "compat": None,
+    },
+    "fd_cam": {"quantile": 0.95},
+    "recam": {},
+    "ad_cam": {
+        "layers": None, "normalise": True, "coupling.agreement": "overlap",
+        "coupling.direction": "scatter", "coupling.steps": 1, "coupling.eta": 1,
+    },
+}  # fmt: skip
+"""The twelve methods with their published options, or those of the reconstruction."""
+
+
+def options(thing):
+    return {
+        f"{name}{inner}": value
+        for name, part in vars(thing).items()
+        for inner, value in (
+            {f".{key}": one for key, one in vars(part).items()}
+            if type(part).__module__.startswith("wsss.cam")
+            else {"": part}
+        ).items()
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_have_the_published_options_with_or_without_a_configuration(method):
+    config = composed(f"cam={method}").cam
+    if "attention_network" in config:
+        config.attention_network = None  # Its weights would be downloaded.
+    configured = options(instantiate(config, _convert_="all"))
+    assert configured == options(get_class(config._target_)())
+    assert configured.items() >= METHODS[method].items()
+
+
+def test_what_methods_learn_follows_the_published_schedule():
+    recam = composed("cam=recam", "classify=finetune").reactivate
+    assert recam.lr == 5e-5
+    assert recam.lr * recam.second_lr_factor == pytest.approx(5e-4)
+    assert (recam.max_epochs, recam.batch_size, recam.loss_weight) == (4, 16, 1)
+    assert (recam.optimizer.weight_decay, recam.optimizer.momentum) == (1e-4, 1e-4)
+    assert recam.augmentation.crop_px == 512
+    meng = composed("cam=meng").oppose
+    assert (meng.num_representatives, meng.min_single_label_images) == (None, 20)
+    assert (meng.max_epochs, meng.optimizer.weight_decay, meng.replace_self) == (10, 1e-4, True)
 
 
 OWN_STAGES = {"recam": "reactivate", "meng": "oppose"}

@@ -125,6 +125,10 @@ def test_all_methods_are_listed(explain):
     assert "cam" in said
     assert CAM.provenance.paper in said
     assert "linear head" in said
+    for method in explainer.method_classes(config_dir()).values():
+        assert method.provenance.paper in said
+        if method.provenance.reconstructed:
+            assert f"reconstruction: {method.provenance.reconstructed}" in said
 
 
 class Fails(CAM):
