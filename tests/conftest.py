@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsss.errors import Problem, Severity
 
@@ -84,6 +86,28 @@ def write_folder(tmp_path: Path) -> FolderWriter:
         return folder
 
     return write
+
+
+@pytest.fixture
+def largest_tensor() -> Callable[[Callable[[], object]], int]:
+    """Call something, and count the elements of the largest tensor that an operation made."""
+
+    class Watch(TorchDispatchMode):
+        largest = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            result = func(*args, **(kwargs or {}))
+            for one in result if isinstance(result, tuple | list) else (result,):
+                if isinstance(one, torch.Tensor):
+                    self.largest = max(self.largest, one.untyped_storage().nbytes() // one.itemsize)
+            return result
+
+    def measure(call: Callable[[], object]) -> int:
+        with Watch() as watch:
+            call()
+        return watch.largest
+
+    return measure
 
 
 def save(path: Path, picture: Image.Image) -> None:

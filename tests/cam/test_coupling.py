@@ -137,6 +137,14 @@ def test_shares_sum_to_one_and_disagreement_costs():
     torch.testing.assert_close(found, refined / refined.sum(dim=2, keepdim=True))
 
 
+@pytest.mark.parametrize("agreement", AGREEMENTS)
+def test_no_tensor_is_larger_than_the_attention(agreement, largest_tensor):
+    attention = random_attention(batch=2, tokens=61)
+    maps = torch.rand(2, 3, 60, dtype=torch.float64)
+    coupling = Diffusion(agreement=agreement, steps=2)
+    assert largest_tensor(lambda: coupling(maps, attention)) <= attention.numel()
+
+
 def test_single_precision_overlap_stays_in_range():
     attention = patch_attention(random_attention(batch=1, tokens=N + 1)).float()
     found = overlap(attention)

@@ -117,6 +117,16 @@ def test_pooling_equals_the_literal_product(batch):
     torch.testing.assert_close(masked_pooling(features, masks), literal, rtol=1e-12, atol=1e-15)
 
 
+def test_no_tensor_has_classes_channels_and_pixels(largest_tensor):
+    features, tags = torch.rand(2, 60, 9, 10), torch.ones(2, 20)
+    weights = [torch.rand(20, 60, requires_grad=True) for _ in range(2)]
+
+    def learn():
+        reactivation_loss(features.requires_grad_(), *weights, tags).backward()
+
+    assert largest_tensor(learn) <= features.numel()
+
+
 def test_masks_reach_from_zero_to_one(batch):
     features, first, *_ = batch
     first[2] = -first[2].abs()  # Features are not negative: this class is nowhere.
