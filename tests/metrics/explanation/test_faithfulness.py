@@ -9,6 +9,9 @@ from wsss.metrics.explanation import (
     average_drop_in_deletion,
     average_gain,
     average_increase,
+    blend,
+    coherency,
+    complexity,
     mean_adcc,
 )
 from wsss.metrics.explanation.confidence import drop
@@ -52,9 +55,20 @@ def test_data_set_figures_are_those_of_all_pairs_together():
 
 
 def test_the_full_mask_keeps_everything_and_explains_nothing():
-    ones = torch.ones(4, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(0)
+    images, substrate = torch.rand(2, 4, 3, 6, 5, dtype=torch.float64, generator=rng)
+    images = images / 3  # Values whose differences are rounded.
+    full = torch.ones(4, 6, 5, dtype=torch.float64)
+
+    def confidence(batch):
+        return (batch.mean(dim=(2, 3)) @ torch.tensor([3.0, -1, 2], dtype=torch.float64)).sigmoid()
+
+    whole, kept, deleted = (
+        confidence(one)
+        for one in (images, blend(images, full, substrate), blend(images, 1 - full, substrate))
+    )
     metric = Faithfulness()
-    metric.update(PairScores(0.8 * ones, 0.8 * ones, 0 * ones, ones, 0 * ones))
+    metric.update(PairScores(whole, kept, deleted, complexity(full), coherency(full, full)))
     found = metric.compute()
     assert found["average_drop"] == found["average_increase"] == found["coherency"] == 0
     assert found["complexity"] == 100

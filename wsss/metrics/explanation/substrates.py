@@ -70,6 +70,7 @@ def blend(
 ) -> Float[Tensor, "*batch 3 h w"]:
     """The image where the map is 1, the substrate where it is 0, a mixture between.
 
-    With the mean colour as substrate this is `x ⊙ M` in normalised space.
+    With the mean colour as substrate this is `x ⊙ M` in normalised space. Both ends are exact: a
+    full mask neither lowers nor raises a probability.
     """
-    return substrate + (images - substrate) * maps.unsqueeze(-3)
+    return torch.lerp(substrate, images, maps.unsqueeze(-3))
