@@ -1,0 +1,38 @@
+"""Every activation-mapping method in the pipeline, on a classifier that all share."""
+
+import numpy as np
+import pytest
+
+from wsss.cli import config_dir
+
+LEARNING = {"recam", "meng"}
+"""Methods with a stage of their own, which test_learning_methods.py runs."""
+GRAPH = {"vscam", "vscam_channels"}
+METHODS = sorted({path.stem for path in (config_dir() / "cam").glob("*.yaml")} - LEARNING)
+ATTENTION = {"ad_cam", "attention_product", "transcam"}
+
+
+@pytest.fixture(scope="module")
+def work_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("methods")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_seeds_and_shares_the_classifier(run, work_dir, method):
+    words = [f"cam={method}", "stages=[classify,localize]"]
+    if method in ATTENTION:
+        words.append("cam.attention_network.weights=null")
+    if method in GRAPH:
+        words += ["backbone=vig_tiny", "segmenter=deeplabv3plus_lite0"]
+    outcomes = run(work_dir, *words)
+    files = list((outcomes["localize"].folder / "seeds").glob("*.npz"))
+    assert len(files) == 9
+    for file in files:
+        with np.load(file) as seeds:
+            maps = seeds["maps"]
+        assert np.isfinite(maps).all()
+        assert maps.min() >= 0
+        assert maps.max() <= 1
+    # One of a CNN for all methods that explain one, one of a vision GNN.
+    assert len(list(work_dir.glob("classify/*/manifest.json"))) <= 2
