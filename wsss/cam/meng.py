@@ -105,7 +105,8 @@ class Meng(CamMethod):
     Reconstruction from the published abstract: binary models against representatives that
     clustering chose, and the fusion of layers, are the paper's; the models (linear heads on one
     backbone), the maps of inner layers (Grad-CAM), the weights, the gate and the mean over
-    opponents are ours. The stage `oppose` trains the heads.
+    opponents are ours. The stage `oppose` trains the heads; networks fine-tuned for each pair of
+    classes are left out.
     """
 
     needs = frozenset({Need.INNER_LAYERS, Need.PAIR_HEADS})

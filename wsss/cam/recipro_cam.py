@@ -88,7 +88,8 @@ class ReciproCAM(CamMethod):
     """Scores of features that are masked all but one position, without gradients.
 
     All classes come from the same passes of the head, which sees one masked copy of the features
-    for every position; a linear head on global average pooling needs no copies.
+    for every position; a linear head on global average pooling needs no copies. Left out: Intel's
+    variant for transformers, which masks the tokens before their last block.
     """
 
     provenance = Provenance(
