@@ -1,6 +1,7 @@
 """The interface of a dense CRF: unary energies in, label probabilities out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -42,7 +43,6 @@ class DenseCrfEngine(ABC):
         self.bilateral_compat = bilateral_compat
         self.num_iterations = num_iterations
 
-    @abstractmethod
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
     ) -> Float32[np.ndarray, "l h w"]:
@@ -51,6 +51,18 @@ class DenseCrfEngine(ABC):
         Args:
             image: RGB.
             energies: unary energies, minus the logarithm of the labels' probabilities.
+        """
+        (posterior,) = self.solve(image, [energies])
+        return posterior
+
+    @abstractmethod
+    def solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
+    ) -> list[Float32[np.ndarray, "l h w"]]:
+        """Posteriors for several unaries of one image, each as by a call of its own.
+
+        What depends on the image alone is done once: IRN solves for sure foreground and sure
+        background, two unaries of the same image.
         """
 
 

@@ -1,5 +1,7 @@
 """The engine that wraps `pydensecrf2`: the reference implementation, on one thread."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float32, UInt8
 
@@ -10,14 +12,19 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 class PydensecrfEngine(DenseCrfEngine):
     """Mean-field inference by Krähenbühl's C++ code. It holds the GIL: run it in processes."""
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
-    ) -> Float32[np.ndarray, "l h w"]:
-        """Posterior probability of each label (see `DenseCrfEngine`).
+    def solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
+    ) -> list[Float32[np.ndarray, "l h w"]]:
+        """Posteriors for each of the unaries; the library builds its lattices anew for each.
 
         Raises:
             WsssError: `pydensecrf2` is not installed.
         """
+        return [self._posterior(image, energies) for energies in unaries]
+
+    def _posterior(
+        self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
+    ) -> Float32[np.ndarray, "l h w"]:
         try:
             from pydensecrf.densecrf import DenseCRF2D
         except ImportError as error:
