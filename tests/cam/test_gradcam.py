@@ -173,6 +173,17 @@ def normalised(maps):
     return normalise_minmax(maps.relu().flatten(0, -3)).view_as(maps)
 
 
+def assert_drawn_by_pytorch_grad_cam(extractor, images, found):
+    """`found` are its maps of all classes."""
+    # It resizes to the image; the finest layer's size leaves that layer's maps as they are.
+    extractor.get_target_width_height = lambda _images: found.shape[:1:-1]
+    for n in range(3):
+        targets = [ClassifierOutputTarget(int(c)) for c in CLASSES[:, n]]
+        maps = torch.from_numpy(np.asarray(extractor(images, targets)))
+        assert maps.amax() > 0.4
+        assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+
+
 def test_torchcam_and_pytorch_grad_cam_draw_the_same_class_activation_maps(network):
     _, model, images = network
     found = normalised(CAM()(model, images, CLASSES))
@@ -186,12 +197,7 @@ def test_torchcam_and_pytorch_grad_cam_draw_the_same_class_activation_maps(netwo
             assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
     # It has no CAM; on a linear head its Grad-CAM is one.
     with pytorch_grad_cam.GradCAM(reference, [layer]) as extractor:
-        extractor.get_target_width_height = lambda _images: found.shape[:1:-1]
-        for n in range(3):
-            targets = [ClassifierOutputTarget(int(c)) for c in CLASSES[:, n]]
-            maps = torch.from_numpy(np.asarray(extractor(images, targets)))
-            assert maps.amax() > 0.4
-            assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+        assert_drawn_by_pytorch_grad_cam(extractor, images, found)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -219,10 +225,4 @@ def test_pytorch_grad_cam_draws_the_same_maps(network, method, fused):
     reference = copy.deepcopy(model)
     modules = [reference.inner_layers[layer] for layer in layers]
     with getattr(pytorch_grad_cam, method.__name__)(reference, modules) as extractor:
-        # It resizes to the image; the finest layer's size leaves that layer's maps as they are.
-        extractor.get_target_width_height = lambda _images: found.shape[:1:-1]
-        for n in range(3):
-            targets = [ClassifierOutputTarget(int(c)) for c in CLASSES[:, n]]
-            maps = torch.from_numpy(np.asarray(extractor(images, targets)))
-            assert maps.amax() > 0.4
-            assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+        assert_drawn_by_pytorch_grad_cam(extractor, images, found)
