@@ -27,16 +27,19 @@ _MANTISSA_BITS = np.int32(23)
 
 @compiled
 def blur(
-    values: Array, scratch: tuple[Array, Array], neighbours: Array, channels: Channels
+    values: Array, scratch: tuple[Array, Array], lattice: Lattice, channels: Channels
 ) -> tuple[Array, Array]:
-    """Blur vertex values along all axes; returns the result's array, then the free one.
+    """Blur vertex values float32 [m · C'] along all axes (Adams et al., p. 4).
 
     `values` is kept: the first axis writes into the first array of `scratch`.
+
+    Returns:
+        of the two arrays of `scratch` that of the result, then the free one.
     """
     one, other = scratch
-    _blur_axis(one, values, neighbours[0], channels)
-    for axis in range(1, neighbours.shape[0]):
-        _blur_axis(other, one, neighbours[axis], channels)
+    _blur_axis(one, values, lattice.neighbours[0], channels)
+    for axis in range(1, lattice.neighbours.shape[0]):
+        _blur_axis(other, one, lattice.neighbours[axis], channels)
         one, other = other, one
     return one, other
 
@@ -53,19 +56,20 @@ def _blur_axis(target: Array, source: Array, near: Array, channels: Channels) ->
 
 
 @compiled
-def normalise(corners: Array, weights: Array, neighbours: Array, count: int, compat: float) -> None:
+def normalise(lattice: Lattice, count: int, compat: float) -> None:
     """Make barycentric weights those of `compat` times the symmetrically normalised kernel.
 
     With the new weights a splat, a blur and a slice are that kernel: they hold the roots of the
     weight, of the lattice's scale 1 / (1 + 2^-d) and of each point's sum over all `count` points.
     """
+    corners, weights = lattice.corners, lattice.weights
     num = corners.shape[1]
     scale = np.float32(1 / (1 + 2.0 ** -(num - 1)))
-    values = np.zeros(neighbours.shape[1], np.float32)
+    values = np.zeros(lattice.neighbours.shape[1], np.float32)
     for point in range(count):
         for j in range(num):
             values[corners[point, j]] += weights[point, j]
-    sums, _ = blur(values, (np.zeros_like(values), np.zeros_like(values)), neighbours, (0,))
+    sums, _ = blur(values, (np.zeros_like(values), np.zeros_like(values)), lattice, (0,))
     root = math.sqrt(compat * scale)
     for point in range(count):
         total = _ZERO
@@ -78,15 +82,10 @@ def normalise(corners: Array, weights: Array, neighbours: Array, count: int, com
 
 @compiled
 def _slice(
-    rows: Array,
-    start: int,
-    count: int,
-    corners: Array,
-    weights: Array,
-    values: Array,
-    channels: Channels,
+    rows: Array, start: int, count: int, lattice: Lattice, values: Array, channels: Channels
 ) -> None:
     """Add the values at a block of points to `rows`, three corners at a time."""
+    corners, weights = lattice.corners, lattice.weights
     num = len(channels)
     for k in range(count):
         point, here = start + k, k * num
@@ -106,11 +105,11 @@ def _splat(
     largest: Array,
     start: int,
     count: int,
-    corners: Array,
-    weights: Array,
+    lattice: Lattice,
     channels: Channels,
 ) -> None:
     """Add the changes of a block of points to the vertices, where they are not settled."""
+    corners, weights = lattice.corners, lattice.weights
     num = len(channels)
     for k in range(count):
         if largest[k] > SETTLED:
@@ -227,12 +226,8 @@ def mean_field(
             count = min(BLOCK, num_points - start)
             rows[:] = _ZERO
             if iteration > 0:
-                _slice(
-                    rows, start, count, gaussian.corners, gaussian.weights, near_values, channels
-                )
-                _slice(
-                    rows, start, count, bilateral.corners, bilateral.weights, alike_values, channels
-                )
+                _slice(rows, start, count, gaussian, near_values, channels)
+                _slice(rows, start, count, bilateral, alike_values, channels)
             for c in range(num):
                 for k in range(count):
                     planes[c, k] = rows[k * num + c]
@@ -243,18 +238,11 @@ def mean_field(
             for c in range(num):
                 for k in range(count):
                     rows[k * num + c] = planes[c, k]
-            _splat(
-                near_sums, rows, largest, start, count, gaussian.corners, gaussian.weights, channels
-            )
-            _splat(
-                alike_sums, rows, largest, start, count, bilateral.corners, bilateral.weights,
-                channels,
-            )  # fmt: skip
+            _splat(near_sums, rows, largest, start, count, gaussian, channels)
+            _splat(alike_sums, rows, largest, start, count, bilateral, channels)
         if iteration < num_iterations:
-            near_values, near_free = blur(
-                near_sums, (near_values, near_free), gaussian.neighbours, channels
-            )
+            near_values, near_free = blur(near_sums, (near_values, near_free), gaussian, channels)
             alike_values, alike_free = blur(
-                alike_sums, (alike_values, alike_free), bilateral.neighbours, channels
+                alike_sums, (alike_values, alike_free), bilateral, channels
             )
     return current

@@ -32,11 +32,11 @@ class NumbaEngine(DenseCrfEngine):
 def kernel(features: Float32[np.ndarray, "d n"], num_points: int, compat: float) -> Lattice:
     """The lattice whose weights make it `compat` times the normalised kernel of the features."""
     lattice = build_lattice(features)
-    normalise(lattice.corners, lattice.weights, lattice.neighbours, num_points, float(compat))
+    normalise(lattice, num_points, float(compat))
     return lattice
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # about 50 bytes a pixel each
 def gaussian_kernel(size: tuple[int, int], sxy_px: float, compat: float) -> Lattice:
     """The kernel of positions, which images of the same (height, width) share."""
     return kernel(gaussian_features(size, sxy_px), size[0] * size[1], compat)
