@@ -19,7 +19,7 @@ from wsss.stages.forward import PerThread, map_batches, ready
 from wsss.stages.items import check_failures, note_failure
 from wsss.stages.progress import track
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify", "reactivate", "oppose")
 SPLITS = (TRAIN,)
 READS_MASKS = False
