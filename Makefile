@@ -3,7 +3,8 @@
 PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
-# pydensecrf2 is compiled on install; where there is no C++ compiler, the one of a Python package is.
+# The tests compare with pydensecrf2, which is compiled on install; where there is no C++ compiler, by
+# the one of a Python package.
 HAS_COMPILER := command -v c++ >/dev/null
 COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m ziglang cc"' \
 	'CXX="$(CURDIR)/.uv/bin/python -m ziglang c++"')
@@ -26,7 +27,7 @@ lint: .venv/dev.done ## ruff and mypy
 
 pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --all-extras pyproject.toml -o requirements/run.txt
+		--no-emit-find-links --no-header --no-annotate --extra tensorboard --extra wandb pyproject.toml -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --all-extras --group dev \
 		-c requirements/run.txt pyproject.toml -o requirements/dev.txt
@@ -45,11 +46,11 @@ clean: ## remove the environment and caches; runs/ stays
 	@touch $@
 
 .venv/run.done: .venv/made requirements/run.txt pyproject.toml
-	@$(HAS_COMPILER) || $(UV) pip install --quiet --python .uv/bin/python ziglang
-	$(COMPILER) $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 .venv/dev.done: .venv/run.done requirements/dev.txt
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(HAS_COMPILER) || $(UV) pip install --quiet --python .uv/bin/python ziglang
+	$(COMPILER) $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@

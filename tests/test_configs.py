@@ -8,13 +8,13 @@ from omegaconf import OmegaConf
 from wsss.chain import CHAIN, select
 from wsss.cli import config_dir
 from wsss.errors import WsssError
-from wsss.overrides import check_complete, check_overrides
+from wsss.overrides import check_complete, check_overrides, with_group_slashes
 from wsss.pipeline import stage_configs
 
 OPTIONS = sorted(
     path.relative_to(config_dir()).with_suffix("")
-    for path in config_dir().glob("*/*.yaml")
-    if path.parent.name != "hydra"
+    for path in config_dir().glob("*/**/*.yaml")
+    if "hydra" not in path.relative_to(config_dir()).parts
 )
 
 
@@ -35,13 +35,16 @@ def targets(node):
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_every_option_composes_and_names_things_that_exist(option):
-    group, name = option.parts
-    cfg = composed(f"{group}={name}", "++data.root=here", "++logger.wandb.save_dir=here")
+    cfg = composed(
+        f"{option.parent.as_posix()}={option.name}",
+        "++data.root=here",
+        "++logger.wandb.save_dir=here",
+    )
     plain = OmegaConf.to_container(cfg, resolve=False)
     plain.pop("logger", None)
     data = OmegaConf.to_container(cfg.data, resolve=True)
     settings = {"data": data, **stage_configs(cfg)}
-    named = set(targets(settings)) | set(targets(plain))
+    named = set(targets(settings)) | {one for one in targets(plain) if not one.startswith("${")}
     assert named
     for target in named:
         try:
@@ -195,3 +198,17 @@ def test_a_setting_without_a_value_is_named():
 
 def test_configs_are_outside_of_the_package_in_a_checkout():
     assert config_dir() == Path(__file__).parents[1] / "configs"
+
+
+def test_a_nested_group_may_be_written_with_a_dot():
+    words = ["-m", "refine.engine=pydensecrf", "seed=1,2", "refine.method.engine.num_iterations=5"]
+    found = with_group_slashes(config_dir(), words)
+    assert found == ["-m", "refine/engine=pydensecrf", *words[2:]]
+
+
+@pytest.mark.parametrize("name", ["numba", "pydensecrf"])
+def test_one_word_chooses_the_engine_of_every_dense_crf(name):
+    cfg = composed(f"refine/engine={name}")
+    engine = cfg.dense_crf._target_
+    assert name in engine.lower()
+    assert cfg.refine.method.engine._target_ == cfg.evaluate.crf._target_ == engine

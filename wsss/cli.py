@@ -18,7 +18,7 @@ from rich.text import Text
 
 from wsss.errors import Problem, WsssError
 from wsss.memory import keep_freed_memory
-from wsss.overrides import check_complete, check_overrides
+from wsss.overrides import check_complete, check_overrides, with_group_slashes
 
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
@@ -74,6 +74,7 @@ def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
             check_complete(cfg)
             return task(cfg)
 
+    overrides = with_group_slashes(config_dir(), overrides)
     with _readable_errors():
         check_overrides(config_dir(), overrides)
     # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.

@@ -13,6 +13,18 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from wsss.errors import Problem, WsssError, unknown_word
 
 
+def with_group_slashes(config_dir: Path, arguments: list[str]) -> list[str]:
+    """Write `refine.engine=torch` as `refine/engine=torch`: Hydra's sign for a group in a group."""
+    nested = {
+        path.relative_to(config_dir).as_posix()
+        for path in config_dir.glob("*/*/")
+        if path.is_dir() and path.parent.name != "hydra"
+    }
+    keys = {group.replace("/", "."): group for group in nested}
+    parted = (word.partition("=") for word in arguments)
+    return ["".join((keys.get(key, key), sign, value)) for key, sign, value in parted]
+
+
 def check_overrides(config_dir: Path, arguments: list[str]) -> None:
     """Compare `key=value` arguments with the settings there are.
 

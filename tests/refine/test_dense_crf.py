@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss.refine import PydensecrfEngine
-from wsss.refine.dense_crf.engine import energies_from_softmax
+from wsss.refine.dense_crf.unaries import energies_from_softmax
 
 
 def kernel(features):

@@ -8,8 +8,8 @@ import pytest
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
-from wsss.refine.dense_crf.engine import energies_from_softmax
 from wsss.refine.dense_crf.numba_engine import shared_channels
+from wsss.refine.dense_crf.unaries import energies_from_softmax
 
 IRN = {"gaussian_sxy_px": 1, "bilateral_sxy_px": 50, "bilateral_srgb": 5}
 DEEPLAB = {

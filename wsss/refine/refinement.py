@@ -7,7 +7,8 @@ from jaxtyping import UInt8
 
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
-from wsss.refine.dense_crf.engine import DenseCrfEngine, energies_from_softmax
+from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import label_mask, threshold_mask, upsample, with_background
 
 

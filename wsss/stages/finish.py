@@ -9,7 +9,8 @@ from wsss.artifacts import LabelStore
 from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import Item
 from wsss.data.source import Source
-from wsss.refine.dense_crf.engine import DenseCrfEngine, energies_from_softmax
+from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.stages.scoring import ScorePrediction
 
 

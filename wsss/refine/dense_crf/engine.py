@@ -4,10 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
-
-MIN_PROBABILITY = 1e-5
-"""Probabilities are clipped here before the logarithm, so that no label is ruled out for good."""
+from jaxtyping import Float32, UInt8
 
 
 class DenseCrfEngine(ABC):
@@ -65,11 +62,10 @@ class DenseCrfEngine(ABC):
         background, two unaries of the same image.
         """
 
-
-def energies_from_softmax(
-    probabilities: Float[np.ndarray, "l h w"],
-) -> Float32[np.ndarray, "l h w"]:
-    """Unary energies `-log p`; `p` may be scores in [0, 1] that do not sum to 1."""
-    energies: Float32[np.ndarray, "l h w"]
-    energies = -np.log(np.clip(probabilities, MIN_PROBABILITY, 1)).astype(np.float32)
-    return energies
+    def solve_batch(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+    ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
+        """Posteriors of several images of any sizes, each with one or more unaries of its own."""
+        return [self.solve(*pair) for pair in zip(images, unaries, strict=True)]
