@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -13,8 +12,8 @@ Array = NDArray[Any]
 Axes = tuple[int, ...]
 """A tuple of zeros whose length, known to the compiler, unrolls loops."""
 
-Channels = Axes | NDArray[np.int64]
-"""The same, or an array of that length for a loop."""
+Width = Axes
+"""A tuple of zeros for the channels that are side by side in lanes."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

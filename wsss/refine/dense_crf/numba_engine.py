@@ -8,11 +8,15 @@ from jaxtyping import Float32, Int64, UInt8
 
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
+from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
-from wsss.refine.dense_crf.mean_field import mean_field, normalise
+from wsss.refine.dense_crf.mean_field import mean_field
 
-UNROLLED_CHANNELS = 3
-"""Up to so many channels have code of their own."""
+WIDTHS = (1, 2, 4, 8)
+"""Channels that are filtered together: the smallest of these that holds all, or groups of the last.
+
+Each is compiled when it is first met.
+"""
 
 
 class NumbaEngine(DenseCrfEngine):
@@ -53,24 +57,12 @@ def infer(
     first, channel_of = shared_channels(energies)
     if len(first) == 1:
         return np.full_like(energies, 1 / num_labels)
-    copies = np.bincount(channel_of).astype(np.float32)
     num = len(first) - 1
-    flat = energies.reshape(num_labels, -1)
-    base = flat[first[-1]] - flat[first[:-1]]
-    channels = (0,) * num if num <= UNROLLED_CHANNELS else np.zeros(num, dtype=np.int64)
-    differences = mean_field(base, copies, gaussian, bilateral, num_iterations, channels)
-    return _posteriors(differences, copies, channel_of).reshape(energies.shape)
-
-
-def _posteriors(
-    differences: Float32[np.ndarray, "c n"],
-    copies: Float32[np.ndarray, " c1"],
-    channel_of: Int64[np.ndarray, " l"],
-) -> Float32[np.ndarray, "l n"]:
-    """Probabilities of all labels from `q_c − q_last`; labels of a channel have the same."""
-    last = (1 - copies[:-1] @ differences) / copies.sum()
-    channels = np.concatenate([differences + last, last[None]])
-    return channels if len(channels) == len(channel_of) else channels[channel_of]
+    width = (0,) * next((width for width in WIDTHS if width >= num), WIDTHS[-1])
+    flat = np.ascontiguousarray(energies.reshape(num_labels, -1))
+    labels = np.array(first)
+    posterior = mean_field(flat, labels, channel_of, gaussian, bilateral, num_iterations, width)
+    return posterior.reshape(energies.shape)
 
 
 def shared_channels(

@@ -32,7 +32,7 @@ class PydensecrfEngine(DenseCrfEngine):
                 "refine",
                 "the package `pydensecrf2` is not installed",
                 "the dense CRF it contains",
-                "Install it with `pip install pydensecrf2` (needs a C++ compiler), or leave the choice to "
+                "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
                 "`refine/engine=numba`, which gives the same labels faster.",
             ) from error
         num_labels, height, width = energies.shape
