@@ -1,13 +1,21 @@
 """The numba engine against pydensecrf, Krähenbühl's own code, and against properties of the CRF."""
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
 
 import cv2
+import numba
 import numpy as np
 import pytest
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
+from wsss.refine.dense_crf import jit
+from wsss.refine.dense_crf.filtering import normalise
+from wsss.refine.dense_crf.lanes import load, store
+from wsss.refine.dense_crf.lattice import _build as build
+from wsss.refine.dense_crf.mean_field import mean_field
 from wsss.refine.dense_crf.numba_engine import shared_channels
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 
@@ -161,3 +169,26 @@ def test_a_kernel_with_too_many_cells_is_refused():
     energies[0] = 1
     with pytest.raises(WsssError, match="bits"):
         NumbaEngine(bilateral_sxy_px=0.01, bilateral_srgb=0.001)(image, energies)
+
+
+def test_code_kept_on_disk_is_that_of_all_files_it_was_compiled_from():
+    folder = Path(jit.__file__).parent
+    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    assert blake2b(content, digest_size=8).hexdigest() == jit.SOURCES
+    for function in (mean_field, build, normalise):
+        assert jit.SOURCES in function._cache._cache_file._source_stamp
+
+
+def test_lanes_are_sums_and_products_of_numbers():
+    values = np.random.default_rng(0).normal(size=40).astype(np.float32)
+
+    @numba.njit
+    def combine(target, source, factor, width):
+        for start in range(0, 24, len(width)):
+            lanes = load(source, start, width)
+            store(target, start, lanes + factor * load(source, start + 7, width))
+
+    for width in (1, 2, 4, 8):
+        found = np.zeros(24, dtype=np.float32)
+        combine(found, values, np.float32(1.7), (0,) * width)
+        np.testing.assert_array_equal(found, values[:24] + np.float32(1.7) * values[7:31])

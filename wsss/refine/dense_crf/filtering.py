@@ -67,25 +67,18 @@ def slice_block(
 
 @compiled
 def splat_block(
-    values: Array,
-    rows: Array,
-    moves: Array,
-    start: int,
-    count: int,
-    lattice: Lattice,
-    width: Width,
+    values: Array, rows: Array, moving: Array, start: int, lattice: Lattice, width: Width
 ) -> None:
-    """Add the rows of `count` points from `start` on to the vertices, where a point `moves`."""
+    """Add rows to the vertices of their points: of those `moving`, counted from `start` on."""
     corners, weights = lattice.corners, lattice.weights
     num = len(width)
-    for k in range(count):
-        if moves[k]:
-            point = start + k
-            change = load(rows, k * num, width)
-            for j in range(corners.shape[1]):
-                vertex = np.int64(corners[point, j]) * num
-                moved = load(values, vertex, width) + weights[point, j] * change
-                store(values, vertex, moved)
+    for k in moving:
+        point = start + k
+        change = load(rows, k * num, width)
+        for j in range(corners.shape[1]):
+            vertex = np.int64(corners[point, j]) * num
+            moved = load(values, vertex, width) + weights[point, j] * change
+            store(values, vertex, moved)
 
 
 @compiled

@@ -5,17 +5,19 @@ arrays do not overlap, would work on one channel after the other.
 """
 
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
-# The types of numba's compiler have no annotations that mypy could follow.
+from wsss.refine.dense_crf.jit import Array, Width
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """The type of `width` numbers float32 in compiled code."""
 
     def __init__(self, width: int) -> None:
@@ -25,24 +27,21 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 
 @register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Lanes) -> None:
-        super().__init__(manager, lanes, lanes.llvm)
+        super().__init__(manager, lanes, lanes.llvm)  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: Any, signature: Any, arguments: Any, lanes: Lanes) -> Any:
     """Where the lanes begin in the array that is the first argument, at the index that follows."""
-    data = make_array(signature.args[0])(context, builder, arguments[0]).data
+    array = make_array(signature.args[0])  # type: ignore[no-untyped-call]
+    data = array(context, builder, arguments[0]).data
     index = context.cast(builder, arguments[1], signature.args[1], types.intp)
     return builder.bitcast(builder.gep(data, [index]), lanes.llvm.as_pointer())
 
 
 @intrinsic
-def load(_: Any, array: Any, index: Any, width: Any) -> Any:
-    """The lanes at `array[index]`… of a contiguous float32 array [·], as many as `width` has items.
-
-    Bounds are not checked.
-    """
+def _load(_: Any, array: Any, index: Any, width: Any) -> Any:
     lanes = Lanes(len(width))
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -53,15 +52,20 @@ def load(_: Any, array: Any, index: Any, width: Any) -> Any:
 
 
 @intrinsic
-def store(_: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """Write lanes to `array[index]`…; bounds are not checked."""
-
+def _store(_: Any, array: Any, index: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _address(context, builder, signature, arguments, lanes)
         builder.store(arguments[2], place, align=4)
         return context.get_dummy_value()
 
     return types.void(array, index, lanes), generate
+
+
+load = cast("Callable[[Array, int | np.int64, Width], Array]", _load)
+"""The lanes at `array[index]`… of a float32 array [·], as many as `width` has items; unchecked."""
+
+store = cast("Callable[[Array, int | np.int64, Array], None]", _store)
+"""Write lanes to `array[index]`…; unchecked."""
 
 
 @intrinsic
@@ -87,12 +91,12 @@ def _product(_: Any, factor: Any, lanes: Any) -> Any:
 @overload(operator.add, strict=False)
 def _add(one, other):  # type: ignore[no-untyped-def]
     if isinstance(one, Lanes) and one == other:
-        return lambda one, other: _sum(one, other)
+        return lambda one, other: _sum(one, other)  # type: ignore[call-arg]
     return None
 
 
 @overload(operator.mul, strict=False)
 def _multiply(factor, lanes):  # type: ignore[no-untyped-def]
     if factor == types.float32 and isinstance(lanes, Lanes):
-        return lambda factor, lanes: _product(factor, lanes)
+        return lambda factor, lanes: _product(factor, lanes)  # type: ignore[call-arg]
     return None

@@ -222,7 +222,7 @@ def _build(
                     corners[point, i] = corners[same, i]
                 continue
             known_base[known], known_order[known], known_point[known] = base, order, point
-            if count + num > slots.size // 2:
+            if count + num > slots.size // 4:
                 keys, slots = _grown(keys, count, log2)
                 log2 += 1
             mask = np.uint64(slots.size - 1)
@@ -275,9 +275,14 @@ def _neighbours(
             key += around if key & np.uint64(7) == 0 else inside
             slot = (key * _MULTIPLIER) >> place
             other = slots[slot]
-            while other != 0 and keys[other] != key:
-                slot = (slot + _ONE) & mask
-                other = slots[slot]
+            # Whether there is such a vertex cannot be predicted: no branch but for collisions.
+            there = keys[other] == key
+            if (not there) & (other != 0):
+                while other != 0 and keys[other] != key:
+                    slot = (slot + _ONE) & mask
+                    other = slots[slot]
+                there = other != 0
+            other = other if there else np.uint32(0)
             near[vertex, 0] = other
             near[other, 1] = vertex
     return found

@@ -15,8 +15,8 @@ from wsss.refine.dense_crf.jit import Array, Width, compiled
 from wsss.refine.dense_crf.lattice import Lattice
 from wsss.refine.dense_crf.soft_max import SETTLED, advance, soften, soften_two
 
-BLOCK = 128
-"""Pixels of a fused step: sliced, soft-maxed and splatted while they are in the nearest cache."""
+BLOCK = 512
+"""Pixels of a fused step: sliced, soft-maxed and splatted while they are in the near caches."""
 
 
 @compiled
@@ -72,6 +72,7 @@ def mean_field(
     near_free, alike_free = np.zeros(near, np.float32), np.zeros(alike, np.float32)
     posterior = np.empty_like(energies)
     moved = np.zeros(groups, np.bool_)
+    moving = np.empty(BLOCK, np.int64)
     for iteration in range(num_iterations + 1):
         for start in range(0, num_points, BLOCK):
             stop = min(start + BLOCK, num_points)
@@ -93,19 +94,28 @@ def mean_field(
             for group in range(groups):
                 channels = slice(group * w, min(group * w + w, num))
                 advance(planes[channels], current[channels], start, largest[:count])
-                moves = largest > SETTLED
-                if moves[:count].any():
+                num_moving = _list_moving(moving, largest, count)
+                if num_moving > 0:
                     moved[group] = True
-                    _to_rows(rows[group], planes[group * w :], count, width)
-                    splat_block(near_sums[group], rows[group], moves, start, count, gaussian, width)
-                    splat_block(
-                        alike_sums[group], rows[group], moves, start, count, bilateral, width
-                    )
+                    changes, who = rows[group], moving[:num_moving]
+                    _to_rows(changes, planes[group * w :], count, width)
+                    splat_block(near_sums[group], changes, who, start, gaussian, width)
+                    splat_block(alike_sums[group], changes, who, start, bilateral, width)
         for group in range(groups):
             if moved[group] and iteration < num_iterations:
                 _blur_into(near_values[group], near_sums[group], near_free, gaussian, width)
                 _blur_into(alike_values[group], alike_sums[group], alike_free, bilateral, width)
     return posterior
+
+
+@compiled
+def _list_moving(moving: Array, largest: Array, count: int) -> int:
+    """List the pixels of a block that are not settled, without a branch for each."""
+    found = 0
+    for k in range(count):
+        moving[found] = k
+        found += largest[k] > SETTLED
+    return found
 
 
 @compiled
