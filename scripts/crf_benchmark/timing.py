@@ -1,0 +1,126 @@
+"""Interleaved timing of the engines, alone and over a batch on all cores."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from wsss.memory import keep_freed_memory
+from wsss.refine.dense_crf import DenseCrfEngine, NumbaEngine, PydensecrfEngine
+
+Job = tuple[np.ndarray, list[np.ndarray]]
+"""An image and its unaries."""
+
+
+def interleaved(
+    contestants: Mapping[str, Callable[[], Any]], rounds: int
+) -> dict[str, dict[str, float]]:
+    """Median and quartiles of seconds of each contestant, which take turns; one round warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for round_number in range(rounds + 1):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            if round_number > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: summary(values) for name, values in seconds.items()}
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def time_one_image(
+    engines: Mapping[str, type[DenseCrfEngine]],
+    kernels: dict[str, float],
+    jobs: Sequence[Job],
+    iterations: Sequence[int],
+    rounds: int,
+) -> dict[str, Any]:
+    """Seconds an image on one thread, and how long of it is spent without any iteration."""
+    contestants = {
+        f"{name}, t = {count}": _solver(engine(num_iterations=count, **kernels), jobs)
+        for name, engine in engines.items()
+        for count in (0, *iterations)
+    }
+    times = interleaved(contestants, rounds)
+    return {
+        name: {
+            str(count): {
+                key: value / len(jobs) for key, value in times[f"{name}, t = {count}"].items()
+            }
+            for count in (0, *iterations)
+        }
+        for name in engines
+    }
+
+
+def _solver(engine: DenseCrfEngine, jobs: Sequence[Job]) -> Callable[[], Any]:
+    return lambda: [engine.solve(image, unaries) for image, unaries in jobs]
+
+
+def agreement(
+    engine: DenseCrfEngine, reference: DenseCrfEngine, jobs: Sequence[Job]
+) -> dict[str, float]:
+    """Pixels whose labels differ, of how many, and the largest difference of a probability."""
+    differ = pixels = 0
+    largest = 0.0
+    for image, unaries in jobs:
+        for found, expected in zip(
+            engine.solve(image, unaries), reference.solve(image, unaries), strict=True
+        ):
+            differ += int((found.argmax(axis=0) != expected.argmax(axis=0)).sum())
+            pixels += expected[0].size
+            largest = max(largest, float(np.abs(found - expected).max()))
+    return {"labels_differ": differ, "pixels": pixels, "max_delta": largest}
+
+
+_jobs: Sequence[Job] = ()
+_engine: DenseCrfEngine
+
+
+def _install(jobs: Sequence[Job], engine: DenseCrfEngine) -> None:
+    global _jobs, _engine
+    keep_freed_memory()
+    _jobs, _engine = jobs, engine
+
+
+def _labels_of(number: int) -> list[np.ndarray]:
+    image, unaries = _jobs[number]
+    return [
+        posterior.argmax(axis=0).astype(np.uint8) for posterior in _engine.solve(image, unaries)
+    ]
+
+
+def time_batch(jobs: Sequence[Job], kernels: dict[str, float], rounds: int) -> dict[str, Any]:
+    """Seconds of a batch: threads of this process against as many processes of pydensecrf.
+
+    Each returns the labels. The processes hold the images beforehand and are warm, which flatters
+    them: a pipeline would have to send or read those.
+    """
+    cores = os.cpu_count() or 1
+    _install(jobs, NumbaEngine(**kernels))
+    pool_settings = (jobs, PydensecrfEngine(**kernels))
+    with (
+        ThreadPoolExecutor(cores) as threads,
+        get_context("spawn").Pool(cores, _install, pool_settings) as pool,
+    ):
+        contestants = {
+            "numba": lambda: list(threads.map(_labels_of, range(len(jobs)))),
+            "pydensecrf": lambda: pool.map(_labels_of, range(len(jobs)), chunksize=1),
+        }
+        times = interleaved(contestants, rounds)
+        found, expected = (contestants[name]() for name in ("numba", "pydensecrf"))
+    differ = sum(
+        int((one != other).sum())
+        for mine, theirs in zip(found, expected, strict=True)
+        for one, other in zip(mine, theirs, strict=True)
+    )
+    ratio = times["pydensecrf"]["median"] / times["numba"]["median"]
+    return {"cores": cores, "images": len(jobs), "seconds": times, "ratio": ratio,
+            "labels_differ": differ}  # fmt: skip
