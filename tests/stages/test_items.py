@@ -1,0 +1,26 @@
+"""Work on items in processes: what is queued, and what it holds."""
+
+import psutil
+
+from wsss.stages.items import process_items
+
+
+def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
+    """Each call carries 10 kB: a queue of all would hold 100 MB."""
+    asked = finished = most_ahead = 0
+
+    def calls():
+        nonlocal asked, most_ahead
+        for _ in range(10_000):
+            asked += 1
+            most_ahead = max(most_ahead, asked - finished)
+            yield (bytes(10_000),)
+
+    before = most = psutil.Process().memory_info().rss
+    for _ in process_items(len, calls(), workers=2, folder=tmp_path):
+        finished += 1
+        if finished % 1000 == 0:
+            most = max(most, psutil.Process().memory_info().rss)
+    assert finished == 10_000
+    assert most_ahead <= 4 * 2 + 2
+    assert most - before < 30e6
