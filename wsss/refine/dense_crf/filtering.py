@@ -16,22 +16,16 @@ _HALF = np.float32(0.5)
 
 
 @compiled
-def blur(
-    values: Array, scratch: tuple[Array, Array], lattice: Lattice, width: Width
-) -> tuple[Array, Array]:
-    """Blur vertex values along all axes (p. 4).
-
-    `values` is kept: the first axis writes into the first array of `scratch`.
+def blur(values: Array, free: Array, lattice: Lattice, width: Width) -> tuple[Array, Array]:
+    """Blur vertex values along all axes (p. 4), to and fro between two arrays.
 
     Returns:
-        of the two arrays of `scratch` that of the result, then the free one.
+        of `values` and `free` that of the result, then the other.
     """
-    one, other = scratch
-    _blur_axis(one, values, lattice.neighbours[0], width)
-    for axis in range(1, lattice.neighbours.shape[0]):
-        _blur_axis(other, one, lattice.neighbours[axis], width)
-        one, other = other, one
-    return one, other
+    for axis in range(lattice.neighbours.shape[0]):
+        _blur_axis(free, values, lattice.neighbours[axis], width)
+        values, free = free, values
+    return values, free
 
 
 @compiled
@@ -95,7 +89,7 @@ def normalise(lattice: Lattice, count: int, compat: float) -> None:
     for point in range(count):
         for j in range(num):
             values[corners[point, j]] += weights[point, j]
-    sums, _ = blur(values, (np.zeros_like(values), np.zeros_like(values)), lattice, (0,))
+    sums, _ = blur(values, np.zeros_like(values), lattice, (0,))
     root = math.sqrt(compat * scale)
     for point in range(count):
         total = np.float32(0)

@@ -5,7 +5,9 @@ normalised kernels times their weights. Only differences from the last label mat
 `u_last − u_c + K (q_c − q_last)`, so that `C − 1` channels of differences are filtered. Labels of
 the same energies share a channel, whose multiplicity counts them.
 
-Vertices keep the sums of what was splatted, and are told changes only: most pixels soon have none.
+Filters are linear: only what changed is splatted and blurred, and added to the values of vertices.
+Most pixels soon have no change. Sums of changes begin at zero in each iteration; added to what was
+there before, one after the other, the small ones would be lost in rounding.
 """
 
 import numpy as np
@@ -66,9 +68,9 @@ def mean_field(
     total, largest = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     current = np.zeros((num, num_points), np.float32)
     near, alike = gaussian.neighbours.shape[1] * w, bilateral.neighbours.shape[1] * w
-    near_sums = np.zeros((groups, near), np.float32)
-    alike_sums = np.zeros((groups, alike), np.float32)
-    near_values, alike_values = np.zeros_like(near_sums), np.zeros_like(alike_sums)
+    near_changes = np.zeros((groups, near), np.float32)
+    alike_changes = np.zeros((groups, alike), np.float32)
+    near_values, alike_values = np.zeros_like(near_changes), np.zeros_like(alike_changes)
     near_free, alike_free = np.zeros(near, np.float32), np.zeros(alike, np.float32)
     posterior = np.empty_like(energies)
     moved = np.zeros(groups, np.bool_)
@@ -97,14 +99,14 @@ def mean_field(
                 num_moving = _list_moving(moving, largest, count)
                 if num_moving > 0:
                     moved[group] = True
-                    changes, who = rows[group], moving[:num_moving]
-                    _to_rows(changes, planes[group * w :], count, width)
-                    splat_block(near_sums[group], changes, who, start, gaussian, width)
-                    splat_block(alike_sums[group], changes, who, start, bilateral, width)
+                    change, who = rows[group], moving[:num_moving]
+                    _to_rows(change, planes[group * w :], count, width)
+                    splat_block(near_changes[group], change, who, start, gaussian, width)
+                    splat_block(alike_changes[group], change, who, start, bilateral, width)
         for group in range(groups):
             if moved[group] and iteration < num_iterations:
-                _blur_into(near_values[group], near_sums[group], near_free, gaussian, width)
-                _blur_into(alike_values[group], alike_sums[group], alike_free, bilateral, width)
+                _blur_onto(near_values[group], near_changes[group], near_free, gaussian, width)
+                _blur_onto(alike_values[group], alike_changes[group], alike_free, bilateral, width)
     return posterior
 
 
@@ -132,9 +134,9 @@ def _finish(posterior: Array, planes: Array, channel_of: Array, start: int, last
 
 
 @compiled
-def _blur_into(values: Array, sums: Array, free: Array, lattice: Lattice, width: Width) -> None:
-    """Blur `sums` into `values`: the array to begin with depends on the number of axes."""
-    if lattice.neighbours.shape[0] % 2 == 1:
-        blur(sums, (values, free), lattice, width)
-    else:
-        blur(sums, (free, values), lattice, width)
+def _blur_onto(values: Array, changes: Array, free: Array, lattice: Lattice, width: Width) -> None:
+    """Add the blurred changes to the values of vertices, and leave no change."""
+    blurred, _ = blur(changes, free, lattice, width)
+    for i in range(len(values)):
+        values[i] += blurred[i]
+    changes[:] = 0
