@@ -14,13 +14,13 @@ import scipy.special
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
 from wsss.refine.dense_crf import jit
+from wsss.refine.dense_crf.channels import shared_channels
 from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lanes import load, store
 from wsss.refine.dense_crf.lattice import _build as build
 from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.mean_field import mean_field
-from wsss.refine.dense_crf.numba_engine import shared_channels
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 
 IRN = {"gaussian_sxy_px": 1, "bilateral_sxy_px": 50, "bilateral_srgb": 5}

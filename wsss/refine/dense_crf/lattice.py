@@ -5,14 +5,13 @@ Eurographics 2010. Arithmetic is that of Krähenbühl's program in float32, so t
 into the same simplex: roundings to even, strict comparisons, no fused operations.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt32, UInt64
+from jaxtyping import Float32, UInt32
 
-from wsss.errors import user_error
 from wsss.refine.dense_crf.jit import Array, Axes, compiled
+from wsss.refine.dense_crf.packing import check_packing, packing, scales
 
 BLOCK = 256
 """Points that are located together: small enough for the nearest cache, long enough for vectors."""
@@ -21,7 +20,6 @@ _FIRST_SLOTS_LOG2 = 15
 _KNOWN_LOG2 = 14
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads keys over slots
 _ONE = np.uint64(1)
-_RESIDUE_BITS = 3
 
 
 class Lattice(NamedTuple):
@@ -42,42 +40,8 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
         WsssError: the points spread over more cells than a 64-bit key can tell apart.
     """
     axes = (0,) * (len(features) + 1)
-    low, shift = _packing(features.max(axis=1))
-    return Lattice(*_build(features, axes, _scales(len(features)), low, shift))
-
-
-def _scales(num_dimensions: int) -> Float32[np.ndarray, " d"]:
-    """Diagonal of the elevation matrix (Adams et al., p. 5) times the blur's standard deviation."""
-    deviation = float(np.float32(math.sqrt(2 / 3) * (num_dimensions + 1)))
-    scales = [1 / math.sqrt((i + 1) * (i + 2)) * deviation for i in range(num_dimensions)]
-    return np.array(scales, dtype=np.float32)
-
-
-def _packing(
-    largest: Float32[np.ndarray, " d"],
-) -> tuple[Int64[np.ndarray, " d"], UInt64[np.ndarray, " d"]]:
-    """Least cell and place in a key of each coordinate, for features in [0, largest].
-
-    A vertex's coordinates are all congruent modulo d + 1. A key holds that remainder in its lowest
-    three bits and the quotients above, each with room for the neighbours of its extremes.
-    """
-    count = len(largest)
-    spread = largest.astype(np.float64) * _scales(count)
-    lows, shifts, place = [], [], _RESIDUE_BITS
-    for axis in range(count):
-        low = math.floor(-(axis * spread[axis - 1] if axis else 0) / (count + 1)) - 4
-        high = math.ceil(spread[axis:].sum() / (count + 1)) + 4
-        lows.append(low)
-        shifts.append(place)
-        place += (high - low).bit_length()
-    if place > 64:
-        raise user_error(
-            "the dense CRF",
-            f"its kernel parts the image into cells whose numbers take {place} bits",
-            "standard deviations with which they take 64",
-            "Raise `bilateral_sxy_px`, `bilateral_srgb` or `gaussian_sxy_px`.",
-        )
-    return np.array(lows, dtype=np.int64), np.array(shifts, dtype=np.uint64)
+    low, shift, _ = check_packing(packing(features.max(axis=1)))
+    return Lattice(*_build(features, axes, scales(len(features)), low, shift))
 
 
 @compiled
