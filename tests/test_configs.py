@@ -206,7 +206,7 @@ def test_a_nested_group_may_be_written_with_a_dot():
     assert found == ["-m", "refine/engine=pydensecrf", *words[2:]]
 
 
-@pytest.mark.parametrize("name", ["numba", "pydensecrf"])
+@pytest.mark.parametrize("name", ["numba", "pydensecrf", "torch"])
 def test_one_word_chooses_the_engine_of_every_dense_crf(name):
     cfg = composed(f"refine/engine={name}")
     engine = cfg.dense_crf._target_

@@ -1,0 +1,150 @@
+"""Every engine against pydensecrf, Krähenbühl's own code, and against properties of the CRF."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from wsss.errors import WsssError
+from wsss.refine import NumbaEngine, PydensecrfEngine
+from wsss.refine.dense_crf.torch_engine import TorchEngine
+from wsss.refine.dense_crf.unaries import energies_from_labels, energies_from_softmax
+
+ENGINES = [
+    pytest.param(NumbaEngine, id="numba"),
+    pytest.param(partial(TorchEngine, device="cpu"), id="torch-cpu"),
+    pytest.param(
+        partial(TorchEngine, device="cuda"),
+        id="torch-cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+        ],
+    ),
+]
+
+IRN = {"gaussian_sxy_px": 1, "bilateral_sxy_px": 50, "bilateral_srgb": 5}
+DEEPLAB = {
+    "gaussian_sxy_px": 1,
+    "bilateral_sxy_px": 67,
+    "bilateral_srgb": 3,
+    "bilateral_compat": 4,
+}
+
+
+@pytest.fixture(params=ENGINES)
+def engine_type(request):
+    return request.param
+
+
+@pytest.fixture
+def image_of(scene):
+    def draw(kind, rng, size):
+        if kind == "scene":
+            return scene(rng, size)
+        if kind == "constant":
+            return np.full((*size, 3), 90, np.uint8)
+        if kind == "checkerboard":
+            squares = np.indices(size).sum(axis=0) % 2 * 255
+            return np.repeat(squares[..., None], 3, axis=2).astype(np.uint8)
+        return rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+
+    return draw
+
+
+@pytest.mark.parametrize("num_iterations", [1, 10, 30])
+@pytest.mark.parametrize("kernels", [{}, IRN, DEEPLAB], ids=["default", "irn", "deeplab"])
+@pytest.mark.parametrize("kind", ["scene", "constant", "checkerboard", "noise"])
+def test_posteriors_are_those_of_pydensecrf(
+    engine_type, image_of, unaries, assert_same, in_float64, kind, kernels, num_iterations
+):
+    rng = np.random.default_rng(0)
+    size = (61, 83)
+    image, energies = image_of(kind, rng, size), unaries(rng, 3, size)
+    options = {**kernels, "num_iterations": num_iterations}
+    found = engine_type(**options)(image, energies)
+    expected = PydensecrfEngine(**options)(image, energies)
+    if kind == "scene":
+        np.testing.assert_array_equal(found.argmax(axis=0), expected.argmax(axis=0))
+    if (found.argmax(axis=0) != expected.argmax(axis=0)).sum() > 1:
+        # At near ties pydensecrf's own rounding decides: an engine may be closer to the truth.
+        exact = in_float64(image, energies, options)
+        assert np.abs(found - exact).max() < np.abs(expected - exact).max() <= 1e-3
+        expected = exact
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("num_labels", [1, 2, 3, 4, 5, 21, 81])
+def test_any_number_of_labels(engine_type, scene, unaries, assert_same, num_labels):
+    rng = np.random.default_rng(num_labels)
+    image, energies = scene(rng, (45, 52)), unaries(rng, num_labels, (45, 52))
+    assert_same(engine_type()(image, energies), PydensecrfEngine()(image, energies))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (1, 9), (7, 1), (3, 5), (130, 2)])
+def test_any_size(engine_type, assert_same, size):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    energies = energies_from_softmax(rng.uniform(0.1, 1, (3, *size)))
+    assert_same(engine_type()(image, energies), PydensecrfEngine()(image, energies))
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [
+        {"bilateral_sxy_px": 2, "bilateral_srgb": 1},
+        {"bilateral_sxy_px": 1000, "bilateral_srgb": 300},
+        {"gaussian_sxy_px": 40, "gaussian_compat": 20},
+        {"gaussian_sxy_px": 0.3, "bilateral_compat": 60},
+    ],
+)
+def test_extreme_kernels(engine_type, scene, unaries, assert_same, kernels):
+    rng = np.random.default_rng(0)
+    image, energies = scene(rng, (40, 50)), unaries(rng, 2, (40, 50))
+    assert_same(
+        engine_type(**kernels)(image, energies), PydensecrfEngine(**kernels)(image, energies)
+    )
+
+
+def test_absent_labels(engine_type, scene, assert_same):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, (30, 40), dtype=np.uint8)
+    image, energies = scene(rng, (30, 40)), energies_from_labels(labels, 12)
+    found = engine_type()(image, energies)
+    assert_same(found, PydensecrfEngine()(image, energies))
+    np.testing.assert_array_equal(found[3:], np.broadcast_to(found[3], (9, 30, 40)))
+
+
+def test_labels_of_the_same_energies_are_equally_likely(engine_type, scene):
+    image = scene(np.random.default_rng(0), (10, 12))
+    posterior = engine_type()(image, np.ones((4, 10, 12), dtype=np.float32))
+    np.testing.assert_array_equal(posterior, np.full((4, 10, 12), 0.25, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_iterations": 0}, {"gaussian_compat": 0, "bilateral_compat": 0}]
+)
+def test_without_weights_the_unaries_stay(engine_type, scene, unaries, options):
+    rng = np.random.default_rng(0)
+    image, energies = scene(rng, (20, 30)), unaries(rng, 4, (20, 30))
+    probabilities = np.exp(-energies) / np.exp(-energies).sum(axis=0)
+    found = engine_type(**options)(image, energies)
+    np.testing.assert_allclose(found, probabilities, rtol=2e-5, atol=1e-7)
+
+
+def test_labels_may_be_permuted(engine_type, scene, unaries):
+    rng = np.random.default_rng(0)
+    image, energies = scene(rng, (30, 40)), unaries(rng, 5, (30, 40))
+    order = rng.permutation(5)
+    engine = engine_type(num_iterations=5)
+    found = engine(image, np.ascontiguousarray(energies[order]))
+    np.testing.assert_allclose(found, engine(image, energies)[order], atol=1e-4)
+
+
+def test_a_kernel_with_too_many_cells_is_refused(engine_type):
+    image = np.full((20, 3000, 3), 255, dtype=np.uint8)
+    energies = np.zeros((2, 20, 3000), dtype=np.float32)
+    energies[0] = 1
+    with pytest.raises(WsssError, match="bits"):
+        engine_type(bilateral_sxy_px=0.01, bilateral_srgb=0.001)(image, energies)
