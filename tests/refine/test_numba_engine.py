@@ -1,11 +1,11 @@
 """What the numba engine alone has; `test_engines.py` compares it with pydensecrf."""
 
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
 from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
 
 from wsss.refine import NumbaEngine
 from wsss.refine.dense_crf import jit
@@ -31,9 +31,11 @@ def test_several_unaries_are_solved_as_alone_and_threads_change_no_byte(scene, u
 
 
 def test_code_kept_on_disk_is_that_of_all_files_it_was_compiled_from():
-    folder = Path(jit.__file__).parent
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
-    assert blake2b(content, digest_size=8).hexdigest() == jit.SOURCES
+    files = {Path(f.py_func.__code__.co_filename).stem for f in (mean_field, build, normalise)}
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        if "import compiled" in (text := path.read_text()) or ", compiled" in text:
+            files.add(path.stem)
+    assert files <= set(jit._FILES)
     for function in (mean_field, build, normalise):
         assert jit.SOURCES in function._cache._cache_file._source_stamp
 
