@@ -61,7 +61,7 @@ METHODS = {
     "meng": {
         "layers": None, "layer_weights": (0.2, 0.3, 0.5), "gate": True, "opponents": "mean",
     },
-    "recipro_cam": {"mask": "delta", "score": "probability"},
+    "recipro_cam": {"mask": "delta", "score": "probability", "baseline": "zeros"},
     "cluster_cam": {
         "num_clusters": 10, "feature": "shape", "algorithm": "kmeans", "fill": "mean",
         "cic": False, "top": 1, "bottom": 1, "merge": "difference",

@@ -53,6 +53,7 @@ METHODS = {
     "recipro_cam": (ReciproCAM, "toy"),
     "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
     "recipro_cam of neighbours": (lambda: ReciproCAM(mask="gaussian_neighbour"), "toy_mlp"),
+    "recipro_cam without a baseline": (lambda: ReciproCAM(baseline="none"), "toy_mlp"),
     "vscam": (VSCAM, "toy_gnn"),
     "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
     "ad_cam": (ADCAM, "toy_vit"),

@@ -46,8 +46,9 @@ def test_grad_cam_times_the_number_of_cells_is_cam(toy, toy_images, cam):
 
 @torch.no_grad()
 def test_recipro_cam_of_logits_is_cam_over_the_number_of_cells_and_the_bias(toy, toy_images, cam):
-    maps = ReciproCAM(score="logit")(toy, toy_images, CLASSES)
+    maps = ReciproCAM(score="logit", baseline="none")(toy, toy_images, CLASSES)
     assert_equal((maps - toy.head.bias[:, None, None]) * CELLS, cam)
+    assert_equal(ReciproCAM(score="logit")(toy, toy_images, CLASSES) * CELLS, cam)
 
 
 @torch.no_grad()

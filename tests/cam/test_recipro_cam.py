@@ -12,6 +12,8 @@ MASKS = ["delta", "gaussian", "gaussian_neighbour"]
 DELTA = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
 GAUSS = [[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]
 EVERY_CLASS = torch.arange(5).expand(3, 5)
+AUTHORS = ReciproCAM(baseline="none")
+AUTHORS_LOGITS = ReciproCAM(score="logit", baseline="none")
 
 
 class Wrapped(nn.Module):
@@ -48,20 +50,23 @@ def naive_copy(features, mask, i, j):
     return copy
 
 
-def naive_maps(model, images, classes, mask, score):
+def naive_score(model, features, score):
+    logits = model.head(features[None])[0]
+    if score == "probability" and model.multi_label:
+        return 1 / (1 + (-logits).exp())
+    return logits.exp() / logits.exp().sum() if score == "probability" else logits
+
+
+def naive_maps(model, images, classes, mask, score, baseline):
     features = model.features(images)
     maps = torch.zeros(*classes.shape, *features.shape[2:], dtype=images.dtype)
     for b, own in enumerate(classes):
         for i in range(features.shape[2]):
             for j in range(features.shape[3]):
-                logits = model.head(naive_copy(features[b], mask, i, j)[None])[0]
-                if score == "probability" and model.multi_label:
-                    scores = 1 / (1 + (-logits).exp())
-                elif score == "probability":
-                    scores = logits.exp() / logits.exp().sum()
-                else:
-                    scores = logits
-                maps[b, :, i, j] = scores[own]
+                found = naive_score(model, naive_copy(features[b], mask, i, j), score)
+                if baseline == "zeros":
+                    found = found - naive_score(model, torch.zeros_like(features[b]), score)
+                maps[b, :, i, j] = found[own]
     return maps
 
 
@@ -75,21 +80,23 @@ def naive_maps(model, images, classes, mask, score):
     ],
 )
 @pytest.mark.parametrize("head", ["linear", "literal", "mlp"])
+@pytest.mark.parametrize("baseline", ["zeros", "none"])
 @torch.no_grad()
 def test_maps_are_those_of_a_naive_loop(
-    toy, toy_mlp, toy_images, toy_classes, mask, score, multi_label, head
+    toy, toy_mlp, toy_images, toy_classes, mask, score, multi_label, head, baseline
 ):
     model = toy_mlp if head == "mlp" else toy
     model.multi_label = multi_label
     run = literal(toy, multi_label) if head == "literal" else model
-    found = ReciproCAM(mask=mask, score=score, chunk_rows=50)(run, toy_images, toy_classes)
-    expected = naive_maps(model, toy_images, toy_classes, mask, score)
+    method = ReciproCAM(mask=mask, score=score, baseline=baseline, chunk_rows=50)
+    found = method(run, toy_images, toy_classes)
+    expected = naive_maps(model, toy_images, toy_classes, mask, score, baseline)
     assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, literal], ids=["pooled", "literal"])
 def test_delta_masks_and_logits_give_cam(toy, toy_images, wrap):
-    maps = ReciproCAM(score="logit")(wrap(toy), toy_images, EVERY_CLASS)
+    maps = AUTHORS_LOGITS(wrap(toy), toy_images, EVERY_CLASS)
     cam = CAM()(toy, toy_images, EVERY_CLASS)
     assert_close(maps, cam / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
     assert_close(
@@ -106,7 +113,7 @@ def test_delta_masks_and_soft_max_give_the_soft_max_of_cam(toy, toy_images, wrap
     cam = CAM()(toy, toy_images, EVERY_CLASS)
     expected = (cam / 42 + toy.head.bias[:, None, None]).softmax(dim=1)
     model = literal(toy, multi_label=False) if wrap else toy
-    assert_close(ReciproCAM()(model, toy_images, EVERY_CLASS), expected, rtol=1e-9, atol=1e-12)
+    assert_close(AUTHORS(model, toy_images, EVERY_CLASS), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, literal], ids=["pooled", "literal"])
@@ -116,7 +123,8 @@ def test_replicated_gaussians_weigh_cam_by_the_mass_inside_the_map(toy, toy_imag
     mass[:, [0, -1]] *= 3 / 4
     assert mass[0, 0] == 9 / 16
     cam = CAM()(toy, toy_images, EVERY_CLASS)
-    maps = ReciproCAM(mask="gaussian", score="logit")(wrap(toy), toy_images, EVERY_CLASS)
+    explain = ReciproCAM(mask="gaussian", score="logit", baseline="none")
+    maps = explain(wrap(toy), toy_images, EVERY_CLASS)
     assert_close(maps, mass * cam / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
 
 
@@ -125,7 +133,7 @@ def test_gaussians_of_neighbours_smooth_cam(toy, toy_images, wrap):
     kernel = torch.tensor(GAUSS, dtype=torch.float64)[None, None]
     cam = CAM()(toy, toy_images, EVERY_CLASS)
     smooth = F.conv2d(cam.flatten(0, 1)[:, None], kernel, padding=1).view_as(cam)
-    explain = ReciproCAM(mask="gaussian_neighbour", score="logit")
+    explain = ReciproCAM(mask="gaussian_neighbour", score="logit", baseline="none")
     maps = explain(wrap(toy), toy_images, EVERY_CLASS)
     assert_close(maps, smooth / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
 
@@ -143,8 +151,9 @@ def test_the_size_of_chunks_changes_nothing_but_the_number_of_passes(
     with torch.enable_grad():
         maps = ReciproCAM(mask=mask, chunk_rows=chunk_rows)(model, toy_images, toy_classes)
     assert passes == [(3, False)]
-    assert len(model.head.rows) == -(-3 * 42 // chunk_rows)
-    assert sum(model.head.rows) == 3 * 42
+    *rows, nothing = model.head.rows
+    assert (len(rows), sum(rows)) == (-(-3 * 42 // chunk_rows), 3 * 42)
+    assert nothing == 1
     expected = ReciproCAM(mask=mask)(toy_mlp, toy_images, toy_classes)
     assert_close(maps, expected, rtol=1e-9, atol=1e-12)
 
@@ -159,9 +168,37 @@ def test_a_dead_position_scores_what_the_head_answers_to_zeros(toy_mlp, toy_imag
             return found
 
     model = SplitClassifier(Dead(), toy_mlp.head)
-    maps = ReciproCAM(score="logit")(model, toy_images, toy_classes)
+    maps = AUTHORS_LOGITS(model, toy_images, toy_classes)
     answer = model.head(torch.zeros(1, 16, 7, 6, dtype=torch.float64))[0]
     assert_close(maps[:, :, 2, 4], answer[toy_classes], rtol=1e-12, atol=0)
+    maps = ReciproCAM()(model, toy_images, toy_classes)
+    assert_close(maps[:, :, 2, 4], torch.zeros(3, 2).double(), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("multi_label", [True, False])
+def test_the_zero_of_seeds_adds_the_same_to_a_whole_map(
+    toy_mlp, toy_images, toy_classes, mask, multi_label
+):
+    toy_mlp.multi_label = multi_label
+    maps = ReciproCAM(mask=mask)(toy_mlp, toy_images, toy_classes)
+    plain = ReciproCAM(mask=mask, baseline="none")(toy_mlp, toy_images, toy_classes)
+    shift = plain - maps
+    assert_close(shift, shift[:, :, :1, :1].expand_as(shift), rtol=1e-12, atol=1e-15)
+    stretched, expected = (normalise_minmax(one.flatten(0, 1)) for one in (maps, plain))
+    assert_close(stretched, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_maps_of_sigmoids_are_nearly_those_of_cam(toy, toy_images):
+    # The sigmoid is nearly a straight line over what a single position can move it.
+    toy.head.linear.weight.data /= 10
+    found, cam = (
+        maps / maps.abs().amax(dim=(2, 3), keepdim=True)
+        for maps in (
+            method(toy, toy_images, EVERY_CLASS).detach() for method in (ReciproCAM(), CAM())
+        )
+    )
+    assert_close(found, cam, rtol=0, atol=1e-3)
 
 
 def test_a_batch_has_the_maps_of_its_images(toy_mlp, toy_images, toy_classes):
@@ -178,7 +215,9 @@ def test_scores_are_never_in_half_precision(toy, toy_images, toy_classes):
 
 
 @pytest.mark.parametrize(
-    "options", [{"mask": "box"}, {"score": "softmax"}, {"chunk_rows": 0}], ids=str
+    "options",
+    [{"mask": "box"}, {"score": "softmax"}, {"baseline": "minimum"}, {"chunk_rows": 0}],
+    ids=str,
 )
 def test_unknown_options_are_refused(options):
     with pytest.raises(ValueError, match="expected"):

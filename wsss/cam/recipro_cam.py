@@ -15,6 +15,7 @@ from wsss.models.classifier import LinearHead, SplitClassifier
 
 Mask = Literal["delta", "gaussian", "gaussian_neighbour"]
 Score = Literal["probability", "logit"]
+Baseline = Literal["zeros", "none"]
 
 
 def mask_kernel(mask: Mask) -> Float[Tensor, "q q"]:
@@ -84,12 +85,55 @@ def pooled_scores(
     return scores if head.bias is None else scores + head.bias
 
 
+def scores_of_logits(
+    model: SplitClassifier, logits: Float[Tensor, "*b c"], score: Score
+) -> Float[Tensor, "*b c"]:
+    """Probabilities, as the model was trained with, or the logits; at least single precision.
+
+    Logits differ little between positions: half precision would lose the map.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return model.probabilities(logits) if score == "probability" else logits
+
+
+def scores_above(
+    model: SplitClassifier,
+    logits: Float[Tensor, "b p c"],
+    nothing: Float[Tensor, "*q c"],
+    score: Score,
+) -> Float[Tensor, "b p c"]:
+    """Scores of logits, less those of the logits of features that are masked everywhere."""
+    if score == "probability" and model.multi_label:
+        # The difference of two sigmoids without their common 1/2, which would round it away.
+        found, zero = (scores_of_logits(model, one, "logit") for one in (logits, nothing))
+        return ((found / 2).tanh() - (zero / 2).tanh()) / 2
+    return scores_of_logits(model, logits, score) - scores_of_logits(model, nothing, score)
+
+
+def maps_of_classes(
+    scores: Float[Tensor, "b p c"], classes: Int64[Tensor, "b n"], size: tuple[int, int]
+) -> Float[Tensor, "b n h w"]:
+    """The chosen classes' scores at the positions of a `size` grid, in raster order."""
+    chosen = classes[:, None].expand(-1, scores.shape[1], -1)
+    return scores.gather(2, chosen).transpose(1, 2).reshape(*classes.shape, *size)
+
+
+def scores_of_nothing(head: nn.Module, features: Float[Tensor, "b k h w"]) -> Float[Tensor, " c"]:
+    """Logits of features that are masked at every position."""
+    if isinstance(head, LinearHead):
+        return features.new_zeros(head.num_classes) if head.bias is None else head.bias
+    return head(torch.zeros_like(features[:1]))[0]  # type: ignore[no-any-return]
+
+
 class ReciproCAM(CamMethod):
     """Scores of features that are masked all but one position, without gradients.
 
     All classes come from the same passes of the head, which sees one masked copy of the features
-    for every position; a linear head on global average pooling needs no copies. Left out: Intel's
-    variant for transformers, which masks the tokens before their last block.
+    for every position; a linear head on global average pooling needs no copies.
+
+    The authors stretch scores to [0, 1], for which any constant may be added. Seeds are divided by
+    their maximum and need a zero that means something: here it is the score of features that are
+    masked everywhere, so that a positive value is evidence for a class, as in CAM.
     """
 
     provenance = Provenance(
@@ -98,14 +142,21 @@ class ReciproCAM(CamMethod):
     )
 
     def __init__(
-        self, *, mask: Mask = "delta", score: Score = "probability", chunk_rows: int = 32
+        self,
+        *,
+        mask: Mask = "delta",
+        score: Score = "probability",
+        baseline: Baseline = "zeros",
+        chunk_rows: int = 32,
     ) -> None:
-        """Choose the variant; the authors' CVPR release runs `delta` and `probability`.
+        """Choose the variant; the authors' CVPR release runs `delta`, `probability` and `none`.
 
         Args:
             mask: `delta` keeps one position; `gaussian` spreads its channels over the 3 × 3
                 neighbourhood; `gaussian_neighbour` keeps the neighbours' own channels, weighted.
             score: `probability`, the sigmoid or soft-max the model was trained with, or `logit`.
+            baseline: `zeros` subtracts the score of features that are masked everywhere; `none`
+                leaves scores as they are.
             chunk_rows: masked copies in one pass of the head, where it is not linear.
 
         Raises:
@@ -115,10 +166,13 @@ class ReciproCAM(CamMethod):
             raise ValueError(f"mask={mask!r}: expected one of {get_args(Mask)}")
         if score not in get_args(Score):
             raise ValueError(f"score={score!r}: expected one of {get_args(Score)}")
+        if baseline not in get_args(Baseline):
+            raise ValueError(f"baseline={baseline!r}: expected one of {get_args(Baseline)}")
         if chunk_rows < 1:
             raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
         self.mask: Mask = mask
         self.score: Score = score
+        self.baseline: Baseline = baseline
         self.chunk_rows = chunk_rows
 
     @torch.no_grad()
@@ -128,16 +182,16 @@ class ReciproCAM(CamMethod):
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
-        """Scores of `n` classes at each position of the features, in [0, 1] for probabilities."""
+        """Scores of `n` classes at each position of the features, less those of the baseline."""
         check_classes(model, classes)
         features = model.features(images)
         if isinstance(model.head, LinearHead):
             logits = pooled_scores(model.head, features, self.mask)
         else:
             logits = scores_of_copies(model.head, features, self.mask, self.chunk_rows)
-        # Soft-max inputs differ little between positions: half precision would lose the map.
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        scores = model.probabilities(logits) if self.score == "probability" else logits
-        chosen = classes[:, None].expand(-1, scores.shape[1], -1)
-        maps = scores.gather(2, chosen).transpose(1, 2)
-        return maps.reshape(*classes.shape, *features.shape[2:])
+        if self.baseline == "zeros":
+            nothing = scores_of_nothing(model.head, features)
+            scores = scores_above(model, logits, nothing, self.score)
+        else:
+            scores = scores_of_logits(model, logits, self.score)
+        return maps_of_classes(scores, classes, (features.shape[2], features.shape[3]))
