@@ -62,6 +62,7 @@ METHODS = {
         "layers": None, "layer_weights": (0.2, 0.3, 0.5), "gate": True, "opponents": "mean",
     },
     "recipro_cam": {"mask": "delta", "score": "probability", "baseline": "zeros"},
+    "token_recipro_cam": {"mask": "gaussian_neighbour", "score": "logit", "baseline": "zeros"},
     "cluster_cam": {
         "num_clusters": 10, "feature": "shape", "algorithm": "kmeans", "fill": "mean",
         "cic": False, "top": 1, "bottom": 1, "merge": "difference",

@@ -23,6 +23,7 @@ from wsss.cam import (
     Meng,
     ReCAM,
     ReciproCAM,
+    TokenReciproCAM,
 )
 from wsss.cam.vscam import ChannelProbes
 from wsss.errors import WsssError
@@ -54,6 +55,11 @@ METHODS = {
     "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
     "recipro_cam of neighbours": (lambda: ReciproCAM(mask="gaussian_neighbour"), "toy_mlp"),
     "recipro_cam without a baseline": (lambda: ReciproCAM(baseline="none"), "toy_mlp"),
+    "token_recipro_cam": (TokenReciproCAM, "toy_vit"),
+    "token_recipro_cam of one patch": (
+        lambda: TokenReciproCAM(mask="delta", score="probability", baseline="none"),
+        "toy_vit",
+    ),
     "vscam": (VSCAM, "toy_gnn"),
     "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
     "ad_cam": (ADCAM, "toy_vit"),
@@ -233,6 +239,7 @@ REFUSED = {
     "recam": (ReCAM, "toy", "second one beside it.*cam=recam"),
     "vscam": (VSCAM, "toy", "a vision GNN.*backbone=vig_tiny"),
     "ad_cam": (ADCAM, "toy", "a vision transformer.*backbone=deit_small"),
+    "token_recipro_cam": (TokenReciproCAM, "toy", "a vision transformer.*backbone=deit_small"),
     "meng": (Meng, "toy", "representative opponents.*cam=meng"),
     "fg_cam": (FGCAM, "toy_vit", "inner feature maps.*backbone=efficientnet_lite0"),
     "gradcam of layers": (
@@ -268,7 +275,7 @@ def test_a_reconstruction_says_so(method):
 def test_extensions_of_a_published_method_say_so():
     assert "our extension" in FGCAM.__doc__
     assert "residual networks" in FGCAM.provenance.reconstructed
-    for method in (CAM, FDCAM, GradCAM, InferCAM, ReCAM, ReciproCAM):
+    for method in (CAM, FDCAM, GradCAM, InferCAM, ReCAM, ReciproCAM, TokenReciproCAM):
         assert not method.provenance.reconstructed
 
 

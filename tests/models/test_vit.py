@@ -145,3 +145,12 @@ def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
     images = torch.rand(1, 3, 32, 48)
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
+
+
+def test_the_last_layer_divides_the_network(deit, images):
+    assert deit.has_divisible_end
+    with torch.no_grad():
+        tokens, normalised = deit.before_last_layer(images)
+        features = deit.last_layer(tokens, normalised, deit.grid(images))
+        assert torch.equal(features, deit(images))
+    assert tokens.shape == normalised.shape == (2, 13, 384)

@@ -9,6 +9,7 @@ LEARNING = {"recam", "meng"}
 """Methods with a stage of their own, which test_learning_methods.py runs."""
 GRAPH = {"vscam", "vscam_channels"}
 METHODS = sorted({path.stem for path in (config_dir() / "cam").glob("*.yaml")} - LEARNING)
+TRANSFORMER = {"token_recipro_cam"}
 ATTENTION = {"ad_cam", "attention_product", "transcam"}
 
 
@@ -25,6 +26,9 @@ def test_every_method_makes_seeds_and_shares_the_classifier(run, work_dir, metho
         words.append("cam.attention_network.weights=null")
     if method in GRAPH:
         words += ["backbone=vig_tiny", "segmenter=deeplabv3plus_lite0"]
+    if method in TRANSFORMER:
+        words += ["backbone=deit_small", "backbone.weights=null"]
+        words.append("segmenter=deeplabv3plus_lite0")
     outcomes = run(work_dir, *words)
     files = list((outcomes["localize"].folder / "seeds").glob("*.npz"))
     assert len(files) == 9
@@ -34,5 +38,5 @@ def test_every_method_makes_seeds_and_shares_the_classifier(run, work_dir, metho
         assert np.isfinite(maps).all()
         assert maps.min() >= 0
         assert maps.max() <= 1
-    # One of a CNN for all methods that explain one, one of a vision GNN.
-    assert len(list(work_dir.glob("classify/*/manifest.json"))) <= 2
+    # One of a CNN for all methods that explain one, one of a vision GNN, one of a transformer.
+    assert len(list(work_dir.glob("classify/*/manifest.json"))) <= 3

@@ -13,4 +13,5 @@ from wsss.cam.meng import Meng as Meng
 from wsss.cam.method import CamMethod as CamMethod
 from wsss.cam.recam import ReCAM as ReCAM
 from wsss.cam.recipro_cam import ReciproCAM as ReciproCAM
+from wsss.cam.token_recipro_cam import TokenReciproCAM as TokenReciproCAM
 from wsss.cam.vscam import VSCAM as VSCAM

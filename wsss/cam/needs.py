@@ -15,6 +15,7 @@ class Need(StrEnum):
     INNER_LAYERS = "inner layers"
     GRAPH = "graph"
     ATTENTION = "attention"
+    TOKENS = "tokens"
     SECOND_CLASSIFIER = "second classifier"
     PAIR_HEADS = "pair heads"
 
@@ -48,6 +49,10 @@ _WORDS = {
         "Use `backbone=deit_small`, or put an attention network beside this one: "
         "`cam.attention_network=…`, as configs/cam/ad_cam.yaml does.",
     ),
+    Need.TOKENS: (
+        "a vision transformer, whose last layer can be run on tokens that are masked",
+        "Use `backbone=deit_small`; cam=recipro_cam masks the features of any network.",
+    ),
     Need.SECOND_CLASSIFIER: (
         "a classifier with a second one beside it, trained on the maps of the first",
         "Run with `cam=recam`, which trains it in the stage `reactivate`.",
@@ -66,6 +71,7 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
         Need.INNER_LAYERS: bool(model.inner_layers),
         Need.GRAPH: isinstance(model.features, VisionGnnBackbone),
         Need.ATTENTION: isinstance(model.features, VitBackbone),
+        Need.TOKENS: (isinstance(model.features, VitBackbone) and model.features.has_divisible_end),
         Need.SECOND_CLASSIFIER: isinstance(model.head, ReactivatedHead),
         Need.PAIR_HEADS: model.pair_heads is not None,
     }

@@ -8,7 +8,7 @@ import timm
 import torch
 from jaxtyping import Float
 from timm.layers.attention import Attention
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
 
 from wsss.models.backbones import Backbone
@@ -81,8 +81,7 @@ class VitBackbone(Backbone):
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
         tokens = self.network.forward_features(self.normalise(images))
-        patches: Tensor = tokens[:, self.network.num_prefix_tokens :]
-        return patches.transpose(1, 2).reshape(len(images), -1, *self.grid(images))
+        return self._as_map(tokens, self.grid(images))
 
     def forward_with_attention(
         self, images: Float[Tensor, "b 3 H W"], layers: Sequence[int] | None = None
@@ -116,9 +115,59 @@ class VitBackbone(Backbone):
             attention = attention[:, kept][:, :, kept]
         return features, attention
 
+    @property
+    def has_divisible_end(self) -> bool:
+        """Whether `before_last_layer` and `last_layer` can divide the network.
+
+        It needs layers before the last, and a last one that normalises, attends and adds.
+        """
+        return self.num_layers > 1 and type(self.network.blocks[-1]) is Block
+
+    def before_last_layer(
+        self, images: Float[Tensor, "b 3 H W"]
+    ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t d"]]:
+        """What enters the last layer: the tokens, and the normalised ones that its attention sees.
+
+        The first `network.num_prefix_tokens` are the class token and its like, then the patches
+        follow row by row.
+        """
+        found = self.network.forward_intermediates(
+            self.normalise(images),
+            indices=[self.num_layers - 2],
+            return_prefix_tokens=True,
+            stop_early=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )
+        [(patches, prefix)] = cast("list[tuple[Tensor, Tensor]]", found)
+        tokens = torch.cat([prefix, patches], dim=1)
+        return tokens, cast("Block", self.network.blocks[-1]).norm1(tokens)
+
+    def last_layer(
+        self,
+        tokens: Float[Tensor, "b t d"],
+        normalised: Float[Tensor, "b t d"],
+        grid: tuple[int, int],
+    ) -> Float[Tensor, "b k h w"]:
+        """Feature map of what enters the last layer; of a whole image, that of `forward`.
+
+        Args:
+            tokens: what the layer adds to.
+            normalised: what its attention sees.
+            grid: height and width of the feature map.
+        """
+        block = cast("Block", self.network.blocks[-1])
+        attended = tokens + block.drop_path1(block.ls1(block.attn(normalised)))
+        ended = attended + block.drop_path2(block.ls2(block.mlp(block.norm2(attended))))
+        return self._as_map(self.network.norm(ended), grid)
+
     def grid(self, images: Float[Tensor, "b 3 H W"]) -> tuple[int, int]:
         """Height and width of the images' feature map."""
         return images.shape[2] // self.output_stride, images.shape[3] // self.output_stride
+
+    def _as_map(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        patches = tokens[:, self.network.num_prefix_tokens :]
+        return patches.transpose(1, 2).reshape(len(tokens), -1, *grid)
 
     def _attentions(self, layers: Sequence[int] | None) -> list[Attention]:
         every = range(self.num_layers)
