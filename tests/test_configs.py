@@ -10,6 +10,15 @@ from wsss.cli import config_dir
 from wsss.errors import WsssError
 from wsss.overrides import check_complete, check_overrides, with_group_slashes
 from wsss.pipeline import stage_configs
+from wsss.refine import (
+    FixedExponent,
+    FixedThreshold,
+    LevelBackground,
+    Otsu,
+    OtsuMean,
+    Pooled,
+    PowerBackground,
+)
 
 OPTIONS = sorted(
     path.relative_to(config_dir()).with_suffix("")
@@ -182,7 +191,7 @@ def test_mistyped_settings_are_answered_with_the_nearest(words, near):
         [
             "classify.lr=1",
             "workers=0",
-            "refine.method.background_alpha=8",
+            "refine.method.void_factor=1.25",
             "work_dir=${oc.env:HOME}",
         ],
     ],
@@ -213,3 +222,24 @@ def test_one_word_chooses_the_engine_of_every_dense_crf(name):
     engine = cfg.dense_crf._target_
     assert name in engine.lower()
     assert cfg.refine.method.engine._target_ == cfg.evaluate.crf._target_ == engine
+
+
+@pytest.mark.parametrize(
+    ("words", "rule", "background"),
+    [
+        ((), OtsuMean, LevelBackground),
+        (("refine/threshold=otsu", "refine/background=power"), Otsu, PowerBackground),
+        (("refine/threshold=pooled",), Pooled, LevelBackground),
+        (("refine/threshold=fixed",), FixedThreshold, LevelBackground),
+        (("refine/threshold=exponent",), FixedExponent, LevelBackground),
+    ],
+)
+def test_where_background_ends_is_chosen_by_a_word(words, rule, background):
+    method = instantiate(composed(*words).refine, _convert_="all").keywords["method"]
+    assert type(method.rule) is rule
+    assert type(method.background) is background
+
+
+def test_thresholded_seeds_take_the_same_rules():
+    refine = composed("refine=none", "refine.method.bg_threshold=${background_threshold}").refine
+    assert type(instantiate(refine, _convert_="all").keywords["method"].rule) is OtsuMean

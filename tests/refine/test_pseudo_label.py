@@ -1,61 +1,31 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from wsss.artifacts import Seeds
-from wsss.refine import CrfRefinement, PydensecrfEngine, Threshold
-from wsss.refine.pseudo_label import (
-    crossing_alpha,
-    label_mask,
-    otsu_threshold,
-    threshold_mask,
-    upsample,
-    with_background,
+from wsss.refine import (
+    CrfRefinement,
+    DenseCrfEngine,
+    FixedThreshold,
+    LevelBackground,
+    Otsu,
+    PowerBackground,
+    PydensecrfEngine,
+    Threshold,
 )
+from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
 
 LABELS = np.array([2, 7], dtype=np.uint16)
-
-
-def brute_force_otsu(levels):
-    """The level after which variance between both sides is greatest."""
-    best, best_level = -1.0, 0
-    for level in range(255):
-        low, high = levels[levels <= level], levels[levels > level]
-        if low.size and high.size:
-            variance = low.size * high.size * (low.mean() - high.mean()) ** 2
-            if variance > best * (1 + 1e-12):
-                best, best_level = variance, level
-    return best_level
-
-
-@given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
-def test_otsu_parts_an_image_like_brute_force(seed):
-    rng = np.random.default_rng(seed)
-    maps = np.concatenate([rng.normal(0.2, 0.05, 300), rng.normal(0.8, 0.05, 100)])
-    maps = maps.clip(0, 1).astype(np.float32).reshape(1, 20, 20)
-    levels = (maps * 255).astype(np.uint8)
-    expected = levels > brute_force_otsu(levels)
-    np.testing.assert_array_equal(levels > otsu_threshold(maps) * 255, expected)
-
-
-@given(threshold=st.floats(0.05, 0.95))
-def test_background_and_class_are_level_at_the_threshold(threshold):
-    assert (1 - threshold) ** crossing_alpha(threshold) == pytest.approx(threshold)
-
-
-def test_background_score_by_hand():
-    maps = np.array([[[0.0, 0.5]], [[0.25, 0.1]]], dtype=np.float32)
-    scores = with_background(maps, alpha=2)
-    np.testing.assert_allclose(scores[0], [[0.75**2, 0.5**2]])
-    np.testing.assert_array_equal(scores[1:], maps)
 
 
 def test_labels_and_the_void_band_by_hand():
     scores = np.array([[[0.9, 0.4, 0.1]], [[0.1, 0.5, 0.1]], [[0.0, 0.1, 0.8]]])
     assert label_mask(scores, LABELS, 0.0).tolist() == [[0, 2, 7]]
     assert label_mask(scores, LABELS, 0.6).tolist() == [[0, 255, 7]]
+
+
+def test_what_two_masks_agree_on_by_hand():
+    first, second = (np.array(row, dtype=np.uint8) for row in ([0, 2, 2, 255], [0, 2, 7, 255]))
+    assert agreed(first, second).tolist() == [0, 2, 255, 255]
 
 
 def test_threshold_by_hand():
@@ -104,3 +74,49 @@ def test_large_images_are_refined_at_reduced_size_and_come_back():
     mask = CrfRefinement(PydensecrfEngine(), max_side_px=60)(image, seeds_of(maps, (300, 200)))
     assert mask.shape == (300, 200)
     assert set(np.unique(mask).tolist()) <= {0, 2, 255}
+
+
+class Unary(DenseCrfEngine):
+    """A CRF without neighbours: posteriors are the unaries'. Counts what it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.solved = 0
+
+    def solve(self, image, unaries):
+        self.solved += len(unaries)
+        return [np.exp(-one) / np.exp(-one).sum(axis=0) for one in unaries]
+
+
+@pytest.mark.parametrize("background", [LevelBackground(), PowerBackground()])
+@pytest.mark.parametrize("rule", [FixedThreshold(0.3), Otsu()])
+def test_without_neighbours_the_crf_is_the_threshold(background, rule):
+    maps = np.random.default_rng(0).random((2, 6, 9)) * 0.98
+    seeds = seeds_of(maps, (24, 36))
+    image = np.zeros((24, 36, 3), dtype=np.uint8)
+    crf = CrfRefinement(Unary(), rule, background)
+    np.testing.assert_array_equal(crf(image, seeds), Threshold(rule)(image, seeds))
+
+
+def test_pixels_between_both_thresholds_are_void():
+    maps = np.array([[[0.1, 0.19, 0.21, 0.44, 0.46]]])
+    image = np.zeros((1, 5, 3), dtype=np.uint8)
+    engine = Unary()
+    crf = CrfRefinement(engine, FixedThreshold(0.3), LevelBackground(), void_factor=1.5)
+    assert crf(image, seeds_of(maps, (1, 5))).tolist() == [[0, 0, 255, 255, 2]]
+    assert engine.solved == 2
+
+
+def test_a_void_factor_of_one_is_no_band_and_solves_once():
+    seeds = seeds_of(np.random.default_rng(0).random((1, 6, 9)), (6, 9))
+    engine = Unary()
+    mask = CrfRefinement(engine, FixedThreshold(0.97), void_factor=1)(
+        np.zeros((6, 9, 3), dtype=np.uint8), seeds
+    )
+    assert engine.solved == 1
+    assert 255 not in mask
+
+
+def test_a_wrong_void_factor_is_refused():
+    with pytest.raises(ValueError, match=r"void_factor=0\.5"):
+        CrfRefinement(Unary(), void_factor=0.5)

@@ -19,37 +19,6 @@ def upsample(
     return np.stack(resized) if resized else np.zeros((0, height, width), dtype=np.float32)
 
 
-def otsu_threshold(maps: Float32[np.ndarray, "n h w"]) -> float:
-    """The level that best parts an image's strongest map values into low and high ones.
-
-    Otsu's threshold (1979) of `max_c M_c` in 256 steps, kept within [0.05, 0.95]: a label-free
-    estimate, from the image itself, of where background ends.
-    """
-    levels = (maps.max(axis=0, initial=0) * 255).clip(0, 255).astype(np.uint8)
-    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return float(np.clip((threshold + 0.5) / 255, 0.05, 0.95))
-
-
-def crossing_alpha(threshold: float) -> float:
-    """The exponent with `(1 − t)^α = t`: background and class score are equal at the threshold."""
-    return float(np.log(threshold) / np.log(1 - threshold))
-
-
-def with_background(
-    maps: Float32[np.ndarray, "n h w"], alpha: float | None = None
-) -> Float32[np.ndarray, "n1 h w"]:
-    """Put the background score `(1 − max_c M_c)^α` before class maps in [0, 1].
-
-    Label-free: a pixel is background as far as no class claims it (Ahn and Kwak, CVPR 2018, eq. 1).
-    A smaller `alpha` gives more background; None takes the one of Otsu's threshold.
-    """
-    strongest = maps.max(axis=0, initial=0)
-    if alpha is None:
-        alpha = crossing_alpha(otsu_threshold(maps))
-    background = (1 - strongest).clip(0, 1) ** alpha
-    return np.concatenate([background[None].astype(np.float32), maps])
-
-
 def label_mask(
     scores: Float[np.ndarray, "n1 h w"], labels: UInt16[np.ndarray, " n"], min_confidence: float
 ) -> UInt8[np.ndarray, "h w"]:
@@ -64,6 +33,13 @@ def label_mask(
     mask: UInt8[np.ndarray, "h w"] = values[scores.argmax(axis=0)]
     mask[scores.max(axis=0) < min_confidence] = VOID_LABEL
     return mask
+
+
+def agreed(
+    first: UInt8[np.ndarray, "h w"], second: UInt8[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w"]:
+    """The label that two masks agree on; void where they do not (Ahn et al., CVPR 2019)."""
+    return np.where(first == second, first, np.uint8(VOID_LABEL))
 
 
 def threshold_mask(

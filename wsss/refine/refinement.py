@@ -1,36 +1,56 @@
 """Refinements: an image and its seeds in, a pseudo mask out."""
 
 from abc import ABC, abstractmethod
+from copy import copy
+from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
 
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
+from wsss.refine.background import Background, LevelBackground
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
-from wsss.refine.pseudo_label import label_mask, threshold_mask, upsample, with_background
+from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
+from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
 
 
 class Refinement(ABC):
     """Turns the seeds of an image into a pseudo mask; picklable, so that processes can share it."""
 
+    rule: ThresholdRule
+    """Where background ends. A pooled rule is replaced by what it finds in the data set first."""
+
     @abstractmethod
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The pseudo mask of an RGB image: 0 background, 1…C the image's tags, 255 void."""
 
+    def with_rule(self, rule: ThresholdRule) -> Self:
+        """The same refinement with another rule for where background ends."""
+        other = copy(self)
+        other.rule = rule
+        return other
+
 
 class Threshold(Refinement):
-    """No refinement: the strongest map wins where it reaches a fixed threshold."""
+    """No refinement: the strongest map wins where it reaches a threshold."""
 
-    def __init__(self, bg_threshold: float = 0.3) -> None:
-        """Take pixels whose maps stay below `bg_threshold`, in [0, 1], as background."""
-        self.bg_threshold = bg_threshold
+    def __init__(self, bg_threshold: float | ThresholdRule = 0.3) -> None:
+        """Take pixels whose maps stay below `bg_threshold`, in (0, 1), as background.
+
+        Raises:
+            ValueError: a number is not in (0, 1).
+        """
+        if isinstance(bg_threshold, ThresholdRule):
+            self.rule = bg_threshold
+        else:
+            self.rule = FixedThreshold(bg_threshold)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The thresholded seeds at the image's size."""
         maps = upsample(seeds.maps, image.shape[:2])
-        return threshold_mask(maps, seeds.labels, self.bg_threshold)
+        return threshold_mask(maps, seeds.labels, self.rule(maps))
 
 
 class CrfRefinement(Refinement):
@@ -39,30 +59,56 @@ class CrfRefinement(Refinement):
     def __init__(
         self,
         engine: DenseCrfEngine,
-        background_alpha: float | None = None,
+        threshold: ThresholdRule | None = None,
+        background: Background | None = None,
         min_confidence: float = 0.0,
+        void_factor: float = 1.0,
         max_side_px: int = 1024,
     ) -> None:
         """Set the engine and the background.
 
         Args:
             engine: infers the labels' probabilities.
-            background_alpha: exponent of the background score `(1 − max)^α`; None estimates it
-                for every image from its maps alone (`otsu_threshold`).
+            threshold: where a class and background are equally likely; None is `OtsuMean`.
+            background: the background's score around that threshold; None is `LevelBackground`.
             min_confidence: pixels whose best posterior is lower become void.
+            void_factor: the CRF is solved for the threshold divided and multiplied by this factor
+                (not above 0.95), and pixels where the two masks disagree become void. 1 solves it
+                once, for the threshold itself.
             max_side_px: larger images are refined at this size and the mask enlarged, so that
                 memory and time stay bounded.
+
+        Raises:
+            ValueError: `void_factor` is below 1.
         """
+        if void_factor < 1:
+            raise ValueError(f"void_factor={void_factor}: expected 1 (no void band) or more")
         self.engine = engine
-        self.background_alpha = background_alpha
+        self.rule = threshold or OtsuMean()
+        self.background = background or LevelBackground()
         self.min_confidence = min_confidence
+        self.void_factor = void_factor
         self.max_side_px = max_side_px
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The CRF's mask; an image without tags is background."""
         height, width = image.shape[:2]
         working = shrink(image, self.max_side_px)
-        scores = with_background(upsample(seeds.maps, working.shape[:2]), self.background_alpha)
-        posterior = self.engine(working, energies_from_softmax(scores))
-        mask = label_mask(posterior, seeds.labels, self.min_confidence)
+        maps = upsample(seeds.maps, working.shape[:2])
+        unaries = [
+            energies_from_softmax(self.background.before(maps, threshold))
+            for threshold in self._thresholds(self.rule(maps))
+        ]
+        masks = [
+            label_mask(posterior, seeds.labels, self.min_confidence)
+            for posterior in self.engine.solve(working, unaries)
+        ]
+        mask = masks[0] if len(masks) == 1 else agreed(*masks)
         return resize_mask(mask, (height, width))
+
+    def _thresholds(self, threshold: float) -> tuple[float, ...]:
+        """The threshold, or those on both sides of the void band."""
+        if self.void_factor == 1:
+            return (threshold,)
+        high = min(threshold * self.void_factor, max(threshold, MAX_THRESHOLD))
+        return threshold / self.void_factor, high

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
-from wsss.artifacts import LabelStore, SeedStore
-from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL, Item
+from wsss.artifacts import METRICS, LabelStore, SeedStore, write_json
+from wsss.data.sample import Item
 from wsss.data.source import TRAIN, Source
+from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
+from wsss.refine.regions import restore_vanished_tags, void_small_regions
+from wsss.refine.thresholds import FixedThreshold
+from wsss.stages.background import fit_to_data_set
 from wsss.stages.context import Context
 from wsss.stages.items import check_failures, process_items
+from wsss.stages.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.progress import track
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("localize",)
 SPLITS = (TRAIN,)
 READS_MASKS = False
@@ -24,49 +29,61 @@ class RefineItem:
     source: Source
     seeds: SeedStore
     masks: LabelStore
+    statistics: StatisticsStore
     method: Refinement
+    min_region_px: int
+    keep_tags: bool
 
     def __call__(self, item: Item) -> None:
-        """Write the pseudo mask of an item."""
-        image = self.source.read_image(item)
-        self.masks.write(item, self.method(image, self.seeds.read(item)))
+        """Write the pseudo mask of an item; the mask comes last, for it makes the item finished."""
+        seeds = self.seeds.read(item)
+        mask = self.method(self.source.read_image(item), seeds)
+        mask = void_small_regions(mask, self.min_region_px)
+        restored: tuple[int, ...] = ()
+        if self.keep_tags:
+            result = restore_vanished_tags(mask, upsample(seeds.maps, mask.shape), seeds.labels)
+            mask, restored = result.mask, result.labels
+        self.statistics.write(item, mask, restored)
+        self.masks.write(item, mask)
 
 
-def run(context: Context, *, method: Refinement) -> dict[str, float]:
+def run(
+    context: Context, *, method: Refinement, min_region_px: int = 0, keep_tags: bool = True
+) -> dict[str, float]:
     """Write the pseudo mask of every training image, as `masks/<id>.png`.
+
+    No mask holds a class that its image is not tagged with.
 
     Args:
         context: data, folders, processes.
         method: turns an image and its seeds into a mask.
+        min_region_px: connected regions of one label with fewer pixels become void.
+        keep_tags: give a tag without any pixel those where its map is strongest, one at least.
 
     Returns:
-        `images`, and the fractions of pixels that are foreground and void: what can be seen of
-        pseudo masks without ground truth.
+        `images`, the fractions of pixels that are labelled, foreground and void, the images in
+        which a tag was restored, and the threshold of the data set if there is one: what can be
+        seen of pseudo masks without ground truth. `metrics.json` has every class's share, too.
     """
     items = context.items(TRAIN)
     masks = LabelStore(context.folder / "masks")
     seeds = SeedStore(context.inputs["localize"] / "seeds")
+    statistics = StatisticsStore(context.folder / "statistics")
+    method = fit_to_data_set(context, method, items, seeds)
     own = context.share(items)
     pending = [item for item in own if not masks.has(item)]
-    task = RefineItem(context.source, seeds, masks, method)
+    task = RefineItem(context.source, seeds, masks, statistics, method, min_region_px, keep_tags)
     results = process_items(task, ((item,) for item in pending), context.workers, context.folder)
     done = len(own) - len(pending)
     for _ in track(results, len(own), "refine", done, visible=context.is_main):
         pass
     context.fabric.barrier()
     check_failures(context, len(items))
-    return (
-        _statistics(masks, [item for item in items if masks.has(item)]) if context.is_main else {}
-    )
-
-
-def _statistics(masks: LabelStore, items: list[Item]) -> dict[str, float]:
-    """Mean over images of the fractions of foreground and void pixels."""
-    void = foreground = 0.0
-    for item in items:
-        mask = masks.read(item)
-        is_void = mask == VOID_LABEL
-        void += float(is_void.mean()) / len(items)
-        foreground += float(((mask != BACKGROUND_LABEL) & ~is_void).mean()) / len(items)
-    images = float(len(items))
-    return {"images": images, "foreground_fraction": foreground, "void_fraction": void}
+    if not context.is_main:
+        return {}
+    finished = (item for item in items if masks.has(item))
+    numbers, shares = summarise_masks(statistics, finished, context.source.class_names)
+    if isinstance(method.rule, FixedThreshold):
+        numbers["bg_threshold"] = method.rule.threshold
+    write_json(context.folder / METRICS, {**numbers, "class_shares": shares})
+    return numbers
