@@ -5,6 +5,7 @@ import pytest
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.synthetic import Synthetic
+from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
 from wsss.refine.thresholds import count_levels
 from wsss.stages import refine
@@ -144,3 +145,45 @@ def test_statistics_are_those_of_the_masks(stage, source, tmp_path):
 def test_levels_of_seeds_are_counted_at_their_own_size(source, localized):
     seeds = SeedStore(localized / "seeds").read(source.items("train")[0])
     assert count_levels(seeds.maps).sum() == seeds.maps[0].size
+
+
+def test_batches_make_the_masks_of_single_images_and_an_item_that_fails_stops_no_other(
+    stage, source, tmp_path
+):
+    """An engine that wants batches, and solves them one by one."""
+
+    class Batched(NumbaEngine):
+        in_batches = True
+
+        def solve(self, image, unaries):
+            raise AssertionError("a batch was taken apart")
+
+        def solve_batch(self, images, unaries):
+            sizes.append(len(images))
+            return [NumbaEngine.solve(self, *pair) for pair in zip(images, unaries, strict=True)]
+
+    sizes = []
+    method = CrfRefinement(Batched(num_iterations=2), OtsuMean(), void_factor=1.2)
+    stage(tmp_path / "batches", method=method, batch_size=2)
+    assert sizes == [2, 2, 1]
+    stage(tmp_path / "single", method=crf(OtsuMean()))
+    assert content(tmp_path / "batches") == content(tmp_path / "single")
+
+
+def test_a_batch_that_fails_is_done_one_by_one(stage, source, tmp_path):
+    broken = source.items("train")[1]
+    image = source.read_image(broken)
+
+    class Fragile(NumbaEngine):
+        in_batches = True
+
+        def solve(self, image_, unaries):
+            if np.array_equal(image_, image):
+                raise ValueError("this one")
+            return super().solve(image_, unaries)
+
+    folder = tmp_path / "run"
+    with pytest.raises(WsssError, match="this one"):
+        stage(folder, method=CrfRefinement(Fragile(num_iterations=1)), batch_size=4)
+    masks = LabelStore(folder / "masks")
+    assert [masks.has(item) for item in source.items("train")] == [True, False, True, True, True]

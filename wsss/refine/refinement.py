@@ -1,11 +1,12 @@
 """Refinements: an image and its seeds in, a pseudo mask out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
@@ -25,6 +26,17 @@ class Refinement(ABC):
     @abstractmethod
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The pseudo mask of an RGB image: 0 background, 1…C the image's tags, 255 void."""
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether to call `batch` in the run's own process rather than this in CPU processes."""
+        return False
+
+    def batch(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]
+    ) -> list[UInt8[np.ndarray, "_ _"]]:
+        """The pseudo masks of several images of any sizes."""
+        return [self(*pair) for pair in zip(images, seeds, strict=True)]
 
     def with_rule(self, rule: ThresholdRule) -> Self:
         """The same refinement with another rule for where background ends."""
@@ -92,19 +104,43 @@ class CrfRefinement(Refinement):
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The CRF's mask; an image without tags is background."""
-        height, width = image.shape[:2]
+        working, unaries = self._problem(image, seeds)
+        return self._mask(self.engine.solve(working, unaries), image, seeds)
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether the engine wants many images at once."""
+        return self.engine.in_batches
+
+    def batch(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]
+    ) -> list[UInt8[np.ndarray, "_ _"]]:
+        """The CRF's masks of several images, solved together."""
+        problems = [self._problem(*pair) for pair in zip(images, seeds, strict=True)]
+        solved = self.engine.solve_batch(*map(list, zip(*problems, strict=True)))
+        return [self._mask(*parts) for parts in zip(solved, images, seeds, strict=True)]
+
+    def _problem(
+        self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
+    ) -> tuple[UInt8[np.ndarray, "h1 w1 3"], list[Float32[np.ndarray, "l h1 w1"]]]:
+        """The image at the size it is refined at, and energies for every threshold."""
         working = shrink(image, self.max_side_px)
         maps = upsample(seeds.maps, working.shape[:2])
-        unaries = [
+        return working, [
             energies_from_softmax(self.background.before(maps, threshold))
             for threshold in self._thresholds(self.rule(maps))
         ]
-        masks = [
-            label_mask(posterior, seeds.labels, self.min_confidence)
-            for posterior in self.engine.solve(working, unaries)
-        ]
+
+    def _mask(
+        self,
+        posteriors: Sequence[Float32[np.ndarray, "l h1 w1"]],
+        image: UInt8[np.ndarray, "h w 3"],
+        seeds: Seeds,
+    ) -> UInt8[np.ndarray, "h w"]:
+        """The mask on which the posteriors of all thresholds agree, at the image's size."""
+        masks = [label_mask(one, seeds.labels, self.min_confidence) for one in posteriors]
         mask = masks[0] if len(masks) == 1 else agreed(*masks)
-        return resize_mask(mask, (height, width))
+        return resize_mask(mask, (image.shape[0], image.shape[1]))
 
     def _thresholds(self, threshold: float) -> tuple[float, ...]:
         """The threshold, or those on both sides of the void band."""

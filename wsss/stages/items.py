@@ -20,6 +20,9 @@ FAILURES = "failures"
 ItemTask = Callable[..., None]
 """Work on one item: picklable, called as `task(item, *more)`, writes its own result."""
 
+ITEM_ERRORS = (WsssError, OSError, ValueError)
+"""What concerns one item alone."""
+
 _task: ItemTask
 """The task of a worker process: sent once, for it holds the data set's lists."""
 
@@ -54,9 +57,17 @@ def _attempt(item: Item, *more: Any) -> str | None:
     """Run the task; the reason of a failure that concerns this item alone, else None."""
     try:
         _task(item, *more)
-    except (WsssError, OSError, ValueError) as error:
+    except ITEM_ERRORS as error:
         return str(error)
     return None
+
+
+def attempt(task: ItemTask, item: Item, folder: Path) -> None:
+    """Run a task on an item in this process; a failure that concerns it alone is noted."""
+    try:
+        task(item)
+    except ITEM_ERRORS as error:
+        note_failure(folder, item, str(error))
 
 
 def process_items(

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -13,6 +14,9 @@ class DenseCrfEngine(ABC):
     Potts compatibility; a Gaussian kernel on positions, which smooths, and a bilateral kernel on
     positions and colours, which snaps labels to contours; both symmetrically normalised.
     """
+
+    in_batches: ClassVar[bool] = False
+    """Whether many images at once are solved faster than one after the other, as on a GPU."""
 
     def __init__(
         self,

@@ -28,6 +28,8 @@ class TorchEngine(DenseCrfEngine):
     processes start without torch.
     """
 
+    in_batches = True
+
     def __init__(
         self,
         gaussian_sxy_px: float = 3,
