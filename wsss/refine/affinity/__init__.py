@@ -1,0 +1,8 @@
+"""Affinity of pixels, learned or found, and the random walk between them.
+
+Needs torch, and is therefore no part of `wsss.refine`, which CPU processes import.
+"""
+
+from wsss.refine.affinity.boundaries import boundary_affinity as boundary_affinity
+from wsss.refine.affinity.paths import pair_offsets as pair_offsets
+from wsss.refine.affinity.walk import random_walk as random_walk

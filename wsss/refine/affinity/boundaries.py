@@ -1,0 +1,69 @@
+"""From a boundary map to the affinity of pixels."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+from wsss.refine.affinity.paths import pair_offsets, path
+
+# Shape suffixes: B = batch, H, W = map, K = offsets of `pair_offsets(radius)`.
+
+
+def boundary_affinity(boundary: Float[Tensor, "b h w"], radius: int) -> Float[Tensor, "b k h w"]:
+    """Affinity `1 - max` of the boundary map on the path between two pixels.
+
+    Ahn, Cho and Kwak, Weakly Supervised Learning of Instance Segmentation with Inter-pixel
+    Relations, CVPR 2019, eq. 4. Outside the map is boundary: a pair that leaves it has affinity 0.
+    The gradient goes to the first strongest pixel of each path.
+
+    Args:
+        boundary: how surely a pixel is on a boundary, in [0, 1].
+        radius: pairs nearer than this, in pixels of the map.
+
+    Returns:
+        For every pixel its affinity to each of its neighbours `pair_offsets(radius)`, in [0, 1].
+    """
+    height, width = boundary.shape[1:]
+    reach = radius - 1
+    # One row of memory: a step to a neighbour is the same distance for all pixels, and what is
+    # read is contiguous. Columns are padded on both sides, rows below alone, where paths go.
+    padded = F.pad(boundary, (reach, reach, 0, radius), value=1.0)
+    row = width + 2 * reach
+    flat = padded.flatten(1)
+    with torch.no_grad():
+        first = reach + row * torch.arange(height, device=flat.device)[:, None]
+        pixels = first + torch.arange(width, device=flat.device)
+        steps = strongest_steps(flat, height * row, row, radius)
+        steps = steps.unflatten(2, (height, row))[..., reach : reach + width]
+        where = (pixels + steps).flatten(1)
+    strongest = flat.gather(1, where).view(-1, steps.shape[1], height, width)
+    return 1 - strongest
+
+
+def strongest_steps(
+    flat: Float[Tensor, "b m"], length: int, row: int, radius: int
+) -> Int64[Tensor, "b k _"]:
+    """Steps in memory from each value to the first strongest on the path to each neighbour.
+
+    Args:
+        flat: padded maps in raster order, a row longer than `length` for every step down.
+        length: number of values to start from.
+        row: values in a row.
+        radius: pairs nearer than this.
+    """
+    reach = radius - 1
+    start = F.pad(flat, (reach, 0), value=1.0)  # So that a step to the left stays inside.
+    better = torch.empty_like(flat[:, :length], dtype=torch.bool)
+    steps = []
+    for offset in pair_offsets(radius):
+        best = flat[:, :length].clone()
+        step = torch.zeros_like(best, dtype=torch.int32)
+        for down, right in path(offset):
+            distance = down * row + right
+            value = start[:, reach + distance : reach + distance + length]
+            torch.gt(value, best, out=better)
+            step.masked_fill_(better, distance)
+            torch.maximum(best, value, out=best)
+        steps.append(step)
+    return torch.stack(steps, dim=1).long()
