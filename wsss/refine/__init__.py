@@ -3,6 +3,7 @@
 from wsss.refine.background import Background as Background
 from wsss.refine.background import LevelBackground as LevelBackground
 from wsss.refine.background import PowerBackground as PowerBackground
+from wsss.refine.confident_labels import ConfidentLabels as ConfidentLabels
 from wsss.refine.dense_crf import DenseCrfEngine as DenseCrfEngine
 from wsss.refine.dense_crf import NumbaEngine as NumbaEngine
 from wsss.refine.dense_crf import PydensecrfEngine as PydensecrfEngine

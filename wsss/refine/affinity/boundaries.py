@@ -35,7 +35,7 @@ def boundary_affinity(boundary: Float[Tensor, "b h w"], radius: int) -> Float[Te
         first = reach + row * torch.arange(height, device=flat.device)[:, None]
         pixels = first + torch.arange(width, device=flat.device)
         steps = strongest_steps(flat, height * row, row, radius)
-        steps = steps.unflatten(2, (height, row))[..., reach : reach + width]
+        steps = steps.view(len(flat), -1, height, row)[..., reach : reach + width]
         where = (pixels + steps).flatten(1)
     strongest = flat.gather(1, where).view(-1, steps.shape[1], height, width)
     return 1 - strongest
