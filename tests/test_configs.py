@@ -125,22 +125,30 @@ def test_what_methods_learn_follows_the_published_schedule():
     assert (meng.max_epochs, meng.optimizer.weight_decay, meng.replace_self) == (10, 1e-4, True)
 
 
-OWN_STAGES = {"recam": "reactivate", "meng": "oppose"}
+OWN_STAGES = {
+    "cam=recam": {"reactivate"},
+    "cam=meng": {"oppose"},
+    "refine=affinity": {"affinity", "propagate"},
+    "refine=affinity_crf": {"affinity", "propagate"},
+    "refine=feature_affinity": {"propagate"},
+    "refine=feature_affinity_crf": {"propagate"},
+}
 
 
 def test_every_stage_is_configured_unless_it_belongs_to_one_method():
     cfg = composed()
     assert list(cfg.stages) == list(CHAIN)
-    common = [stage for stage in CHAIN if stage not in OWN_STAGES.values()]
+    own = set().union(*OWN_STAGES.values())
+    common = [stage for stage in CHAIN if stage not in own]
     assert list(stage_configs(cfg)) == common
     assert all(cfg[stage]._target_ == f"wsss.stages.{stage}.run" for stage in common)
 
 
-@pytest.mark.parametrize(("method", "stage"), OWN_STAGES.items())
-def test_a_method_switches_its_stage_on(method, stage):
-    configs = stage_configs(composed(f"cam={method}"))
-    assert configs[stage]["_target_"] == f"wsss.stages.{stage}.run"
-    assert not {*OWN_STAGES.values()} & {*configs} - {stage}
+@pytest.mark.parametrize(("method", "stages"), OWN_STAGES.items())
+def test_a_method_switches_its_stages_on(method, stages):
+    configs = stage_configs(composed(method))
+    assert all(configs[stage]["_target_"] == f"wsss.stages.{stage}.run" for stage in stages)
+    assert set().union(*OWN_STAGES.values()) & {*configs} == stages
     assert select(list(CHAIN), configs) == tuple(configs)
 
 
@@ -149,6 +157,34 @@ def test_reactivation_trains_what_the_classifier_trained():
         assert composed("cam=recam", f"classify={classify}").reactivate.freeze == frozen
     chosen = composed("cam=recam", "reactivate=finetune", "experiment=voc_coseg", "++data.root=x")
     assert chosen.reactivate.freeze == "stem"
+
+
+def test_affinities_are_learned_as_published_where_that_is_asked_for():
+    irn = composed("refine=affinity", "affinity=irn")
+    learned = irn.affinity
+    assert (learned.max_epochs, learned.batch_size, learned.radius) == (3, 32, 10)
+    assert (learned.lr, learned.displacement_lr_factor, learned.displacement_channels) == (
+        0.1,
+        10,
+        256,
+    )
+    assert (learned.optimizer.weight_decay, learned.optimizer.momentum) == (1e-4, 1e-4)
+    augmentation = learned.augmentation
+    assert (augmentation.crop_px, augmentation.scale_min, augmentation.scale_max) == (512, 0.5, 1.5)
+    labels = learned.labels
+    assert (labels.fg_threshold, labels.bg_threshold, labels.gt_prob) == (0.3, 0.05, 0.7)
+    engine = {key: value for key, value in labels.engine.items() if key != "_target_"}
+    assert engine == {
+        "gaussian_sxy_px": 3,
+        "gaussian_compat": 3,
+        "bilateral_sxy_px": 50,
+        "bilateral_srgb": 5,
+        "bilateral_compat": 10,
+        "num_iterations": 10,
+    }
+    walk = irn.propagate
+    assert (walk.method.radius, walk.exponent, walk.num_steps) == (5, 10, 2**8)
+    assert irn.refine.method.bg_threshold == 0.25
 
 
 def test_settings_of_a_stage_that_is_off_leave_it_off():

@@ -34,6 +34,8 @@ CHAIN = (
     "reactivate",
     "oppose",
     "localize",
+    "affinity",
+    "propagate",
     "refine",
     "segment",
     "evaluate",
@@ -93,9 +95,10 @@ def select(stages: Sequence[str], configured: Container[str] = CHAIN) -> tuple[s
     if stages and not chosen:
         raise user_error(
             f"stages=[{','.join(stages)}]",
-            "a stage that this run's activation maps do not need",
+            "a stage that this run's methods do not need",
             "a method that needs it",
-            "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`.",
+            "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`, "
+            "`refine=affinity` both `affinity` and `propagate`.",
         )
     return chosen
 

@@ -1,5 +1,6 @@
 """Backbones, the split classifier and segmenters."""
 
+from wsss.models.affinity_heads import AffinityHeads as AffinityHeads
 from wsss.models.backbones import Backbone as Backbone
 from wsss.models.backbones import TimmBackbone as TimmBackbone
 from wsss.models.classifier import LinearHead as LinearHead

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
 from wsss.models.pair_heads import PairHeads
 
@@ -60,6 +61,7 @@ class SplitClassifier(nn.Module):
         self.head = head
         self.multi_label = multi_label
         self.pair_heads: PairHeads | None = None
+        self.affinity_heads: AffinityHeads | None = None
 
     @classmethod
     def linear(cls, backbone: Backbone, num_classes: int, bias: bool = False) -> "SplitClassifier":

@@ -9,12 +9,14 @@ from torch import nn
 from wsss import models
 from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
+from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.pair_heads import PairHeads
 from wsss.models.segmenter import Segmenter
 
+AFFINITY_HEADS = "affinity_heads"
 CLASSIFIER = "classifier"
 PAIR_HEADS = "pair_heads"
 SEGMENTER = "segmenter"
@@ -69,6 +71,27 @@ def load_pair_heads(folder: Path) -> PairHeads:
     state = load_file(folder / f"{PAIR_HEADS}.safetensors")
     heads = PairHeads(state["targets"], state["opponents"], num_classes, state["weight"].shape[2])
     heads.load_state_dict(state)
+    return heads.eval().requires_grad_(False)
+
+
+def save_affinity_heads(folder: Path, heads: AffinityHeads) -> None:
+    """Write `affinity_heads.safetensors` and `affinity_heads.json`, which names their layers."""
+    description = {
+        "layers": heads.layers,
+        "channels": heads.channels,
+        "displacement_channels": heads.displacement_channels,
+    }
+    _save(folder, AFFINITY_HEADS, heads, description)
+
+
+def load_affinity_heads(folder: Path) -> AffinityHeads:
+    """Read the heads of pixel relations; evaluation mode, no gradients.
+
+    Raises:
+        WsssError: there are none in the folder.
+    """
+    heads = AffinityHeads(**_describe(folder, AFFINITY_HEADS))
+    heads.load_state_dict(load_file(folder / f"{AFFINITY_HEADS}.safetensors"))
     return heads.eval().requires_grad_(False)
 
 

@@ -6,8 +6,8 @@ from typing import cast
 import torch
 
 from wsss.errors import user_error
-from wsss.models import LinearHead, PairHeads, ReactivatedHead, SplitClassifier
-from wsss.models.export import load_classifier, load_pair_heads
+from wsss.models import AffinityHeads, LinearHead, PairHeads, ReactivatedHead, SplitClassifier
+from wsss.models.export import load_affinity_heads, load_classifier, load_pair_heads
 from wsss.stages.context import Context
 
 
@@ -30,6 +30,8 @@ def trained_classifier(context: Context) -> SplitClassifier:
         )
     if "oppose" in context.inputs:
         model.pair_heads = load_pair_heads(context.inputs["oppose"])
+    if "affinity" in context.inputs:
+        model.affinity_heads = load_affinity_heads(context.inputs["affinity"])
     return model
 
 
@@ -51,4 +53,6 @@ def untrained_classifier(context: Context) -> SplitClassifier:
     if "oppose" in context.settings:
         pair = torch.zeros(1, dtype=torch.int64)
         model.pair_heads = PairHeads(pair, pair, num_classes, backbone.num_features)
+    if "affinity" in context.settings:
+        model.affinity_heads = AffinityHeads((), (1,), None)
     return model.eval()

@@ -22,7 +22,7 @@ from wsss.stages.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.progress import track
 
 VERSION = 2
-INPUTS = ("localize",)
+INPUTS = ("localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "foreground_fraction"
@@ -86,7 +86,7 @@ def run(
     """
     items = context.items(TRAIN)
     masks = LabelStore(context.folder / "masks")
-    seeds = SeedStore(context.inputs["localize"] / "seeds")
+    seeds = SeedStore(seed_folder(context))
     statistics = StatisticsStore(context.folder / "statistics")
     method = fit_to_data_set(context, method, items, seeds)
     own = context.share(items)
@@ -139,3 +139,8 @@ def _read_all(
     task: RefineItem, batch: Sequence[Item]
 ) -> list[tuple[UInt8[np.ndarray, "_ _ 3"], Seeds]]:
     return [task.read(item) for item in batch]
+
+
+def seed_folder(context: Context) -> Path:
+    """The seeds to refine: propagated ones, in a run that has them."""
+    return context.inputs.get("propagate", context.inputs["localize"]) / "seeds"

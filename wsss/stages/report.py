@@ -20,7 +20,17 @@ from wsss.stages.context import Context
 from wsss.stages.items import note_failure
 
 VERSION = 1
-INPUTS = ("classify", "reactivate", "oppose", "localize", "refine", "segment", "evaluate")
+INPUTS = (
+    "classify",
+    "reactivate",
+    "oppose",
+    "localize",
+    "affinity",
+    "propagate",
+    "refine",
+    "segment",
+    "evaluate",
+)
 OPTIONAL_INPUTS = INPUTS
 SPLITS = (TRAIN, VAL)
 READS_MASKS = True

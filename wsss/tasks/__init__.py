@@ -1,5 +1,6 @@
 """LightningModules."""
 
+from wsss.tasks.affinity import AffinityTask as AffinityTask
 from wsss.tasks.classification import ClassificationTask as ClassificationTask
 from wsss.tasks.opposition import OppositionTask as OppositionTask
 from wsss.tasks.reactivation import ReactivationTask as ReactivationTask

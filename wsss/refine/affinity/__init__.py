@@ -4,5 +4,8 @@ Needs torch, and is therefore no part of `wsss.refine`, which CPU processes impo
 """
 
 from wsss.refine.affinity.boundaries import boundary_affinity as boundary_affinity
+from wsss.refine.affinity.features import FeatureAffinity as FeatureAffinity
+from wsss.refine.affinity.learned import LearnedAffinity as LearnedAffinity
+from wsss.refine.affinity.method import PairAffinity as PairAffinity
 from wsss.refine.affinity.paths import pair_offsets as pair_offsets
 from wsss.refine.affinity.walk import random_walk as random_walk

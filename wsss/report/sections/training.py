@@ -10,6 +10,8 @@ TITLES = {
     "train_loss": "training loss",
     "val_loss": "validation loss",
     "reactivation_loss": "loss of the second classifier",
+    "affinity_loss": "loss of affinities",
+    "displacement_loss": "loss of displacements",
     "val_map": "mAP on validation tags",
     "val_accuracy": "accuracy of the pairs on validation tags",
     "pseudo_miou": "mIoU with the pseudo masks",
@@ -20,6 +22,7 @@ LABELS = {
     "classify": "Classifier",
     "reactivate": "Second classifier",
     "oppose": "Pairs of classes",
+    "affinity": "Affinity of pixels",
     "segment": "Segmenter",
 }
 

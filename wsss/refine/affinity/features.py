@@ -1,0 +1,112 @@
+"""Affinity without training: what a frozen classifier finds alike."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from wsss.errors import user_error
+from wsss.models import SplitClassifier
+from wsss.models.affinity_heads import resize
+from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
+from wsss.refine.affinity.paths import neighbour, pair_offsets
+
+LEVELS = 255.0
+"""Images are in [0, 1], standard deviations of colours in levels of 0…255."""
+
+
+class FeatureAffinity(PairAffinity):
+    """Cosine similarity of features times a Gaussian of colours; ours, nothing is learned.
+
+    `A_ij = max(0, mean_l cos(f_l,i, f_l,j)) · exp(−|c_i − c_j|² / 2σ²)`, where `f_l` are the
+    features of layer `l` less their mean over the image, which all pixels have in common, and `c`
+    the colours; all at a quarter of the image's size. A backbone without inner layers gives the
+    feature map itself.
+    """
+
+    def __init__(
+        self,
+        radius: int = 5,
+        layers: Sequence[str] | None = None,
+        sigma_rgb: float | None = 30.0,
+        centred: bool = True,
+    ) -> None:
+        """Set what is compared.
+
+        Args:
+            radius: pairs nearer than this, in pixels of the map.
+            layers: names of inner layers; None takes all.
+            sigma_rgb: standard deviation of colours, in RGB levels of 0…255; None leaves colours
+                out.
+            centred: compare features less their mean over the image.
+        """
+        self.radius = radius
+        self.layers = layers
+        self.sigma_rgb = sigma_rgb
+        self.centred = centred
+
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse names of layers that the model does not have.
+
+        Raises:
+            WsssError: lists those that it has.
+        """
+        if unknown := [name for name in self.layers or () if name not in model.inner_layers]:
+            raise user_error(
+                "propagate.method.layers",
+                f"no inner layer is called {', '.join(map(repr, unknown))}",
+                f"some of {', '.join(model.inner_layers) or 'none: this backbone shows none'}",
+                "Correct the names, or leave them out.",
+            )
+
+    def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:
+        """Affinities of features and colours; of boundaries nothing is known."""
+        size = grid_of(images)
+        names = list(model.inner_layers) if self.layers is None else self.layers
+        layers = [model.inner_layers[name] for name in names] or [model.features]
+        similarities = [
+            cosine_similarity(resize(features, size), self.radius, self.centred)
+            for features in inner_maps(model.features, layers, images)
+        ]
+        affinity = torch.stack(similarities).mean(dim=0).clamp(0, 1)
+        if self.sigma_rgb is not None:
+            colours = F.interpolate(images, size, mode="area")
+            affinity = affinity * colour_similarity(colours, self.radius, self.sigma_rgb)
+        return PixelRelations(affinity, images.new_zeros((len(images), *size)))
+
+
+def cosine_similarity(
+    features: Float[Tensor, "b c h w"], radius: int, centred: bool
+) -> Float[Tensor, "b k h w"]:
+    """Cosine of the angle between every pixel's features and its neighbours'; 0 outside the map.
+
+    Args:
+        features: of one layer.
+        radius: pairs nearer than this.
+        centred: take the mean over the map off first.
+    """
+    if centred:
+        features = features - features.mean(dim=(2, 3), keepdim=True)
+    unit = F.normalize(features, dim=1)
+    pairs = [(unit * neighbour(unit, offset, 0.0)).sum(dim=1) for offset in pair_offsets(radius)]
+    return torch.stack(pairs, dim=1)
+
+
+def colour_similarity(
+    colours: Float[Tensor, "b 3 h w"], radius: int, sigma_rgb: float
+) -> Float[Tensor, "b k h w"]:
+    """Gaussian of the distance between every pixel's colour and its neighbours'.
+
+    Args:
+        colours: RGB in [0, 1].
+        radius: pairs nearer than this.
+        sigma_rgb: standard deviation in levels of 0…255.
+    """
+    scale = LEVELS / sigma_rgb
+    pairs = [
+        ((colours - neighbour(colours, offset, 0.0)) * scale).square().sum(dim=1)
+        for offset in pair_offsets(radius)
+    ]
+    return torch.exp(-torch.stack(pairs, dim=1) / 2)

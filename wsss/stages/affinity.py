@@ -1,0 +1,175 @@
+"""Train heads that tell where classes meet, on what the seeds are sure of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+
+from wsss.artifacts import SEED_STRIDE, LabelStore, SeedStore
+from wsss.data.datasets import MaskedImages
+from wsss.data.sample import Item
+from wsss.data.source import TRAIN, Source
+from wsss.data.transforms import Augmentation
+from wsss.errors import user_error
+from wsss.models import AffinityHeads, Backbone
+from wsss.models.export import save_affinity_heads
+from wsss.refine.affinity.method import inner_maps
+from wsss.refine.confident_labels import ConfidentLabels
+from wsss.stages.classifiers import trained_classifier, untrained_classifier
+from wsss.stages.context import Context
+from wsss.stages.items import check_failures, process_items
+from wsss.stages.progress import track
+from wsss.stages.training import check_schedule, fit, training_loader
+from wsss.tasks import AffinityTask
+from wsss.tasks.schedule import OptimizerFactory
+
+VERSION = 1
+INPUTS = ("classify", "reactivate", "localize")
+SPLITS = (TRAIN,)
+READS_MASKS = False
+KEY_NUMBER = "affinity_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelItem:
+    """The labelling of one image, done in a process of its own."""
+
+    source: Source
+    seeds: SeedStore
+    store: LabelStore
+    labels: ConfidentLabels
+
+    def __call__(self, item: Item) -> None:
+        """Write the labels of an item."""
+        self.store.write(item, self.labels(self.source.read_image(item), self.seeds.read(item)))
+
+
+def check(
+    context: Context,
+    *,
+    augmentation: Augmentation,
+    max_epochs: int,
+    batch_size: int,
+    layers: list[str] | None = None,
+    **_: Any,
+) -> None:
+    """Refuse a backbone without inner layers, and a schedule that cannot be run.
+
+    Raises:
+        WsssError: says which, and what can be done.
+    """
+    check_schedule(context, "affinity", max_epochs, batch_size)
+    if augmentation.crop_px % SEED_STRIDE:
+        raise user_error(
+            "affinity.augmentation.crop_px",
+            str(augmentation.crop_px),
+            f"a multiple of {SEED_STRIDE}: relations are learned at a quarter of the size",
+            "Correct the value.",
+        )
+    if "classify" in context.settings:
+        _layer_names(cast("Backbone", untrained_classifier(context).features), layers)
+
+
+def run(
+    context: Context,
+    *,
+    labels: ConfidentLabels,
+    optimizer: OptimizerFactory,
+    lr: float,
+    max_epochs: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    layers: list[str] | None = None,
+    displacement_channels: int | None = None,
+    displacement_lr_factor: float = 10.0,
+    radius: int = 10,
+    checkpoint_every_n_epochs: int = 1,
+) -> dict[str, float]:
+    """Label what is certain, as `labels/<id>.png`, and train IRN's heads on it.
+
+    The backbone is the classifier's and stays as it is (Ahn, Cho and Kwak, CVPR 2019).
+
+    Args:
+        context: data, folders, processes.
+        labels: turns an image and its seeds into labels, void where they are in doubt.
+        optimizer: called with parameter groups.
+        lr: learning rate of the boundary branch.
+        max_epochs: passes over the training images.
+        batch_size: images a step, over all processes together.
+        augmentation: how images and labels are varied.
+        layers: names of inner layers of the backbone; None takes all.
+        displacement_channels: width of the displacement branch. None leaves it out: it shares
+            nothing that learns with the boundaries, which alone make semantic masks.
+        displacement_lr_factor: that branch learns this many times faster.
+        radius: pairs nearer than this are compared, in pixels of maps at a quarter of the size.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
+
+    Returns:
+        `affinity_loss` and `train_loss` of the last epoch, and the number of `images` with labels.
+    """
+    items = context.items(TRAIN)
+    seeds = SeedStore(context.inputs["localize"] / "seeds")
+    store = LabelStore(context.folder / "labels")
+    _write_labels(context, items, LabelItem(context.source, seeds, store, labels))
+    trunk = cast("Backbone", trained_classifier(context).features)
+    trunk.to(memory_format=torch.channels_last)
+    names = _layer_names(trunk, layers)
+    torch.manual_seed(context.seed)
+    heads = AffinityHeads(names, _channels(trunk, names), displacement_channels)
+    labelled = [item for item in items if store.has(item)]
+    images = MaskedImages(context.source, labelled, store.read, augmentation, context.seed)
+    task = AffinityTask(trunk, heads, optimizer, lr, displacement_lr_factor, radius)
+    train = training_loader(context, images, batch_size)
+    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
+    if context.is_main:
+        save_affinity_heads(context.folder, heads.cpu())
+    kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss")}
+    return kept | {"images": float(len(labelled))}
+
+
+def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> None:
+    """Label this rank's share of the images; all ranks leave together.
+
+    Raises:
+        WsssError: too many failed.
+    """
+    own = context.share(items)
+    pending = [item for item in own if not task.store.has(item)]
+    results = process_items(task, ((item,) for item in pending), context.workers, context.folder)
+    done = len(own) - len(pending)
+    for _ in track(results, len(own), "certain labels", done, visible=context.is_main):
+        pass
+    context.fabric.barrier()
+    check_failures(context, len(items))
+
+
+def _layer_names(trunk: Backbone, chosen: list[str] | None) -> tuple[str, ...]:
+    """The chosen inner layers, or all of them, shallow to deep.
+
+    Raises:
+        WsssError: the backbone has none, or not these.
+    """
+    known = tuple(trunk.inner_layers)
+    if not known:
+        raise user_error(
+            "refine=affinity",
+            f"{trunk.name}, which shows no inner layers",
+            "a convolutional network such as efficientnet_lite0 or resnet50",
+            "Choose another `backbone`, or `refine=feature_affinity`, which needs none.",
+        )
+    if unknown := [name for name in chosen or () if name not in known]:
+        raise user_error(
+            "affinity.layers",
+            f"no inner layer is called {', '.join(map(repr, unknown))}",
+            f"some of {', '.join(known)}",
+            "Correct the names, or leave them out.",
+        )
+    return known if not chosen else tuple(name for name in known if name in chosen)
+
+
+def _channels(trunk: Backbone, names: tuple[str, ...]) -> list[int]:
+    """Channels of inner layers, as a small image shows them."""
+    side = 2 * trunk.output_stride
+    layers = [trunk.inner_layers[name] for name in names]
+    return [one.shape[1] for one in inner_maps(trunk, layers, torch.zeros(1, 3, side, side))]

@@ -1,0 +1,112 @@
+"""Spread seeds to the pixels that belong to them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wsss.artifacts import Seeds, SeedStore, seed_size
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.source import TRAIN
+from wsss.models.affinity_heads import resize
+from wsss.refine.affinity import PairAffinity, random_walk
+from wsss.stages.classifiers import trained_classifier, untrained_classifier
+from wsss.stages.context import Context
+from wsss.stages.features import pending_batches
+from wsss.stages.forward import PerThread, map_batches, ready
+from wsss.stages.items import check_failures, note_failure
+from wsss.stages.progress import track
+
+VERSION = 1
+INPUTS = ("classify", "reactivate", "localize", "affinity")
+SPLITS = (TRAIN,)
+READS_MASKS = False
+KEY_NUMBER = "images"
+
+
+def check(context: Context, *, method: PairAffinity, **_: Any) -> None:
+    """Refuse a method that cannot work on this run's classifier before that is trained.
+
+    Raises:
+        WsssError: names what is missing.
+    """
+    if "classify" in context.settings:
+        method.check(untrained_classifier(context))
+
+
+def run(
+    context: Context,
+    *,
+    method: PairAffinity,
+    scales: Scales,
+    exponent: float = 10.0,
+    num_steps: int = 256,
+    batch_size: int = 8,
+) -> dict[str, float]:
+    """Write the seeds of every training image after a random walk, as `seeds/<id>.npz`.
+
+    Args:
+        context: data, folders, processes.
+        method: computes which pixels belong together.
+        scales: the first is the size at which an image is seen, and a quarter of it that of the
+            walk.
+        exponent: β, how much strong affinities outweigh weak ones.
+        num_steps: steps of the walk; 0 takes the seeds as they are but for their boundaries.
+        batch_size: images a forward pass; those of like size are batched.
+
+    Returns:
+        `images`: number of seed files.
+    """
+    model = trained_classifier(context)
+    method.check(model)
+    networks = PerThread((ready(model, context), method))
+    items = context.items(TRAIN)
+    before = SeedStore(context.inputs["localize"] / "seeds")
+    store = SeedStore(context.folder / "seeds")
+    batches = pending_batches(context, items, scales, batch_size, store.folder, ".npz")
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+
+    def walked(batch: PyramidBatch) -> list[Tensor]:
+        if not batch.items:
+            return []
+        own_model, own_method = networks.value
+        images = batch.pyramid[0].to(context.fabric.device).float() / 255
+        pixels = own_method(own_model, images)
+        seeds = [before.read(item).maps for item in batch.items]
+        size = (pixels.boundary.shape[1], pixels.boundary.shape[2])
+        scores = torch.stack([_padded(one, max(map(len, seeds)), size) for one in seeds])
+        # What lies on a boundary belongs to nobody, as in the authors' code.
+        scores = scores.to(images) * (1 - pixels.boundary[:, None])
+        spread = random_walk(scores, pixels.affinity, own_method.radius, exponent, num_steps)
+        return [
+            normalised(resize(one[None, : len(own)], seed_size(*original))[0])
+            for one, own, original in zip(spread, seeds, batch.sizes, strict=True)
+        ]
+
+    results = map_batches(context, walked, loader)
+    for batch, maps in track(results, len(batches), "propagate", visible=context.is_main):
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
+            labels = np.array(item.labels, dtype=np.uint16)
+            store.write(item, Seeds(labels, item_maps.half().cpu().numpy(), size))
+    context.fabric.barrier()
+    check_failures(context, len(items))
+    return {"images": float(sum(store.has(item) for item in items))}
+
+
+def _padded(
+    maps: Float[np.ndarray, "n h w"], count: int, size: tuple[int, int]
+) -> Float[Tensor, "c h2 w2"]:
+    """Maps at `size`, filled up to `count` with zeros, to at least one."""
+    padded = torch.zeros(max(1, count), *size)
+    if len(maps):
+        padded[: len(maps)] = resize(torch.from_numpy(maps).float()[None], size)[0]
+    return padded
+
+
+def normalised(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
+    """Maps of one image divided by their common maximum, so that they stay comparable (IRN)."""
+    return maps / maps.amax().clamp(min=1e-12) if maps.numel() else maps
