@@ -41,6 +41,16 @@ TINY_METHODS = {
         "reactivate.augmentation.crop_px=64",
     ),
     "meng": ("cam=meng", "oppose.max_epochs=2", "oppose.batch_size=4"),
+    "affinity": (
+        "refine=affinity_crf",
+        "affinity.labels.engine.num_iterations=1",
+        "affinity.max_epochs=2",
+        "affinity.batch_size=4",
+        "affinity.augmentation.crop_px=64",
+        "affinity.radius=4",
+        "propagate.num_steps=4",
+    ),
+    "feature_affinity": ("refine=feature_affinity_crf", "propagate.num_steps=4"),
 }
 """What each method takes that has, or has not, a stage of its own."""
 TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)

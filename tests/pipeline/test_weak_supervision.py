@@ -13,7 +13,13 @@ class RefusingFolder(Folder):
 """
 
 LEARNING = ("classify", "localize", "refine", "segment")
-METHODS = {"cam": (), "recam": ("reactivate",), "meng": ("oppose",)}
+METHODS = {
+    "cam": (),
+    "recam": ("reactivate",),
+    "meng": ("oppose",),
+    "affinity": ("affinity", "propagate"),
+    "feature_affinity": ("propagate",),
+}
 """The stages that learn for one method only."""
 
 

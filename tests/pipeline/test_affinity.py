@@ -1,0 +1,178 @@
+"""Seeds that walk between pixels that belong together, learned or found alike."""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from wsss.artifacts import LabelStore, SeedStore
+from wsss.data.synthetic import Synthetic
+from wsss.errors import WsssError
+from wsss.models.export import load_affinity_heads
+from wsss.refine import Threshold
+
+OWN = {"affinity": ("affinity", "propagate"), "feature_affinity": ("propagate",)}
+SEEDS_STAGES = "stages=[classify,localize,affinity,propagate]"
+
+
+@pytest.fixture(scope="module")
+def spread(run, finished, tiny_methods):
+    """The outcomes of each method, in the folder where plain maps were refined before."""
+    work_dir = finished["classify"].folder.parents[1]
+    return {method: run(work_dir, *tiny_methods[method]) for method in OWN}
+
+
+def all_seeds(outcome):
+    paths = sorted((outcome.folder / "seeds").glob("*.npz"))
+    return {path.name: dict(np.load(path)) for path in paths}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", OWN)
+def test_the_pipeline_runs_from_end_to_end(spread, finished, method):
+    outcomes = spread[method]
+    chain = [*finished]
+    chain[2:2] = OWN[method]
+    assert [*outcomes] == chain
+    assert {name for name, one in outcomes.items() if one.cached} == {"classify", "localize"}
+    assert "propagate" in outcomes["refine"].manifest.basis["inputs"]
+    assert set(finished["refine"].manifest.basis["inputs"]) == {"localize"}
+    report = (outcomes["report"].folder / "report.html").read_text()
+    assert ("Affinity of pixels" in report) == (method == "affinity")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", OWN)
+def test_walked_seeds_have_the_format_of_seeds_and_their_common_maximum_is_one(spread, method):
+    before, after = (all_seeds(spread[method][stage]) for stage in ("localize", "propagate"))
+    assert before.keys() == after.keys()
+    assert len(after) == 9
+    for name, seeds in after.items():
+        assert seeds["maps"].dtype == np.float16
+        assert seeds["maps"].shape == before[name]["maps"].shape
+        assert np.array_equal(seeds["classes"], before[name]["classes"])
+        assert np.array_equal(seeds["size"], before[name]["size"])
+        assert seeds["maps"].min() >= 0
+        if before[name]["maps"].any():  # What has hardly learned may find nothing.
+            assert seeds["maps"].max() == 1
+            assert not np.array_equal(seeds["maps"], before[name]["maps"])
+    assert sum(seeds["maps"].any() for seeds in after.values()) > 4
+
+
+@pytest.mark.slow
+def test_heads_and_the_labels_they_learned_from_are_kept(spread):
+    folder = spread["affinity"]["affinity"].folder
+    heads = load_affinity_heads(folder)
+    assert json.loads((folder / "affinity_heads.json").read_text())["layers"] == [*heads.layers]
+    assert heads.displacement is None
+    labels = LabelStore(folder / "labels")
+    items = Synthetic(num_train=9, num_val=5, size_px=64).items("train")
+    found = set()
+    for item in items:
+        values = set(np.unique(labels.read(item)).tolist())
+        assert values <= {0, 255, *item.labels}
+        found |= values
+    assert {0, 255} < found
+
+
+@pytest.mark.slow
+def test_masks_are_made_of_the_walked_seeds(run, spread, tiny_methods):
+    work_dir = spread["affinity"]["classify"].folder.parents[1]
+    words = [word for word in tiny_methods["affinity"] if not word.startswith("refine=")]
+    stages = "stages=[classify,localize,affinity,propagate,refine]"
+    outcomes = run(work_dir, "refine=affinity", *words, stages, without=("refine.",))
+    assert [name for name, one in outcomes.items() if not one.cached] == ["refine"]
+    seeds = SeedStore(outcomes["propagate"].folder / "seeds")
+    masks = LabelStore(outcomes["refine"].folder / "masks")
+    source = Synthetic(num_train=9, num_val=5, size_px=64)
+    for item in source.items("train"):
+        expected = Threshold(0.25)(source.read_image(item), seeds.read(item))
+        assert np.array_equal(masks.read(item), expected)
+
+
+@pytest.mark.slow
+def test_without_a_step_the_seeds_stay(run, spread, tiny_methods, tmp_path):
+    work_dir = spread["affinity"]["classify"].folder.parents[1]
+    words = (*tiny_methods["feature_affinity"], "propagate.num_steps=0")
+    outcomes = run(work_dir, *words, SEEDS_STAGES)
+    before, after = (all_seeds(outcomes[stage]) for stage in ("localize", "propagate"))
+    compared = 0
+    for name, seeds in after.items():
+        maps = before[name]["maps"].astype(np.float32)
+        # Seeds of whole cells of the features are as large as the maps of the walk.
+        if maps.any() and not any(side % 16 for side in seeds["size"]):
+            np.testing.assert_allclose(seeds["maps"], maps / maps.max(), atol=1e-3)
+            compared += 1
+    assert compared > 1
+
+
+@pytest.mark.slow
+def test_missing_seeds_alone_are_computed_again(run, spread, tiny_methods, tmp_path):
+    done = spread["affinity"]
+    for stage in ("classify", "localize", "affinity", "propagate"):
+        shutil.copytree(done[stage].folder, tmp_path / stage / done[stage].folder.name)
+    folder = tmp_path / "propagate" / done["propagate"].folder.name
+    (folder / "manifest.json").unlink()
+    paths = sorted((folder / "seeds").glob("*.npz"))
+    before = [path.read_bytes() for path in paths]
+    paths[4].unlink()
+    again = run(tmp_path, *tiny_methods["affinity"], SEEDS_STAGES)
+    assert [name for name, one in again.items() if not one.cached] == ["propagate"]
+    assert [path.read_bytes() for path in paths] == before
+
+
+@pytest.mark.slow
+def test_killed_after_an_epoch_it_ends_with_the_same_bytes(
+    start, run, spread, tiny_methods, tmp_path
+):
+    done = spread["affinity"]
+    for stage in ("classify", "localize"):
+        shutil.copytree(done[stage].folder, tmp_path / stage / done[stage].folder.name)
+    process = start(tmp_path, *tiny_methods["affinity"], SEEDS_STAGES)
+    deadline = time.monotonic() + 300
+    while process.poll() is None and not list(tmp_path.glob("affinity/*/checkpoints/*.ckpt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not list(tmp_path.glob("affinity/*/manifest.json"))
+    again = run(tmp_path, *tiny_methods["affinity"], SEEDS_STAGES)
+    for stage, pattern in (("affinity", "*.safetensors"), ("affinity", "labels/*.png")):
+        paths = [sorted(runs[stage].folder.glob(pattern)) for runs in (done, again)]
+        assert paths[0]
+        for one, other in zip(*paths, strict=True):
+            assert one.name == other.name
+            assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.slow
+def test_stages_run_on_two_processes(command, spread, tiny_methods, tmp_path):
+    done = spread["affinity"]
+    for stage in ("classify", "localize"):
+        shutil.copytree(done[stage].folder, tmp_path / stage / done[stage].folder.name)
+    result = command(tmp_path, *tiny_methods["affinity"], "trainer=ddp_cpu", SEEDS_STAGES)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(list(tmp_path.glob("affinity/*/labels/*.png"))) == 9
+    assert len(list(tmp_path.glob("propagate/*/seeds/*.npz"))) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["backbone=deit_small", "segmenter=deeplabv3plus_lite0"], "shows no inner layers"),
+        (["affinity.layers=[blocks.9]"], "no inner layer is called 'blocks.9'"),
+        (["affinity.augmentation.crop_px=30"], "a multiple of 4"),
+        (["affinity=null"], "no class boundaries"),
+    ],
+)
+def test_what_cannot_work_is_found_beforehand(run, tiny_methods, tmp_path, words, message):
+    tiny = tiny_methods["affinity"]
+    if words == ["affinity=null"]:
+        tiny = [word for word in tiny if not word.startswith("affinity.")]
+    with pytest.raises(WsssError, match=message):
+        run(tmp_path, *tiny, *words, SEEDS_STAGES)
+    assert not list(tmp_path.glob("classify/*"))
