@@ -84,7 +84,9 @@ def test_masks_are_made_of_the_walked_seeds(run, spread, tiny_methods):
     work_dir = spread["affinity"]["classify"].folder.parents[1]
     words = [word for word in tiny_methods["affinity"] if not word.startswith("refine=")]
     stages = "stages=[classify,localize,affinity,propagate,refine]"
-    outcomes = run(work_dir, "refine=affinity", *words, stages, without=("refine.",))
+    words = ["refine=affinity", "refine.keep_tags=false", *words]
+    stages = "stages=[classify,localize,affinity,propagate,refine]"
+    outcomes = run(work_dir, *words, stages, without=("refine.",))
     assert [name for name, one in outcomes.items() if not one.cached] == ["refine"]
     seeds = SeedStore(outcomes["propagate"].folder / "seeds")
     masks = LabelStore(outcomes["refine"].folder / "masks")
@@ -166,13 +168,13 @@ def test_stages_run_on_two_processes(command, spread, tiny_methods, tmp_path):
         (["backbone=deit_small", "segmenter=deeplabv3plus_lite0"], "shows no inner layers"),
         (["affinity.layers=[blocks.9]"], "no inner layer is called 'blocks.9'"),
         (["affinity.augmentation.crop_px=30"], "a multiple of 4"),
-        (["affinity=null"], "no class boundaries"),
+        (["refine=feature_affinity_crf", "propagate=learned"], "no class boundaries"),
     ],
 )
 def test_what_cannot_work_is_found_beforehand(run, tiny_methods, tmp_path, words, message):
     tiny = tiny_methods["affinity"]
-    if words == ["affinity=null"]:
-        tiny = [word for word in tiny if not word.startswith("affinity.")]
+    if any(word.startswith("refine=") for word in words):
+        tiny = ()
     with pytest.raises(WsssError, match=message):
         run(tmp_path, *tiny, *words, SEEDS_STAGES)
     assert not list(tmp_path.glob("classify/*"))
