@@ -1,4 +1,4 @@
-"""Losses of inter-pixel relations (Ahn, Cho and Kwak, CVPR 2019, section 3.3)."""
+"""Losses of inter-pixel relations (Ahn, Cho and Kwak, CVPR 2019)."""
 
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ def relations(
 
 
 def affinity_loss(affinity: Float[Tensor, "b k h w"], pairs: Relations) -> Float[Tensor, ""]:
-    """Cross-entropy of affinities (eq. 7): `(fg + bg) / 4 + different / 2`, each term a mean.
+    """Cross-entropy of affinities of pairs: `(fg + bg) / 4 + different / 2`, each term a mean.
 
     Args:
         affinity: of every pixel and its neighbours, in [0, 1].
@@ -59,7 +59,7 @@ def displacement_loss(
     offsets: Float[Tensor, "k 2"],
     pairs: Relations,
 ) -> Float[Tensor, ""]:
-    """Distance of displacement differences from what they should be (eqs. 5 and 6).
+    """Distance of displacement differences from what they should be.
 
     Two pixels of an object point to one centre, which makes their displacements differ by where
     they are; in the background all displacements are alike.

@@ -1,4 +1,4 @@
-"""The two heads that learn how pixels are related (Ahn, Cho and Kwak, CVPR 2019, section 3.1)."""
+"""The two heads that learn how pixels are related (Ahn, Cho and Kwak, CVPR 2019)."""
 
 from collections.abc import Sequence
 

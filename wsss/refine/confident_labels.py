@@ -17,8 +17,8 @@ class ConfidentLabels:
 
     The seeds are thresholded high, for what is surely foreground, and low, for what is surely
     background. A dense CRF straightens both. A pixel is foreground where the first solution says
-    so, background where both say so, and void elsewhere (Ahn, Cho and Kwak, CVPR 2019, section
-    3.2, with the authors' settings).
+    so, background where both say so, and void elsewhere (Ahn, Cho and Kwak, CVPR 2019,
+    with the authors' settings).
     """
 
     def __init__(

@@ -23,7 +23,7 @@ class AffinityTask(pl.LightningModule):
     """Trains heads on a backbone that stays as it is, from labels of some of the pixels.
 
     `L = affinity loss + displacement loss / 2`, the second where the heads have the branch (Ahn,
-    Cho and Kwak, CVPR 2019, section 3.3). The branches share nothing that learns.
+    Cho and Kwak, CVPR 2019). The branches share nothing that learns.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ def boundary_affinity(boundary: Float[Tensor, "b h w"], radius: int) -> Float[Te
     """Affinity `1 - max` of the boundary map on the path between two pixels.
 
     Ahn, Cho and Kwak, Weakly Supervised Learning of Instance Segmentation with Inter-pixel
-    Relations, CVPR 2019, eq. 4. Outside the map is boundary: a pair that leaves it has affinity 0.
+    Relations, CVPR 2019. Outside the map is boundary: a pair that leaves it has affinity 0.
     The gradient goes to the first strongest pixel of each path.
 
     Args:

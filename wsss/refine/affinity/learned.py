@@ -10,7 +10,7 @@ from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, i
 
 
 class LearnedAffinity(PairAffinity):
-    """`1 - max` of the boundary map between two pixels (Ahn, Cho and Kwak, CVPR 2019, eq. 4).
+    """`1 - max` of the boundary map between two pixels (Ahn, Cho and Kwak, CVPR 2019).
 
     The boundary map is that of the heads which the stage `affinity` trained, with the mirror image
     averaged in before the sigmoid, as the authors do.

@@ -15,7 +15,9 @@ def random_walk(
     exponent: float = 10.0,
     num_steps: int = 256,
 ) -> Float[Tensor, "b n h w"]:
-    """Scores after `num_steps` of a walk: `T^t · scores`, with `T = D⁻¹ · A^exponent` (IRN, eq. 9).
+    """Scores after `num_steps` of a walk: `T^t · scores`, with `T = D⁻¹ · A^exponent`.
+
+    As in Ahn, Cho and Kwak, CVPR 2019, and Ahn and Kwak, CVPR 2018.
 
     `A^exponent` is taken element by element and holds 1 for a pixel and itself; `D` has its row
     sums. Each step replaces a pixel's scores by an average over its neighbourhood, so that a
