@@ -9,7 +9,8 @@ from wsss.artifacts import fingerprint
 from wsss.chain import CHAIN
 from wsss.errors import WsssError
 
-STAGES = tuple(stage for stage in CHAIN if stage not in ("reactivate", "oppose"))
+OPTIONAL = ("reactivate", "oppose", "affinity", "propagate")
+STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)
 """The stages that every run has."""
 
 
