@@ -125,6 +125,18 @@ def test_what_methods_learn_follows_the_published_schedule():
     assert (meng.max_epochs, meng.optimizer.weight_decay, meng.replace_self) == (10, 1e-4, True)
 
 
+def test_fine_tuned_pairs_are_those_of_heads_with_last_stages_that_learn():
+    heads, tuned = (
+        composed("cam=meng", *words).oppose for words in ((), ("oppose=meng_finetune",))
+    )
+    assert (heads.mode, tuned.mode) == ("heads", "finetune")
+    assert tuned.lr * tuned.head_lr_factor == pytest.approx(heads.lr)
+    ours = {"mode", "lr", "head_lr_factor", "augmentation"}
+    assert {key: tuned[key] for key in tuned if key not in ours} == {
+        key: heads[key] for key in heads if key not in ours
+    }
+
+
 OWN_STAGES = {
     "cam=recam": {"reactivate"},
     "cam=meng": {"oppose"},

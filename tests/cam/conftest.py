@@ -10,12 +10,14 @@ from torch import nn
 from wsss.models import (
     Backbone,
     PairHeads,
+    PairNetworks,
     ReactivatedHead,
     SplitClassifier,
     VisionGnnBackbone,
     VisionGnnHead,
     VitBackbone,
 )
+from wsss.models.last_stage import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.network import Architecture, VisionGnn
 
@@ -135,6 +137,20 @@ def toy_opposed(toy) -> SplitClassifier:
     toy.pair_heads = PairHeads(targets, opponents, NUM_CLASSES, 16).double().eval()
     torch.nn.init.normal_(toy.pair_heads.weight)
     return toy
+
+
+@pytest.fixture
+def toy_tuned(toy_opposed) -> SplitClassifier:
+    """The same with a last stage for every pair, all different."""
+    heads = toy_opposed.pair_heads
+    _, stage = cut_before_last_stage(toy_opposed.features)
+    tuned = PairNetworks(heads.targets, heads.opponents, NUM_CLASSES, 16, stage)
+    tuned.weight = heads.weight
+    toy_opposed.pair_heads = tuned.double().eval()
+    with torch.no_grad():
+        for weight in tuned.stages.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    return toy_opposed
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ METHODS = {
     "ad_cam": (ADCAM, "toy_vit"),
     "meng": (Meng, "toy_opposed"),
     "meng, largest of all opponents": (lambda: Meng(opponents="max", gate=False), "toy_opposed"),
+    "meng of fine-tuned pairs": (Meng, "toy_tuned"),
     "recam": (ReCAM, "toy_reactivated"),
 }
 """What makes each method, and the fixture of a model it works on."""

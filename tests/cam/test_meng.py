@@ -5,7 +5,8 @@ from wsss.cam import CAM, Meng
 from wsss.cam.meng import fuse_layers, fuse_opponents, pair_maps
 from wsss.errors import WsssError
 from wsss.losses import pair_logistic_loss
-from wsss.models import PairHeads
+from wsss.models import PairHeads, PairNetworks
+from wsss.models.last_stage import cut_before_last_stage
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def naive_meng(model, images, classes, layers, weights, gate, how):
     """The specification's steps, one image, class, opponent and layer after another."""
     heads = model.pair_heads
     network = model.features.network
+    own_stages = getattr(heads, "stages", None)
     result = []
     for image in range(len(images)):
         for target in classes[image].tolist():
@@ -66,6 +68,8 @@ def naive_meng(model, images, classes, layers, weights, gate, how):
                 x = model.features.normalise(images[image : image + 1])
                 outputs = {}
                 for name, stage in network.named_children():
+                    if own_stages and name == "2":
+                        stage = own_stages[pair]
                     x = outputs[name] = stage(x)
                     if name in layers:
                         outputs[name].retain_grad()
@@ -112,6 +116,42 @@ def test_maps_are_those_of_the_formulas(
     method = Meng(layers=layers, layer_weights=weights, gate=gate, opponents=how)
     found = method(toy_opposed, toy_images, toy_classes)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layers", "weights", "gate", "how"),
+    [
+        (("0", "1"), (0.2, 0.3, 0.5), True, "mean"),
+        (("0",), (0.7, 0.3), False, "max"),
+        ((), (1.0,), True, "mean"),
+    ],
+)
+def test_maps_of_fine_tuned_pairs_are_those_of_the_formulas_with_their_last_stages(
+    toy_tuned, toy_images, toy_classes, layers, weights, gate, how
+):
+    toy_tuned.requires_grad_(True)
+    expected = naive_meng(toy_tuned, toy_images, toy_classes, layers, weights, gate, how)
+    method = Meng(layers=layers, layer_weights=weights, gate=gate, opponents=how)
+    found = method(toy_tuned, toy_images, toy_classes)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_pairs_that_have_not_learned_have_the_maps_of_their_heads(
+    toy_opposed, toy_images, toy_classes
+):
+    expected = Meng()(toy_opposed, toy_images, toy_classes)
+    heads = toy_opposed.pair_heads
+    _, stage = cut_before_last_stage(toy_opposed.features)
+    tuned = PairNetworks(heads.targets, heads.opponents, 5, 16, stage).double().eval()
+    tuned.weight = heads.weight
+    toy_opposed.pair_heads = tuned
+    found = Meng()(toy_opposed, toy_images, toy_classes)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_last_stage_is_no_inner_layer_of_fine_tuned_pairs(toy_tuned):
+    with pytest.raises(WsssError, match="2, in the last stage, which every pair has of its own"):
+        Meng(layers=("1", "2")).check(toy_tuned)
 
 
 def test_the_two_stages_before_the_last_are_looked_at_by_default(

@@ -47,7 +47,8 @@ def test_pair_heads_come_back_with_their_pairs(tmp_path):
     heads = PairHeads(torch.tensor([0, 1, 2, 0]), torch.tensor([1, 0, 0, 2]), 3, 6)
     torch.nn.init.normal_(heads.weight)
     save_pair_heads(tmp_path, heads, NAMES)
-    found = load_pair_heads(tmp_path)
+    found = load_pair_heads(tmp_path, TimmBackbone("resnet18"))
+    assert type(found) is PairHeads
     for name in ("weight", "targets", "opponents", "pairs_of_class"):
         assert torch.equal(getattr(found, name), getattr(heads, name))
     assert json.loads((tmp_path / "pair_heads.json").read_text())["opponents"] == {

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wsss.models.export import load_classifier, load_pair_heads
+from wsss.models.last_stage import cut_before_last_stage
 
 STAGES = {"recam": ("reactivate", "classifier"), "meng": ("oppose", "pair_heads")}
 """The stage of each method, and what it exports."""
@@ -56,7 +57,8 @@ def test_the_second_classifier_is_exported_beside_the_first(learned):
 def test_pair_heads_are_exported_with_the_opponents_names(learned):
     outcome = learned["meng"]["oppose"]
     description = json.loads((outcome.folder / "pair_heads.json").read_text())
-    heads = load_pair_heads(outcome.folder)
+    classifier, _ = load_classifier(learned["meng"]["classify"].folder)
+    heads = load_pair_heads(outcome.folder, classifier.features)
     numbers = outcome.manifest.numbers
     assert numbers["representatives"] == 3  # The rounded root of eight.
     assert numbers["pairs"] == len(heads.targets)
@@ -101,6 +103,23 @@ def test_own_stages_train_on_two_processes(command, learned, tiny_methods, metho
     result = command(tmp_path, *tiny_methods[method], *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert len(list(tmp_path.glob("localize/*/seeds/*.npz"))) == 9
+
+
+@pytest.mark.slow
+def test_pairs_learn_a_last_stage_each(run, tmp_path):
+    words = ("oppose=meng_finetune", "oppose.augmentation.crop_px=64", "oppose.max_epochs=1")
+    words = ("cam=meng", *words, "oppose.batch_size=4", "stages=[classify,oppose,localize]")
+    outcomes = run(tmp_path, *words)
+    classifier, _ = load_classifier(outcomes["classify"].folder)
+    networks = load_pair_heads(outcomes["oppose"].folder, classifier.features)
+    assert len(networks.stages) == outcomes["oppose"].manifest.numbers["pairs"]
+    _, stage = cut_before_last_stage(classifier.features)
+    trained = [dict(one.named_parameters()) for one in networks.stages]
+    for name, before in stage.named_parameters():
+        assert any(not torch.equal(one[name], before) for one in trained)
+    for name, before in stage.named_buffers():
+        assert all(torch.equal(dict(one.named_buffers())[name], before) for one in networks.stages)
+    assert len(list((outcomes["localize"].folder / "seeds").glob("*.npz"))) == 9
 
 
 @pytest.mark.slow

@@ -12,8 +12,11 @@ from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import resize
 from wsss.errors import user_error
+from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
+from wsss.models.last_stage import boundary
 from wsss.models.pair_heads import PairHeads
+from wsss.models.pair_networks import PairNetworks
 
 # Shape suffixes: b = batch, n = classes of an image, r = opponents of a class, j = n·r pairs of an
 # image, k = channels, h, w = a layer's map.
@@ -55,6 +58,40 @@ def inner_pair_maps(
     return [
         torch.einsum("bjk,bkhw->bjhw", torch.stack(found, dim=1), layer.detach()).relu()
         for found, layer in zip(weights, layers, strict=True)
+    ]
+
+
+def own_stage_maps(
+    networks: PairNetworks,
+    pairs: Int64[Tensor, "b j"],
+    inner: Float[Tensor, "b _ _ _"],
+    layers: Sequence[Tensor],
+) -> list[Float[Tensor, "b j _ _"]]:
+    """`inner_pair_maps` and the positive part of `pair_maps`, of pairs with their own last stage.
+
+    Args:
+        networks: the last stages and heads.
+        pairs: of each image.
+        inner: what the last stages start from, with a graph back to `layers`.
+        layers: outputs of inner layers, each [b, _, _, _].
+    """
+    weights: list[list[Tensor]] = [[] for _ in layers]
+    last = []
+    for own in pairs.T:
+        of_images = zip(torch.split(inner, 1), own.tolist(), strict=True)
+        features = torch.cat([networks.features(one, pair) for one, pair in of_images])
+        difference = networks.difference.detach()[own]
+        decision = (features.mean(dim=(2, 3)) * difference).sum()
+        gradients = torch.autograd.grad(decision, layers, retain_graph=True) if layers else ()
+        for found, gradient in zip(weights, gradients, strict=True):
+            found.append(gradient.mean(dim=(2, 3)))
+        last.append(pair_maps(features.detach(), difference[:, None]).relu())
+    return [
+        *(
+            torch.einsum("bjk,bkhw->bjhw", torch.stack(found, dim=1), layer.detach()).relu()
+            for found, layer in zip(weights, layers, strict=True)
+        ),
+        torch.cat(last, dim=1),
     ]
 
 
@@ -105,8 +142,8 @@ class Meng(CamMethod):
     Reconstruction from the published abstract: binary models against representatives that
     clustering chose, and the fusion of layers, are the paper's; the models (linear heads on one
     backbone), the maps of inner layers (Grad-CAM), the weights, the gate and the mean over
-    opponents are ours. The stage `oppose` trains the heads; networks fine-tuned for each pair of
-    classes are left out.
+    opponents are ours. The stage `oppose` trains the heads and, with `oppose=meng_finetune`, a last
+    stage of the backbone for every pair.
     """
 
     needs = frozenset({Need.INNER_LAYERS, Need.PAIR_HEADS})
@@ -165,11 +202,20 @@ class Meng(CamMethod):
         check_classes(model, classes)
         heads = cast("PairHeads", model.pair_heads)
         pairs, real = heads.of_classes(classes)
-        difference = heads.difference.detach()[pairs].flatten(1, 2)
-        with differentiable_from(model, self._inner(model)) as inner:
-            features = model.features(images)
-            maps = inner_pair_maps(features.mean(dim=(2, 3)), inner, difference)
-        maps.append(pair_maps(features.detach(), difference).relu())
+        pairs_of_image = pairs.flatten(1, 2)
+        layers = self._inner(model)
+        if isinstance(heads, PairNetworks):
+            start = boundary(cast("Backbone", model.features))
+            looked_at = layers if start in layers else [*layers, start]
+            with differentiable_from(model, looked_at) as inner:
+                model.features(images)
+                maps = own_stage_maps(heads, pairs_of_image, inner[-1], inner[: len(layers)])
+        else:
+            difference = heads.difference.detach()[pairs_of_image]
+            with differentiable_from(model, layers) as inner:
+                features = model.features(images)
+                maps = inner_pair_maps(features.mean(dim=(2, 3)), inner, difference)
+            maps.append(pair_maps(features.detach(), difference).relu())
         fused = to_unit(fuse_layers(maps, self.layer_weights, self.gate))
         return fuse_opponents(fused.reshape(*real.shape, *fused.shape[2:]), real, self.opponents)
 
@@ -181,6 +227,11 @@ class Meng(CamMethod):
             raise user_error(
                 "cam.layers", f"no inner layer is called {', '.join(unknown)}",
                 f"some of {', '.join(known)}", "Correct the names, or leave `cam.layers` out.",
+            )  # fmt: skip
+        if isinstance(model.pair_heads, PairNetworks) and [*known][-1] in names:
+            raise user_error(
+                "cam.layers", f"{[*known][-1]}, in the last stage, which every pair has of its own",
+                f"some of {', '.join([*known][:-1])}", "Leave it out: the features stand for it.",
             )  # fmt: skip
         if len(self.layer_weights) != len(names) + 1:
             raise user_error(

@@ -12,8 +12,10 @@ from wsss.errors import user_error
 from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.last_stage import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
 from wsss.models.pair_heads import PairHeads
+from wsss.models.pair_networks import PairNetworks
 from wsss.models.segmenter import Segmenter
 
 AFFINITY_HEADS = "affinity_heads"
@@ -58,18 +60,31 @@ def save_pair_heads(folder: Path, heads: PairHeads, class_names: tuple[str, ...]
     opponents: dict[str, list[str]] = {name: [] for name in class_names}
     for target, opponent in zip(heads.targets.tolist(), heads.opponents.tolist(), strict=True):
         opponents[class_names[target]].append(class_names[opponent])
-    _save(folder, PAIR_HEADS, heads, {"opponents": opponents, "class_names": class_names})
+    description: dict[str, Any] = {"opponents": opponents, "class_names": class_names}
+    if isinstance(heads, PairNetworks):
+        description["last_stages"] = len(heads.stages)
+    _save(folder, PAIR_HEADS, heads, description)
 
 
-def load_pair_heads(folder: Path) -> PairHeads:
-    """Read the heads of pairs of classes; evaluation mode, no gradients.
+def load_pair_heads(folder: Path, backbone: Backbone) -> PairHeads:
+    """Read the heads of pairs of classes, and their last stages; evaluation mode, no gradients.
+
+    Args:
+        folder: where they were saved.
+        backbone: of the classifier, whose last stage theirs have the form of.
 
     Raises:
         WsssError: there are none in the folder.
     """
-    num_classes = len(_describe(folder, PAIR_HEADS)["class_names"])
+    description = _describe(folder, PAIR_HEADS)
     state = load_file(folder / f"{PAIR_HEADS}.safetensors")
-    heads = PairHeads(state["targets"], state["opponents"], num_classes, state["weight"].shape[2])
+    sizes = (len(description["class_names"]), state["weight"].shape[2])
+    pairs = (state["targets"], state["opponents"])
+    if "last_stages" in description:
+        _, stage = cut_before_last_stage(backbone)
+        heads: PairHeads = PairNetworks(*pairs, *sizes, stage)
+    else:
+        heads = PairHeads(*pairs, *sizes)
     heads.load_state_dict(state)
     return heads.eval().requires_grad_(False)
 

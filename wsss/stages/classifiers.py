@@ -6,9 +6,21 @@ from typing import cast
 import torch
 
 from wsss.errors import user_error
-from wsss.models import AffinityHeads, LinearHead, PairHeads, ReactivatedHead, SplitClassifier
+from wsss.models import (
+    AffinityHeads,
+    Backbone,
+    LinearHead,
+    PairHeads,
+    PairNetworks,
+    ReactivatedHead,
+    SplitClassifier,
+)
 from wsss.models.export import load_affinity_heads, load_classifier, load_pair_heads
+from wsss.models.last_stage import cut_before_last_stage
 from wsss.stages.context import Context
+
+FINETUNE = "finetune"
+"""The mode of the stage `oppose` in which every pair has a last stage of its own."""
 
 
 def trained_classifier(context: Context) -> SplitClassifier:
@@ -29,7 +41,9 @@ def trained_classifier(context: Context) -> SplitClassifier:
             "Train it on this data set: `wsss run stages=[classify]`.",
         )
     if "oppose" in context.inputs:
-        model.pair_heads = load_pair_heads(context.inputs["oppose"])
+        model.pair_heads = load_pair_heads(
+            context.inputs["oppose"], cast("Backbone", model.features)
+        )
     if "affinity" in context.inputs:
         model.affinity_heads = load_affinity_heads(context.inputs["affinity"])
     return model
@@ -52,7 +66,12 @@ def untrained_classifier(context: Context) -> SplitClassifier:
         model.head = ReactivatedHead.beside(cast("LinearHead", model.head))
     if "oppose" in context.settings:
         pair = torch.zeros(1, dtype=torch.int64)
-        model.pair_heads = PairHeads(pair, pair, num_classes, backbone.num_features)
+        sizes = (num_classes, backbone.num_features)
+        if context.settings["oppose"].get("mode") == FINETUNE:
+            _, stage = cut_before_last_stage(backbone)
+            model.pair_heads = PairNetworks(pair, pair, *sizes, stage)
+        else:
+            model.pair_heads = PairHeads(pair, pair, *sizes)
     if "affinity" in context.settings:
         model.affinity_heads = AffinityHeads((), (1,), None)
     return model.eval()

@@ -2,21 +2,29 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
 from wsss.cam.representatives import Grouping, class_descriptors, group_classes, pairs_of
+from wsss.data.datasets import TaggedImages
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
+from wsss.data.transforms import Augmentation
 from wsss.errors import user_error
-from wsss.models import Backbone, PairHeads
+from wsss.models import Backbone, PairHeads, PairNetworks
 from wsss.models.export import save_pair_heads
-from wsss.stages.classifiers import trained_classifier
+from wsss.models.last_stage import cut_before_last_stage
+from wsss.stages.classifiers import FINETUNE, trained_classifier
 from wsss.stages.context import Context
-from wsss.stages.features import FeatureViews, feature_validation, store_pooled_features
+from wsss.stages.features import (
+    FeatureViews,
+    TaggedBatches,
+    feature_validation,
+    store_pooled_features,
+)
 from wsss.stages.training import fit, training_loader
-from wsss.tasks import OppositionTask
+from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 
 VERSION = 1
@@ -24,6 +32,27 @@ INPUTS = ("classify", "reactivate")
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False
 KEY_NUMBER = "val_accuracy"
+HEADS = "heads"
+
+
+def check(
+    context: Context, *, mode: str = HEADS, augmentation: Augmentation | None = None, **_: Any
+) -> None:
+    """Refuse a mode that does not exist, or one that lacks its augmentation.
+
+    Raises:
+        WsssError: names what is wrong.
+    """
+    if mode not in (HEADS, FINETUNE):
+        raise user_error(
+            "oppose.mode", f"{mode!r}", f"{HEADS} or {FINETUNE}",
+            "Leave it out, or use `oppose=meng_finetune`.",
+        )  # fmt: skip
+    if mode == FINETUNE and augmentation is None:
+        raise user_error(
+            "oppose.augmentation", "no augmentation for last stages that learn",
+            "an augmentation", "Use `oppose=meng_finetune`.",
+        )  # fmt: skip
 
 
 def run(
@@ -38,17 +67,21 @@ def run(
     min_single_label_images: int = 20,
     replace_self: bool = True,
     checkpoint_every_n_epochs: int = 1,
+    mode: str = HEADS,
+    head_lr_factor: float = 10.0,
+    augmentation: Augmentation | None = None,
 ) -> dict[str, float]:
     """Choose representative classes and train a head for every class against each of them.
 
     Reconstruction from the published abstract (Meng et al., arXiv 1901.07683). The backbone stays
     as the classifier left it; only its pooled features are needed, which a frozen classifier has
-    stored already.
+    stored already. With `mode=finetune` every pair also learns a copy of the backbone's last stage,
+    from images.
 
     Args:
         context: data, folders, processes.
         grouping: clusters the classes' descriptors.
-        optimizer: called with the heads' parameters.
+        optimizer: called with what is learned.
         lr: learning rate.
         max_epochs: passes over the training images.
         batch_size: images a step, over all processes together.
@@ -58,6 +91,9 @@ def run(
         replace_self: where a class is a representative itself, the runner-up of its group takes
             its place.
         checkpoint_every_n_epochs: how much a killed run loses at most.
+        mode: `heads`, or `finetune`, whose memory and disk grow by a last stage for each pair.
+        head_lr_factor: when fine-tuning, the heads learn this many times faster.
+        augmentation: how images are varied when fine-tuning.
 
     Returns:
         `val_accuracy`: share of right decisions on validation images that have exactly one class of
@@ -86,15 +122,23 @@ def run(
             "Set oppose.num_representatives=2 or more, or oppose.replace_self=true.",
         )
     targets, opponents = (torch.tensor(classes) for classes in zip(*pairs, strict=True))
-    heads = PairHeads(targets, opponents, len(names), whole.shape[1])
-    numbers = fit(
-        context,
-        OppositionTask(heads, optimizer, lr),
-        training_loader(context, train, batch_size, workers=0),
-        feature_validation(context, folder),
-        max_epochs,
-        checkpoint_every_n_epochs,
-    )
+    sizes = (len(names), whole.shape[1])
+    heads: PairHeads
+    task: OppositionTask
+    if mode == FINETUNE:
+        assert augmentation is not None  # See `check`.
+        trunk, stage = cut_before_last_stage(cast("Backbone", trained_classifier(context).features))
+        heads = networks = PairNetworks(targets, opponents, *sizes, stage)
+        task = PairTuningTask(trunk, networks, optimizer, lr, head_lr_factor)
+        images = TaggedImages(context.source, context.items(TRAIN), augmentation, context.seed)
+        loader = training_loader(context, images, batch_size)
+        val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
+    else:
+        heads = PairHeads(targets, opponents, *sizes)
+        task = OppositionTask(heads, optimizer, lr)
+        loader = training_loader(context, train, batch_size, workers=0)
+        val = feature_validation(context, folder)
+    numbers = fit(context, task, loader, val, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:
         save_pair_heads(context.folder, heads.cpu(), names)
     # Without a validation image that has exactly one class of a pair, there is no accuracy.

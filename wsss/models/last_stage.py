@@ -1,0 +1,80 @@
+"""A network cut before its last stage, so that several can take that stage's place."""
+
+import copy
+from typing import Any, cast
+
+from torch import fx, nn
+
+from wsss.errors import user_error
+from wsss.models.backbones import Backbone
+from wsss.models.tracing import parts
+
+
+class _Whole(nn.Module):
+    """The network of a backbone from normalised images to its features."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Any) -> Any:
+        features = getattr(self.network, "forward_features", self.network)
+        return features(images)
+
+
+class _Calls(fx.Tracer):
+    """Writes down a network's calls, looking into the modules that have one of `inner` in them."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Every other module is a call as a whole."""
+        return m is self.inner or all(one is not self.inner for one in m.modules())
+
+
+def boundary(backbone: Backbone) -> nn.Module:
+    """The module whose output the last stage starts from: the last but one of the inner layers.
+
+    Raises:
+        WsssError: the network has no two stages.
+    """
+    layers = [*backbone.inner_layers.values()]
+    if len(layers) < 2:
+        raise user_error(
+            f"backbone={backbone.name}", f"{len(layers)} inner layers", "two stages or more",
+            "Use a convolutional backbone, such as `backbone=efficientnet_lite0` or resnet50.",
+        )  # fmt: skip
+    return layers[-2]
+
+
+def cut_before_last_stage(backbone: Backbone) -> tuple[nn.Module, nn.Module]:
+    """What comes before the last stage, and a copy of the last stage with all that follows it.
+
+    The first maps RGB in [0, 1] to the output of `boundary` and has the backbone's own modules; the
+    second maps that to the features [B, K, h, w].
+
+    Raises:
+        WsssError: the network has no two stages, or its last one also takes what came before.
+    """
+    inner = boundary(backbone)
+    whole = _Whole(backbone.network)
+    graph = _Calls(inner).trace(whole)
+    [place] = [
+        node
+        for node in graph.nodes
+        if node.op == "call_module" and whole.get_submodule(cast("str", node.target)) is inner
+    ]
+    try:
+        first, second = parts(whole, graph, place, turned=False)
+    except KeyError as error:
+        raise user_error(
+            f"backbone={backbone.name}",
+            f"its last stage also takes `{error.args[0]}` from before",
+            "a last stage that sees nothing but the stage before it",
+            "Use `backbone=efficientnet_lite0` or resnet50.",
+        ) from error
+    # The copy takes the whole along, whose other weights it does not need: `delete` lets them go.
+    second.delete_all_unused_submodules()
+    return nn.Sequential(backbone.normalise, first), copy.deepcopy(second)
