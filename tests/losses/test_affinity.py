@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsss.losses import affinity_loss, displacement_loss
-from wsss.losses.affinity import relations
+from wsss.losses.affinity import Relations, count_pairs, relations
 from wsss.refine.affinity.paths import neighbour, pair_offsets
 
 VOID = 255
@@ -26,6 +26,10 @@ def pairs_of(labels, radius=3):
     return relations(
         labels, torch.stack([neighbour(labels, o, VOID) for o in pair_offsets(radius)], dim=1)
     )
+
+
+def loss_of(affinity, pairs):
+    return affinity_loss(affinity, pairs, count_pairs(pairs))
 
 
 def naive_pairs(labels, radius=3):
@@ -66,7 +70,7 @@ def test_affinity_loss_is_that_of_loops(case):
         terms[kind].append(-math.log(1 - wrong + 1e-5))
     expected = (mean(terms["foreground"]) + mean(terms["background"])) / 4
     expected += mean(terms["different"]) / 2
-    assert float(affinity_loss(affinity, pairs_of(labels))) == pytest.approx(expected, rel=1e-5)
+    assert float(loss_of(affinity, pairs_of(labels))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_displacement_loss_is_that_of_loops(case):
@@ -82,7 +86,8 @@ def test_displacement_loss_is_that_of_loops(case):
     difference = torch.stack(
         [displacement - neighbour(displacement, offset, 0.0) for offset in offsets], dim=1
     )
-    found = displacement_loss(difference, torch.tensor(offsets).double(), pairs_of(labels))
+    pairs = pairs_of(labels)
+    found = displacement_loss(difference, torch.tensor(offsets).double(), pairs, count_pairs(pairs))
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
@@ -95,8 +100,9 @@ def test_displacements_to_one_centre_cost_nothing():
         [to_centre - neighbour(to_centre, offset, 0.0) for offset in offsets], dim=1
     )
     pairs = pairs_of(labels, 4)
-    assert float(displacement_loss(difference, torch.tensor(offsets).float(), pairs)) == 0
-    wrong = displacement_loss(-difference, torch.tensor(offsets).float(), pairs)
+    counts, offsets = count_pairs(pairs), torch.tensor(offsets).float()
+    assert float(displacement_loss(difference, offsets, pairs, counts)) == 0
+    wrong = displacement_loss(-difference, offsets, pairs, counts)
     assert float(wrong) > 1
 
 
@@ -104,11 +110,31 @@ def test_perfect_affinity_costs_next_to_nothing_and_no_pairs_cost_nothing(case):
     labels, affinity, _ = case
     pairs = pairs_of(labels)
     perfect = (pairs.foreground | pairs.background).double()
-    assert abs(float(affinity_loss(perfect, pairs))) < 2e-5
-    assert float(affinity_loss(1 - perfect, pairs)) == pytest.approx(-math.log(1e-5), rel=1e-3)
+    assert abs(float(loss_of(perfect, pairs))) < 2e-5
+    assert float(loss_of(1 - perfect, pairs)) == pytest.approx(-math.log(1e-5), rel=1e-3)
     nothing = pairs_of(torch.full_like(labels, VOID))
     affinity.requires_grad_()
-    loss = affinity_loss(affinity, nothing)
+    loss = loss_of(affinity, nothing)
     loss.backward()
     assert loss.item() == 0
     assert not affinity.grad.any()
+
+
+def test_the_mean_over_processes_is_the_loss_of_the_whole_batch(case):
+    """Two processes with an image each, whose numbers of pairs differ."""
+    labels, affinity, displacement = case
+    labels[1, 2:] = VOID
+    offsets = pair_offsets(3)
+    difference = torch.stack([displacement - neighbour(displacement, o, 0.0) for o in offsets], 1)
+    targets, pairs = torch.tensor(offsets).double(), pairs_of(labels)
+    own = [Relations(*(kind[image : image + 1] for kind in pairs)) for image in range(2)]
+    counts = torch.stack([count_pairs(one) for one in own]).mean(dim=0)
+    losses = [
+        affinity_loss(affinity[image : image + 1], one, counts)
+        + displacement_loss(difference[image : image + 1], targets, one, counts)
+        for image, one in enumerate(own)
+    ]
+    all_counts = count_pairs(pairs)
+    expected = affinity_loss(affinity, pairs, all_counts)
+    expected = expected + displacement_loss(difference, targets, pairs, all_counts)
+    assert float(sum(losses) / 2) == pytest.approx(float(expected), rel=1e-6)

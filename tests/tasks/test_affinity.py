@@ -1,10 +1,13 @@
 """The training of affinities: what learns, from what, and how."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 from wsss.losses import affinity_loss, displacement_loss
+from wsss.losses.affinity import count_pairs
 from wsss.models import AffinityHeads, Backbone
 from wsss.refine.affinity.boundaries import boundary_affinity
 from wsss.tasks import AffinityTask
@@ -47,6 +50,8 @@ def batch():
 def step(task, batch, monkeypatch):
     logged = {}
     monkeypatch.setattr(task, "log_dict", lambda numbers, **_: logged.update(numbers))
+    alone = SimpleNamespace(strategy=SimpleNamespace(reduce=lambda value, reduce_op: value))
+    monkeypatch.setattr(AffinityTask, "trainer", alone)
     return task.training_step(batch, 0), {name: one.detach() for name, one in logged.items()}
 
 
@@ -62,10 +67,12 @@ def test_the_loss_is_that_of_both_heads(batch, width, monkeypatch):
     maps = [task.trunk(batch["images"].float() / 255)]
     pairs = pairs_of(batch["masks"][:, 2::4, 2::4].byte(), 4)
     boundary = task.heads.boundary(maps, (8, 8)).sigmoid()
-    expected = affinity_loss(boundary_affinity(boundary, 4), pairs)
+    counts = count_pairs(pairs)
+    expected = affinity_loss(boundary_affinity(boundary, 4), pairs, counts)
     if width:
         displacement = task.heads.displacement(maps, (8, 8))
-        expected += displacement_loss(*displacement_differences(displacement, 4), pairs) / 2
+        differences = displacement_differences(displacement, 4)
+        expected += displacement_loss(*differences, pairs, counts) / 2
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(logged["affinity/train_loss"], loss.detach())
     assert ("affinity/displacement_loss" in logged) == bool(width)

@@ -41,23 +41,34 @@ def relations(
     return Relations(same & ~is_background, same & is_background, known & (one != neighbours))
 
 
-def affinity_loss(affinity: Float[Tensor, "b k h w"], pairs: Relations) -> Float[Tensor, ""]:
+def count_pairs(pairs: Relations) -> Float[Tensor, "3"]:
+    """How many pairs there are of each kind."""
+    return torch.stack([kind.sum() for kind in pairs]).float()
+
+
+def affinity_loss(
+    affinity: Float[Tensor, "b k h w"], pairs: Relations, counts: Float[Tensor, "3"]
+) -> Float[Tensor, ""]:
     """Cross-entropy of affinities of pairs: `(fg + bg) / 4 + different / 2`, each term a mean.
 
     Args:
         affinity: of every pixel and its neighbours, in [0, 1].
         pairs: what belongs together.
+        counts: pairs of each kind that the means are over (`count_pairs`): those of a process on
+            average, so that the mean over processes is that over all pairs.
     """
     together = -torch.log(affinity + EPSILON)
     apart = -torch.log(1 + EPSILON - affinity)
-    foreground, background = (_mean(together, kind) for kind in pairs[:2])
-    return (foreground + background) / 4 + _mean(apart, pairs.different) / 2
+    foreground = _mean(together, pairs.foreground, counts[0])
+    background = _mean(together, pairs.background, counts[1])
+    return (foreground + background) / 4 + _mean(apart, pairs.different, counts[2]) / 2
 
 
 def displacement_loss(
     difference: Float[Tensor, "b k 2 h w"],
     offsets: Float[Tensor, "k 2"],
     pairs: Relations,
+    counts: Float[Tensor, "3"],
 ) -> Float[Tensor, ""]:
     """Distance of displacement differences from what they should be.
 
@@ -68,6 +79,7 @@ def displacement_loss(
         difference: displacement of every pixel minus that of its neighbour, (rows, columns).
         offsets: where each neighbour is, (rows, columns).
         pairs: what belongs together.
+        counts: pairs of each kind, as for `affinity_loss`.
 
     Returns:
         `(fg + bg) / 2`, means over pairs and both coordinates.
@@ -75,9 +87,10 @@ def displacement_loss(
     target = offsets[:, :, None, None]
     foreground = (difference - target).abs().mean(dim=2)
     background = difference.abs().mean(dim=2)
-    return (_mean(foreground, pairs.foreground) + _mean(background, pairs.background)) / 2
+    in_objects = _mean(foreground, pairs.foreground, counts[0])
+    return (in_objects + _mean(background, pairs.background, counts[1])) / 2
 
 
-def _mean(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mean of the chosen values; 0 where none is."""
-    return torch.where(chosen, values, 0).sum() / (chosen.sum() + EPSILON)
+def _mean(values: Tensor, chosen: Tensor, count: Tensor) -> Tensor:
+    """Sum of the chosen values over `count`; 0 where none is."""
+    return torch.where(chosen, values, 0).sum() / (count + EPSILON)

@@ -11,7 +11,7 @@ from wsss.artifacts import SEED_STRIDE
 from wsss.data.datasets import MaskedBatch
 from wsss.data.sample import VOID_LABEL
 from wsss.losses import affinity_loss, displacement_loss
-from wsss.losses.affinity import Relations, relations
+from wsss.losses.affinity import Relations, count_pairs, relations
 from wsss.models import AffinityHeads, Backbone
 from wsss.refine.affinity.boundaries import boundary_affinity
 from wsss.refine.affinity.method import grid_of, inner_maps
@@ -59,13 +59,15 @@ class AffinityTask(pl.LightningModule):
         layers = [self.trunk.inner_layers[name] for name in self.heads.layers]
         maps, size = inner_maps(self.trunk, layers, images), grid_of(images)
         pairs = pairs_of(quarter(batch["masks"].byte()), self.radius)
+        # Ranks have different numbers of pairs, and their gradients are averaged.
+        counts = self.trainer.strategy.reduce(count_pairs(pairs), reduce_op="mean")
         boundary = self.heads.boundary(maps, size).float().sigmoid()
-        loss = affinity_loss(boundary_affinity(boundary, self.radius), pairs)
+        loss = affinity_loss(boundary_affinity(boundary, self.radius), pairs, counts)
         numbers = {"affinity/affinity_loss": loss}
         if self.heads.displacement is not None:
             displacement = self.heads.displacement(maps, size).float()
             difference, offsets = displacement_differences(displacement, self.radius)
-            second = displacement_loss(difference, offsets, pairs)
+            second = displacement_loss(difference, offsets, pairs, counts)
             loss = loss + second / 2
             numbers["affinity/displacement_loss"] = second
         numbers["affinity/train_loss"] = loss
