@@ -4,10 +4,10 @@ import torch
 import torchvision
 from torch import nn
 
-from wsss.cam.capture import outputs_of
 from wsss.cam.needs import Need, offers
 from wsss.errors import WsssError
 from wsss.models import LinearHead
+from wsss.models.capture import outputs_of
 from wsss.models.cut import CutHead, cut, linear_head
 from wsss.models.normalisation import Normalisation
 

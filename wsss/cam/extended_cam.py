@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.capture import constant_parameters
 from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.receptive_field import Fields, features_and_fields
+from wsss.models.capture import constant_parameters
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 RESCALE_MIN_SHARE = 1e-3

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cam.capture import differentiable_from
 from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.errors import user_error
+from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.capture import constant_parameters
+from wsss.models.capture import constant_parameters
 
 
 def differentiable_head(

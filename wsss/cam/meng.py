@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.capture import differentiable_from
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import resize
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
+from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
 from wsss.models.last_stage import boundary
 from wsss.models.pair_heads import PairHeads

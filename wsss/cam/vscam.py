@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cam.capture import constant_parameters
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import normalise_minmax
+from wsss.models.capture import constant_parameters
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vision_gnn import Graph, VisionGnnBackbone
 

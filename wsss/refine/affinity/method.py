@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.artifacts import SEED_STRIDE
-from wsss.cam.capture import outputs_of
 from wsss.models import SplitClassifier
+from wsss.models.capture import outputs_of
 
 
 class PixelRelations(NamedTuple):
