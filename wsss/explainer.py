@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
 from wsss.cam.method import CamMethod
+from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
 from wsss.explain.classes import parse_classes
 from wsss.explain.command import Request, Setting
@@ -55,7 +56,8 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
     Raises:
         WsssError: the request cannot be met, or nothing could be explained.
     """
-    device = _device(request.device)
+    named = None if request.device == "auto" else request.device
+    device = usable_device(named, f"--device {request.device}", "--device")
     chosen = _chosen(request.methods, method_names(config_dir))
     configs = configure(config_dir, chosen, request.settings)
     subject = subject_of(request)
@@ -236,26 +238,6 @@ def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[s
             name: compose("run", overrides=[f"{GROUP}={name}", *own])
             for name, own in overrides.items()
         }
-
-
-def _device(word: str) -> str:
-    """A device that can be computed on.
-
-    Raises:
-        WsssError: there is no such device here.
-    """
-    if word == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=word).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise user_error(
-            f"--device {word}",
-            f"it cannot be used here ({str(error).splitlines()[0]})",
-            "cpu, cuda, cuda:1 or mps",
-            "Leave --device out: a GPU is used if there is one.",
-        ) from error
-    return word
 
 
 def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:

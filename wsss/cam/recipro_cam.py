@@ -1,7 +1,7 @@
 """Reciprocal activation maps (Byun and Lee): the scores of one position of the features alone."""
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int64
@@ -99,10 +99,12 @@ def scores_of_logits(
 def scores_above(
     model: SplitClassifier,
     logits: Float[Tensor, "b p c"],
-    nothing: Float[Tensor, "*q c"],
+    nothing: Float[Tensor, "*q c"] | None,
     score: Score,
 ) -> Float[Tensor, "b p c"]:
-    """Scores of logits, less those of the logits of features that are masked everywhere."""
+    """Scores of logits, less those of the logits of features that are masked everywhere, if any."""
+    if nothing is None:
+        return scores_of_logits(model, logits, score)
     if score == "probability" and model.multi_label:
         # The difference of two sigmoids without their common 1/2, which would round it away.
         found, zero = (scores_of_logits(model, one, "logit") for one in (logits, nothing))
@@ -123,6 +125,23 @@ def scores_of_nothing(head: nn.Module, features: Float[Tensor, "b k h w"]) -> Fl
     if isinstance(head, LinearHead):
         return features.new_zeros(head.num_classes) if head.bias is None else head.bias
     return head(torch.zeros_like(features[:1]))[0]  # type: ignore[no-any-return]
+
+
+def check_options(chunk_rows: int, **options: tuple[str, Any]) -> None:
+    """Refuse values that an option does not have.
+
+    Args:
+        chunk_rows: at least 1.
+        options: by name, the value and the `Literal` of those there are.
+
+    Raises:
+        ValueError: names the option, its value and what was expected.
+    """
+    for name, (value, known) in options.items():
+        if value not in get_args(known):
+            raise ValueError(f"{name}={value!r}: expected one of {get_args(known)}")
+    if chunk_rows < 1:
+        raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
 
 
 class ReciproCAM(CamMethod):
@@ -162,14 +181,9 @@ class ReciproCAM(CamMethod):
         Raises:
             ValueError: an option is none of these.
         """
-        if mask not in get_args(Mask):
-            raise ValueError(f"mask={mask!r}: expected one of {get_args(Mask)}")
-        if score not in get_args(Score):
-            raise ValueError(f"score={score!r}: expected one of {get_args(Score)}")
-        if baseline not in get_args(Baseline):
-            raise ValueError(f"baseline={baseline!r}: expected one of {get_args(Baseline)}")
-        if chunk_rows < 1:
-            raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
+        check_options(
+            chunk_rows, mask=(mask, Mask), score=(score, Score), baseline=(baseline, Baseline)
+        )
         self.mask: Mask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline
@@ -189,9 +203,7 @@ class ReciproCAM(CamMethod):
             logits = pooled_scores(model.head, features, self.mask)
         else:
             logits = scores_of_copies(model.head, features, self.mask, self.chunk_rows)
-        if self.baseline == "zeros":
-            nothing = scores_of_nothing(model.head, features)
-            scores = scores_above(model, logits, nothing, self.score)
-        else:
-            scores = scores_of_logits(model, logits, self.score)
+        is_relative = self.baseline == "zeros"
+        nothing = scores_of_nothing(model.head, features) if is_relative else None
+        scores = scores_above(model, logits, nothing, self.score)
         return maps_of_classes(scores, classes, (features.shape[2], features.shape[3]))

@@ -1,6 +1,6 @@
 """Reciprocal activation maps of vision transformers (Byun and Lee): tokens masked all but one."""
 
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,10 +12,10 @@ from wsss.cam.recipro_cam import (
     Baseline,
     Score,
     centred_masks,
+    check_options,
     maps_of_classes,
     mask_kernel,
     scores_above,
-    scores_of_logits,
 )
 from wsss.models.classifier import SplitClassifier
 from wsss.models.vit import VitBackbone
@@ -93,13 +93,9 @@ class TokenReciproCAM(CamMethod):
         Raises:
             ValueError: an option is none of these.
         """
-        for name, value, known in (
-            ("mask", mask, TokenMask), ("score", score, Score), ("baseline", baseline, Baseline),
-        ):  # fmt: skip
-            if value not in get_args(known):
-                raise ValueError(f"{name}={value!r}: expected one of {get_args(known)}")
-        if chunk_rows < 1:
-            raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
+        check_options(
+            chunk_rows, mask=(mask, TokenMask), score=(score, Score), baseline=(baseline, Baseline)
+        )
         self.mask: TokenMask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline
@@ -116,9 +112,6 @@ class TokenReciproCAM(CamMethod):
         self.check(model)
         check_classes(model, classes)
         logits = logits_of_masked_tokens(model, images, self.mask, self.chunk_rows)
-        patches, nothing = logits[:, :-1], logits[:, -1:]
-        if self.baseline == "zeros":
-            scores = scores_above(model, patches, nothing, self.score)
-        else:
-            scores = scores_of_logits(model, patches, self.score)
+        nothing = logits[:, -1:] if self.baseline == "zeros" else None
+        scores = scores_above(model, logits[:, :-1], nothing, self.score)
         return maps_of_classes(scores, classes, cast("VitBackbone", model.features).grid(images))

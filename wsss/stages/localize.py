@@ -3,21 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from wsss.artifacts import Seeds, SeedStore, seed_size
+from wsss.artifacts import SeedStore, seed_size
 from wsss.cam.method import CamMethod
 from wsss.cam.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
-from wsss.stages.classifiers import trained_classifier, untrained_classifier
+from wsss.stages.classifiers import trained_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
-from wsss.stages.forward import PerThread, map_batches, ready
-from wsss.stages.items import check_failures, note_failure
-from wsss.stages.progress import track
+from wsss.stages.forward import PerThread, ready
+from wsss.stages.seeds import check_method, write_seeds
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "oppose")
@@ -32,8 +30,7 @@ def check(context: Context, *, method: CamMethod, **_: Any) -> None:
     Raises:
         WsssError: names what the method needs and a model that has it.
     """
-    if "classify" in context.settings:
-        method.check(untrained_classifier(context))
+    check_method(context, method)
 
 
 def run(
@@ -76,17 +73,7 @@ def run(
         own_model, own_method = networks.value
         return multiscale_maps(own_model, own_method, pyramid, classes, sizes, flip)
 
-    results = map_batches(context, maps_of, loader)
-    for batch, maps in track(results, len(batches), "localize", visible=context.is_main):
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
-        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
-            labels = np.array(item.labels, dtype=np.uint16)
-            present = item_maps[: len(item.labels)].half().cpu().numpy()
-            store.write(item, Seeds(labels, present, size))
-    context.fabric.barrier()
-    check_failures(context, len(items))
-    return {"images": float(sum(store.has(item) for item in items))}
+    return write_seeds(context, store, maps_of, loader, len(batches), "localize")
 
 
 def _padded_classes(labels: list[tuple[int, ...]]) -> Tensor:

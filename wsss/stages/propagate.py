@@ -7,17 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from wsss.artifacts import Seeds, SeedStore, seed_size
+from wsss.artifacts import SeedStore, seed_size
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
-from wsss.stages.classifiers import trained_classifier, untrained_classifier
+from wsss.stages.classifiers import trained_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
-from wsss.stages.forward import PerThread, map_batches, ready
-from wsss.stages.items import check_failures, note_failure
-from wsss.stages.progress import track
+from wsss.stages.forward import PerThread, ready
+from wsss.stages.seeds import check_method, write_seeds
 
 VERSION = 1
 INPUTS = ("classify", "reactivate", "localize", "affinity")
@@ -32,8 +31,7 @@ def check(context: Context, *, method: PairAffinity, **_: Any) -> None:
     Raises:
         WsssError: names what is missing.
     """
-    if "classify" in context.settings:
-        method.check(untrained_classifier(context))
+    check_method(context, method)
 
 
 def run(
@@ -85,16 +83,7 @@ def run(
             for one, own, original in zip(spread, seeds, batch.sizes, strict=True)
         ]
 
-    results = map_batches(context, walked, loader)
-    for batch, maps in track(results, len(batches), "propagate", visible=context.is_main):
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
-        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
-            labels = np.array(item.labels, dtype=np.uint16)
-            store.write(item, Seeds(labels, item_maps.half().cpu().numpy(), size))
-    context.fabric.barrier()
-    check_failures(context, len(items))
-    return {"images": float(sum(store.has(item) for item in items))}
+    return write_seeds(context, store, walked, loader, len(batches), "propagate")
 
 
 def _padded(

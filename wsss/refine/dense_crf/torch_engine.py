@@ -1,13 +1,14 @@
 """The engine for GPUs: a batch of images is one lattice of unconnected parts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from wsss.errors import user_error
+from wsss.devices import usable_device
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
 from wsss.refine.dense_crf.torch_batch import (
@@ -30,35 +31,15 @@ class TorchEngine(DenseCrfEngine):
 
     in_batches = True
 
-    def __init__(
-        self,
-        gaussian_sxy_px: float = 3,
-        gaussian_compat: float = 3,
-        bilateral_sxy_px: float = 80,
-        bilateral_srgb: float = 13,
-        bilateral_compat: float = 10,
-        num_iterations: int = 10,
-        device: str | None = None,
-    ) -> None:
-        """Set the kernels (see `DenseCrfEngine`) and the device.
+    def __init__(self, *, device: str | None = None, **kernels: Any) -> None:
+        """Set the device, and the kernels as for `DenseCrfEngine`.
 
         Args:
-            gaussian_sxy_px: standard deviation of the smoothness kernel in pixels.
-            gaussian_compat: its weight.
-            bilateral_sxy_px: spatial standard deviation of the appearance kernel in pixels.
-            bilateral_srgb: its standard deviation in RGB levels of 0…255.
-            bilateral_compat: its weight.
-            num_iterations: mean-field iterations.
-            device: torch's name of it; None: a GPU if there is one, else the CPU.
+            device: torch's name of it; None: a GPU if there is one, else the CPU. It is looked for
+                when it is needed, since an engine may be made in another process.
+            kernels: keyword arguments of `DenseCrfEngine`.
         """
-        super().__init__(
-            gaussian_sxy_px,
-            gaussian_compat,
-            bilateral_sxy_px,
-            bilateral_srgb,
-            bilateral_compat,
-            num_iterations,
-        )
+        super().__init__(**kernels)
         self.device = device
 
     def solve(
@@ -94,7 +75,7 @@ class TorchEngine(DenseCrfEngine):
             parts = (slice(half), slice(half, None))
             return [one for part in parts for one in self.solve_batch(images[part], unaries[part])]
         batch = stack_unaries(unaries, points)
-        device = self._usable_device()
+        device = torch.device(usable_device(self.device, "the dense CRF", "`device`"))
         kernels = (
             _kernel(points, points.gaussian, self.gaussian_compat, device),
             _kernel(points, points.bilateral, self.bilateral_compat, device),
@@ -105,24 +86,6 @@ class TorchEngine(DenseCrfEngine):
             shares = torch.from_numpy(batch.shares[points.image]).to(device)
         posteriors = mean_field(energies, shares, kernels, self.num_iterations)
         return split_posteriors(posteriors.cpu().numpy(), batch, points, images)
-
-    def _usable_device(self) -> torch.device:
-        """The device, found out when it is needed: an engine may be made in another process.
-
-        Raises:
-            WsssError: there is no such device here.
-        """
-        word = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            torch.zeros(1, device=word).cpu()
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise user_error(
-                "the dense CRF",
-                f"its device `{word}` cannot be used here ({str(error).splitlines()[0]})",
-                "a device of torch, such as cpu, cuda or cuda:1",
-                "Leave `device` out: a GPU is used if there is one.",
-            ) from error
-        return torch.device(word)
 
 
 def mean_field(
