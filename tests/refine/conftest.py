@@ -38,16 +38,28 @@ def _assert_same(found, expected):
     assert differs.sum() <= max(1, 1e-4 * differs.size)
 
 
+def _following(lattice):
+    """Per axis each vertex's next in its chain, 0 where there is none."""
+    following = np.zeros((len(lattice.lengths), lattice.num_vertices), dtype=np.int64)
+    for row, chain, length in zip(following, lattice.chains, lattice.lengths, strict=True):
+        row[chain[: length - 1]] = chain[1:length]
+        row[0] = 0
+    return following
+
+
 def _kernel_in_float64(features, num_points, compat):
     lattice = build_lattice(features)
     corners, weights = lattice.corners[:num_points], lattice.weights[:num_points].astype(float)
     scale = 1 / (1 + 2.0 ** -len(features))
 
     def apply(values):
-        sums = np.zeros((lattice.neighbours.shape[1], values.shape[1]))
+        sums = np.zeros((lattice.num_vertices, values.shape[1]))
         np.add.at(sums, corners, weights[..., None] * values[:, None])
-        for near in lattice.neighbours:
-            sums[1:] = sums[1:] + (sums[near[1:, 0]] + sums[near[1:, 1]]) / 2
+        for following in _following(lattice):
+            before = np.zeros_like(sums)
+            before[following] = sums
+            before[0] = 0
+            sums = sums + (before + sums[following]) / 2
         return scale * (weights[..., None] * sums[corners]).sum(axis=1)
 
     root = 1 / np.sqrt(apply(np.ones((num_points, 1))) + 1e-20)
@@ -70,6 +82,12 @@ def _in_float64(image, energies, options):
     for _ in range(engine.num_iterations):
         posterior = softmax(negative + near(posterior) + alike(posterior), axis=1)
     return posterior.T.reshape(energies.shape)
+
+
+@pytest.fixture
+def following():
+    """Each vertex's next along every axis of a lattice, 0 where there is none."""
+    return _following
 
 
 @pytest.fixture

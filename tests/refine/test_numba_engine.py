@@ -12,7 +12,9 @@ from wsss.refine.dense_crf import jit
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lanes import load, store
 from wsss.refine.dense_crf.lattice import _build as build
+from wsss.refine.dense_crf.many_channels import _filter as filter_group
 from wsss.refine.dense_crf.mean_field import mean_field
+from wsss.refine.dense_crf.numba_engine import WIDTHS, group_widths
 
 
 def test_several_unaries_are_solved_as_alone_and_threads_change_no_byte(scene, unaries):
@@ -31,34 +33,66 @@ def test_several_unaries_are_solved_as_alone_and_threads_change_no_byte(scene, u
 
 
 def test_code_kept_on_disk_is_that_of_all_files_it_was_compiled_from():
-    files = {Path(f.py_func.__code__.co_filename).stem for f in (mean_field, build, normalise)}
+    files = {
+        Path(f.py_func.__code__.co_filename).stem
+        for f in (mean_field, filter_group, build, normalise)
+    }
     for path in Path(jit.__file__).parent.glob("*.py"):
         if "import compiled" in (text := path.read_text()) or ", compiled" in text:
             files.add(path.stem)
     assert files <= set(jit._FILES)
-    for function in (mean_field, build, normalise):
+    for function in (mean_field, filter_group, build, normalise):
         assert jit.SOURCES in function._cache._cache_file._source_stamp
 
 
 def test_lanes_are_sums_and_products_of_numbers():
-    values = np.random.default_rng(0).normal(size=40).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=48).astype(np.float32)
 
     @numba.njit
     def combine(target, source, factor, width):
-        for start in range(0, 24, len(width)):
+        for start in range(0, 32, len(width)):
             lanes = load(source, start, width)
             store(target, start, lanes + factor * load(source, start + 7, width))
 
-    for width in (1, 2, 4, 8):
-        found = np.zeros(24, dtype=np.float32)
+    for width in (1, 2, 4, 8, 16):
+        found = np.zeros(32, dtype=np.float32)
         combine(found, values, np.float32(1.7), (0,) * width)
-        np.testing.assert_array_equal(found, values[:24] + np.float32(1.7) * values[7:31])
+        np.testing.assert_array_equal(found, values[:32] + np.float32(1.7) * values[7:39])
 
 
-@pytest.mark.parametrize("num_labels", [2, 5])
+@pytest.mark.parametrize("num_labels", [2, 5, 21])
 def test_rounding_does_not_add_up_over_iterations(num_labels, scene, unaries, in_float64):
     rng = np.random.default_rng(0)
     image, energies = scene(rng, (120, 160)), unaries(rng, num_labels, (120, 160))
     exact = in_float64(image, energies, {"num_iterations": 30})
     found = NumbaEngine(num_iterations=30)(image, energies)
     np.testing.assert_allclose(found, exact, atol=5e-5)
+
+
+@pytest.mark.parametrize("num_channels", [1, 2, 3, 7, 16, 17, 20, 32, 80])
+def test_groups_hold_all_channels_and_little_more(num_channels):
+    widths = group_widths(num_channels)
+    assert set(widths) <= set(WIDTHS)
+    assert num_channels <= sum(widths) < num_channels + widths[0]
+    assert all(width == WIDTHS[-1] for width in widths[1:])
+
+
+def test_labels_that_are_nowhere_are_left_out_of_the_filters(
+    scene, unaries, in_float64, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    image, size = scene(rng, (60, 80)), (60, 80)
+    absent = 40 + rng.random((18, *size), dtype=np.float32)
+    energies = np.concatenate([unaries(rng, 3, size), absent])
+    calls = []
+
+    def counted(messages, *arguments):
+        calls.append(len(messages))
+        filter_group(messages, *arguments)
+
+    monkeypatch.setattr("wsss.refine.dense_crf.many_channels._filter", counted)
+    found = NumbaEngine(num_iterations=5)(image, energies)
+    expected = in_float64(image, energies, {"num_iterations": 5})
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    assert calls
+    assert len(calls) < 2 * 5  # of the two groups one never moves after the first iteration

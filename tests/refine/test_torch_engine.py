@@ -42,7 +42,7 @@ def vertices_of(features, device):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", ["gaussian", "photograph", "noise", "flat"])
-def test_lattices_are_those_of_the_compiled_engine(scene, kind, device):
+def test_lattices_are_those_of_the_compiled_engine(scene, following, kind, device):
     rng = np.random.default_rng(0)
     size = (61, 83)
     features = {
@@ -55,18 +55,18 @@ def test_lattices_are_those_of_the_compiled_engine(scene, kind, device):
     expected = build_lattice(features)
     found, layout = vertices_of(features, device)
     np.testing.assert_array_equal(found.weights.cpu(), expected.weights)
-    num_vertices = expected.neighbours.shape[1] - 1
+    num_vertices = expected.num_vertices - 1
     assert len(found.keys) == num_vertices
     # Vertices have other numbers: by key here, by appearance there, from 1.
     number = np.zeros(num_vertices + 1, dtype=np.int64)
     number[expected.corners] = found.corners.cpu()
     np.testing.assert_array_equal(number[expected.corners], found.corners.cpu())
     assert len(np.unique(number[1:])) == num_vertices
-    for axis, neighbours in enumerate(expected.neighbours):
-        following, exists = (one.cpu().numpy() for one in next_vertices(found.keys, axis, layout))
-        other = neighbours[1:, 0]
+    for axis, numbers in enumerate(following(expected)):
+        after, exists = (one.cpu().numpy() for one in next_vertices(found.keys, axis, layout))
+        other = numbers[1:]
         np.testing.assert_array_equal(exists[number[1:]], other > 0)
-        np.testing.assert_array_equal(following[number[1:]][other > 0], number[other[other > 0]])
+        np.testing.assert_array_equal(after[number[1:]][other > 0], number[other[other > 0]])
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -16,25 +16,39 @@ _HALF = np.float32(0.5)
 
 
 @compiled
-def blur(values: Array, free: Array, lattice: Lattice, width: Width) -> tuple[Array, Array]:
-    """Blur vertex values along all axes (p. 4), to and fro between two arrays.
+def blur(values: Array, lattice: Lattice, width: Width) -> None:
+    """Blur vertex values along all axes (p. 4), in place.
 
-    Returns:
-        of `values` and `free` that of the result, then the other.
+    Args:
+        values: of the lattice's vertices; the first is 0, and room for one follows the last.
+        lattice: says which vertices touch.
+        width: channels of a vertex.
     """
-    for axis in range(lattice.neighbours.shape[0]):
-        _blur_axis(free, values, lattice.neighbours[axis], width)
-        values, free = free, values
-    return values, free
+    for axis in range(len(lattice.lengths)):
+        chain = lattice.chains[axis, : lattice.lengths[axis]]
+        _blur_axis(values, chain, lattice.num_vertices, width)
 
 
 @compiled
-def _blur_axis(target: Array, source: Array, near: Array, width: Width) -> None:
+def _blur_axis(values: Array, chain: Array, nowhere: int, width: Width) -> None:
     num = len(width)
-    for vertex in range(1, near.shape[0]):
-        first, second = np.int64(near[vertex, 0]) * num, np.int64(near[vertex, 1]) * num
-        beside = load(source, first, width) + load(source, second, width)
-        store(target, vertex * num, load(source, vertex * num, width) + _HALF * beside)
+    before = here = load(values, 0, width)
+    place = nowhere
+    for vertex in chain:
+        after = load(values, np.int64(vertex) * num, width)
+        store(values, place * num, here + _HALF * (before + after))
+        before, here = here, after
+        # What is written between two chains is never read: no branch where one ends.
+        place = int(vertex) if vertex != 0 else nowhere
+
+
+@compiled
+def add_blurred(values: Array, changes: Array, lattice: Lattice, width: Width) -> None:
+    """Add the blurred changes to the values of vertices, and leave no change."""
+    blur(changes, lattice, width)
+    for i in range(len(values)):
+        values[i] += changes[i]
+    changes[:] = 0
 
 
 @compiled
@@ -47,7 +61,7 @@ def slice_block(
     for k in range(count):
         point = start + k
         here = load(rows, k * num, width)
-        for j in range(0, corners.shape[1], 3):  # three corners, or six
+        for j in range(0, len(lattice.axes), 3):  # three corners, or six
             first = np.int64(corners[point, j]) * num
             second = np.int64(corners[point, j + 1]) * num
             third = np.int64(corners[point, j + 2]) * num
@@ -69,7 +83,7 @@ def splat_block(
     for k in moving:
         point = start + k
         change = load(rows, k * num, width)
-        for j in range(corners.shape[1]):
+        for j in range(len(lattice.axes)):
             vertex = np.int64(corners[point, j]) * num
             moved = load(values, vertex, width) + weights[point, j] * change
             store(values, vertex, moved)
@@ -83,18 +97,18 @@ def normalise(lattice: Lattice, count: int, compat: float) -> None:
     weight, of the lattice's scale 1 / (1 + 2^-d) and of each point's sum over all `count` points.
     """
     corners, weights = lattice.corners, lattice.weights
-    num = corners.shape[1]
+    num = len(lattice.axes)
     scale = np.float32(1 / (1 + 2.0 ** -(num - 1)))
-    values = np.zeros(lattice.neighbours.shape[1], np.float32)
+    values = np.zeros(lattice.num_vertices + 1, np.float32)
     for point in range(count):
         for j in range(num):
             values[corners[point, j]] += weights[point, j]
-    sums, _ = blur(values, np.zeros_like(values), lattice, (0,))
+    blur(values, lattice, (0,))
     root = math.sqrt(compat * scale)
     for point in range(count):
         total = np.float32(0)
         for j in range(num):
-            total += weights[point, j] * sums[corners[point, j]] * scale
+            total += weights[point, j] * values[corners[point, j]] * scale
         factor = np.float32(root / math.sqrt(total + 1e-20))
         for j in range(num):
             weights[point, j] *= factor

@@ -19,7 +19,17 @@ Width = Axes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_FILES = ("filtering", "jit", "lanes", "lattice", "mean_field", "packing", "soft_max")
+_FILES = (
+    "chains",
+    "filtering",
+    "lanes",
+    "jit",
+    "lattice",
+    "many_channels",
+    "mean_field",
+    "packing",
+    "soft_max",
+)
 
 SOURCES = blake2b(
     b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in _FILES), digest_size=8

@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
-from wsss.refine.dense_crf.jit import Array, Width
+from wsss.refine.dense_crf.jit import Array, Width, compiled
 
 
 class Lanes(types.Type):
@@ -100,3 +100,19 @@ def _multiply(factor, lanes):  # type: ignore[no-untyped-def]
     if factor == types.float32 and isinstance(lanes, Lanes):
         return lambda factor, lanes: _product(factor, lanes)  # type: ignore[call-arg]
     return None
+
+
+@compiled
+def to_planes(planes: Array, start: int, rows: Array, count: int, width: Width) -> None:
+    """Part the channels of `count` pixels [count · w] into planes [w, n], from pixel `start` on."""
+    for k in range(count):
+        for c in range(len(width)):
+            planes[c, start + k] = rows[k * len(width) + c]
+
+
+@compiled
+def to_rows(rows: Array, planes: Array, start: int, count: int, width: Width) -> None:
+    """Put the channels of `count` pixels side by side again."""
+    for k in range(count):
+        for c in range(len(width)):
+            rows[k * len(width) + c] = planes[c, start + k]

@@ -8,17 +8,17 @@ into the same simplex: roundings to even, strict comparisons, no fused operation
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, UInt32
+from jaxtyping import Float32, Int64, UInt32
 
+from wsss.refine.dense_crf.chains import chains_of
 from wsss.refine.dense_crf.jit import Array, Axes, compiled
-from wsss.refine.dense_crf.packing import check_packing, packing, scales
+from wsss.refine.dense_crf.packing import SPREAD, check_packing, packing, scales
 
 BLOCK = 256
 """Points that are located together: small enough for the nearest cache, long enough for vectors."""
 
 _FIRST_SLOTS_LOG2 = 15
 _KNOWN_LOG2 = 14
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads keys over slots
 _ONE = np.uint64(1)
 
 
@@ -29,8 +29,17 @@ class Lattice(NamedTuple):
     """The vertices of every point's simplex, by remainder."""
     weights: Float32[np.ndarray, "n d1"]
     """Their barycentric weights, or what a kernel makes of them."""
-    neighbours: UInt32[np.ndarray, "d1 m 2"]
-    """Per axis the next vertices of every vertex in both directions."""
+    chains: UInt32[np.ndarray, "d1 l"]
+    """Per axis the vertices that touch, one after the other, and a 0 after each chain of them.
+
+    Those that touch no other are left out.
+    """
+    lengths: Int64[np.ndarray, " d1"]
+    """How much of each row of `chains` is in use."""
+    num_vertices: int
+    """With the one that does not exist."""
+    axes: Axes
+    """As many items as there are axes."""
 
 
 def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
@@ -41,7 +50,7 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
     """
     axes = (0,) * (len(features) + 1)
     low, shift, _ = check_packing(packing(features.max(axis=1)))
-    return Lattice(*_build(features, axes, scales(len(features)), low, shift))
+    return Lattice(*_build(features, axes, scales(len(features)), low, shift), axes)
 
 
 @compiled
@@ -127,7 +136,7 @@ def _grown(keys: Array, count: int, log2: int) -> tuple[Array, Array]:
     mask = np.uint64(slots.size - 1)
     place = np.uint64(63 - log2)
     for vertex in range(1, count):
-        slot = (keys[vertex] * _MULTIPLIER) >> place
+        slot = (keys[vertex] * SPREAD) >> place
         while slots[slot] != 0:
             slot = (slot + _ONE) & mask
         slots[slot] = vertex
@@ -139,8 +148,8 @@ def _grown(keys: Array, count: int, log2: int) -> tuple[Array, Array]:
 @compiled
 def _build(
     features: Array, axes: Axes, scales: Array, low: Array, shift: Array
-) -> tuple[Array, Array, Array]:
-    """Corners, weights and neighbours (see `Lattice`); `axes` is a tuple of d + 1 items.
+) -> tuple[Array, Array, Array, Array, int]:
+    """Corners, weights, chains, … (see `Lattice`); `axes` is a tuple of d + 1 items.
 
     Its length is known to the compiler, which unrolls the loops over coordinates.
     """
@@ -177,9 +186,7 @@ def _build(
             for i in range(1, num):
                 weights[point, i] = ordered[last - i] - ordered[num - i]
             base, order = bases[k], orders[k]
-            known = ((base + np.uint64(order) * _MULTIPLIER) * _MULTIPLIER) >> np.uint64(
-                64 - _KNOWN_LOG2
-            )
+            known = ((base + np.uint64(order) * SPREAD) * SPREAD) >> np.uint64(64 - _KNOWN_LOG2)
             if known_base[known] == base and known_order[known] == order:
                 same = known_point[known]
                 for i in range(num):
@@ -200,7 +207,7 @@ def _build(
                 # falls by d: its quotient is one less.
                 if i > 0:
                     key = key - steps[num - i] + _ONE
-                slot = (key * _MULTIPLIER) >> place
+                slot = (key * SPREAD) >> place
                 vertex = slots[slot]
                 while keys[vertex] != key:
                     if vertex == 0:
@@ -212,41 +219,5 @@ def _build(
                     slot = (slot + _ONE) & mask
                     vertex = slots[slot]
                 corners[point, i] = vertex
-    neighbours = _neighbours(keys, slots, count, log2, axes, shift)
-    return corners, weights, neighbours
-
-
-@compiled
-def _neighbours(
-    keys: Array, slots: Array, count: int, log2: int, axes: Axes, shift: Array
-) -> Array:
-    """The next vertices along every axis: +d on it and −1 elsewhere, and the way back."""
-    num = len(axes)
-    last = np.uint64(num - 1)
-    mask = np.uint64(slots.size - 1)
-    place = np.uint64(64 - log2)
-    found = np.zeros((num, count, 2), np.uint32)
-    ones = np.uint64(0)
-    for i in range(num - 1):
-        ones += _ONE << shift[i]
-    for axis in range(num):
-        rise = _ONE << shift[axis] if axis < num - 1 else np.uint64(0)
-        inside = rise - _ONE  # the remainder falls
-        around = rise - ones + last  # from remainder 0 to d: every quotient falls
-        near = found[axis]
-        for vertex in range(1, count):
-            key = keys[vertex]
-            key += around if key & np.uint64(7) == 0 else inside
-            slot = (key * _MULTIPLIER) >> place
-            other = slots[slot]
-            # Whether there is such a vertex cannot be predicted: no branch but for collisions.
-            there = keys[other] == key
-            if (not there) & (other != 0):
-                while other != 0 and keys[other] != key:
-                    slot = (slot + _ONE) & mask
-                    other = slots[slot]
-                there = other != 0
-            other = other if there else np.uint32(0)
-            near[vertex, 0] = other
-            near[other, 1] = vertex
-    return found
+    chains, lengths = chains_of(keys, slots, count, log2, axes, shift)
+    return corners, weights, chains, lengths, count

@@ -1,4 +1,4 @@
-"""Mean-field iterations on permutohedral lattices: one fused pass over the pixels for each.
+"""Mean-field iterations on permutohedral lattices, for few channels: one fused pass for each.
 
 With Potts compatibility label c's update is `q_c ∝ exp(K q_c − u_c)`, where K is the sum of both
 normalised kernels times their weights. Only differences from the last label matter,
@@ -12,27 +12,14 @@ there before, one after the other, the small ones would be lost in rounding.
 
 import numpy as np
 
-from wsss.refine.dense_crf.filtering import blur, slice_block, splat_block
+from wsss.refine.dense_crf.filtering import add_blurred, slice_block, splat_block
 from wsss.refine.dense_crf.jit import Array, Width, compiled
+from wsss.refine.dense_crf.lanes import to_planes, to_rows
 from wsss.refine.dense_crf.lattice import Lattice
-from wsss.refine.dense_crf.soft_max import SETTLED, advance, soften, soften_two
+from wsss.refine.dense_crf.soft_max import SETTLED, advance, probabilities, soften, soften_two
 
 BLOCK = 512
 """Pixels of a fused step: sliced, soft-maxed and splatted while they are in the near caches."""
-
-
-@compiled
-def _to_planes(planes: Array, rows: Array, count: int, width: Width) -> None:
-    for k in range(count):
-        for c in range(len(width)):
-            planes[c, k] = rows[k * len(width) + c]
-
-
-@compiled
-def _to_rows(rows: Array, planes: Array, count: int, width: Width) -> None:
-    for k in range(count):
-        for c in range(len(width)):
-            rows[k * len(width) + c] = planes[c, k]
 
 
 @compiled
@@ -54,59 +41,47 @@ def mean_field(
         gaussian: the lattice of positions, normalised (`normalise`).
         bilateral: the lattice of positions and colours.
         num_iterations: mean-field iterations.
-        width: w items, for that many channels are filtered together; C' is filled up to groups.
+        width: w items, at least C': so many channels are filtered together.
     """
     num, num_points = len(first) - 1, energies.shape[1]
     copies = np.zeros(len(first), np.float32)
     for channel in channel_of:
         copies[channel] += 1
     w = len(width)
-    groups = (num + w - 1) // w
-    planes = np.zeros((groups * w, BLOCK), np.float32)
-    rows = np.zeros((groups, BLOCK * w), np.float32)
+    planes, rows = np.zeros((w, BLOCK), np.float32), np.zeros(BLOCK * w, np.float32)
     top, last = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     total, largest = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     current = np.zeros((num, num_points), np.float32)
-    near, alike = gaussian.neighbours.shape[1] * w, bilateral.neighbours.shape[1] * w
-    near_changes = np.zeros((groups, near), np.float32)
-    alike_changes = np.zeros((groups, alike), np.float32)
-    near_values, alike_values = np.zeros_like(near_changes), np.zeros_like(alike_changes)
-    near_free, alike_free = np.zeros(near, np.float32), np.zeros(alike, np.float32)
+    near_values = np.zeros((gaussian.num_vertices + 1) * w, np.float32)
+    alike_values = np.zeros((bilateral.num_vertices + 1) * w, np.float32)
+    near_changes, alike_changes = np.zeros_like(near_values), np.zeros_like(alike_values)
     posterior = np.empty_like(energies)
-    moved = np.zeros(groups, np.bool_)
     moving = np.empty(BLOCK, np.int64)
     for iteration in range(num_iterations + 1):
         for start in range(0, num_points, BLOCK):
             stop = min(start + BLOCK, num_points)
             count = stop - start
-            for group in range(groups):
-                rows[group] = 0
-                if moved[group]:
-                    slice_block(rows[group], start, count, gaussian, near_values[group], width)
-                    slice_block(rows[group], start, count, bilateral, alike_values[group], width)
-                _to_planes(planes[group * w :], rows[group], count, width)
+            rows[:] = 0
+            if iteration > 0:
+                slice_block(rows, start, count, gaussian, near_values, width)
+                slice_block(rows, start, count, bilateral, alike_values, width)
+            to_planes(planes, 0, rows, count, width)
             scratch = (top[:count], last[:count], total[:count])
             if num == 1:
                 soften_two(planes, energies, first, start, copies, scratch)
             else:
-                soften(planes, energies, first, start, copies, scratch)
+                soften(planes, planes, 0, energies, first, start, copies, scratch)
             if iteration == num_iterations:
-                _finish(posterior, planes, channel_of, start, last[:count])
+                probabilities(posterior, planes, channel_of, num, start, last[:count])
                 continue
-            for group in range(groups):
-                channels = slice(group * w, min(group * w + w, num))
-                advance(planes[channels], current[channels], start, largest[:count])
-                num_moving = _list_moving(moving, largest, count)
-                if num_moving > 0:
-                    moved[group] = True
-                    change, who = rows[group], moving[:num_moving]
-                    _to_rows(change, planes[group * w :], count, width)
-                    splat_block(near_changes[group], change, who, start, gaussian, width)
-                    splat_block(alike_changes[group], change, who, start, bilateral, width)
-        for group in range(groups):
-            if moved[group] and iteration < num_iterations:
-                _blur_onto(near_values[group], near_changes[group], near_free, gaussian, width)
-                _blur_onto(alike_values[group], alike_changes[group], alike_free, bilateral, width)
+            advance(planes[:num], current, start, largest[:count])
+            who = moving[: _list_moving(moving, largest, count)]
+            to_rows(rows, planes, 0, count, width)
+            splat_block(near_changes, rows, who, start, gaussian, width)
+            splat_block(alike_changes, rows, who, start, bilateral, width)
+        if iteration < num_iterations:
+            add_blurred(near_values, near_changes, gaussian, width)
+            add_blurred(alike_values, alike_changes, bilateral, width)
     return posterior
 
 
@@ -118,25 +93,3 @@ def _list_moving(moving: Array, largest: Array, count: int) -> int:
         moving[found] = k
         found += largest[k] > SETTLED
     return found
-
-
-@compiled
-def _finish(posterior: Array, planes: Array, channel_of: Array, start: int, last: Array) -> None:
-    """Probabilities of all labels from differences and `last`, those of the last channel."""
-    for label in range(len(posterior)):
-        target, channel = posterior[label, start : start + len(last)], channel_of[label]
-        if channel < channel_of.max():
-            plane = planes[channel]
-            for k in range(len(last)):
-                target[k] = last[k] + plane[k]
-        else:
-            target[:] = last
-
-
-@compiled
-def _blur_onto(values: Array, changes: Array, free: Array, lattice: Lattice, width: Width) -> None:
-    """Add the blurred changes to the values of vertices, and leave no change."""
-    blurred, _ = blur(changes, free, lattice, width)
-    for i in range(len(values)):
-        values[i] += blurred[i]
-    changes[:] = 0

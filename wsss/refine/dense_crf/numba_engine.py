@@ -11,13 +11,17 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
+from wsss.refine.dense_crf.many_channels import grouped_mean_field
 from wsss.refine.dense_crf.mean_field import mean_field
 
-WIDTHS = (1, 2, 4, 8)
+WIDTHS = (1, 2, 4, 8, 16)
 """Channels that are filtered together: the smallest of these that holds all, or groups of the last.
 
 Each is compiled when it is first met.
 """
+
+FUSED_WIDTH = 4
+"""So many channels at most take one fused pass an iteration."""
 
 
 class NumbaEngine(DenseCrfEngine):
@@ -58,9 +62,19 @@ def infer(
     first, channel_of = shared_channels(energies)
     if len(first) == 1:
         return np.full_like(energies, 1 / num_labels)
-    num = len(first) - 1
-    width = (0,) * next((width for width in WIDTHS if width >= num), WIDTHS[-1])
     flat = np.ascontiguousarray(energies.reshape(num_labels, -1))
-    labels = np.array(first)
-    posterior = mean_field(flat, labels, channel_of, gaussian, bilateral, num_iterations, width)
+    widths = group_widths(len(first) - 1)
+    common = (flat, np.array(first), channel_of, gaussian, bilateral, num_iterations)
+    if len(widths) == 1 and widths[0] <= FUSED_WIDTH:
+        posterior = mean_field(*common, (0,) * widths[0])
+    else:
+        posterior = grouped_mean_field(*common, widths)
     return posterior.reshape(energies.shape)
+
+
+def group_widths(num_channels: int) -> list[int]:
+    """Widths of groups that together hold all channels: those of the largest come last."""
+    most = WIDTHS[-1]
+    full = (num_channels - 1) // most
+    others = num_channels - full * most
+    return [next(width for width in WIDTHS if width >= others), *[most] * full]

@@ -11,6 +11,9 @@ from wsss.errors import user_error
 KEY_BITS = 64
 RESIDUE_BITS = 3
 
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: a key times this has its place in a hash table in its upper bits."""
+
 
 class Packing(NamedTuple):
     """Where a key holds what.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, compiled_loosely
+from wsss.refine.dense_crf.jit import Array, compiled, compiled_loosely
 
 SETTLED = np.float32(2.0**-24)
 """A change of a probability by no more than this is none."""
@@ -63,6 +63,8 @@ def _soften_two(
 @compiled_loosely
 def soften(
     planes: Array,
+    messages: Array,
+    offset: int,
     energies: Array,
     first: Array,
     start: int,
@@ -72,7 +74,9 @@ def soften(
     """Turn messages into differences of probabilities, for any number of channels.
 
     Args:
-        planes: messages `K (q_c − q_last)` of a block of pixels, [at least C', block], overwritten.
+        planes: will hold a block of pixels, [at least C', block].
+        messages: `K (q_c − q_last)`, may be `planes`.
+        offset: where the block begins in `messages`.
         energies: of all labels and pixels [L, n].
         first: the label whose energies are each channel's, the last channel's included [C' + 1].
         start: the block's first pixel.
@@ -85,7 +89,8 @@ def soften(
     for k in range(len(top)):
         top[k] = _ZERO
     for c in range(num):
-        _add_base(planes[c], energies[first[c], start:stop], other, top)
+        message = messages[c, offset : offset + len(top)]
+        _add_base(planes[c], message, energies[first[c], start:stop], other, top)
     for k in range(len(top)):
         last[k] = _exp(-top[k] if top[k] < _MOST else -_MOST)
         total[k] = last[k] * copies[num]
@@ -99,9 +104,9 @@ def soften(
 
 
 @compiled_loosely
-def _add_base(plane: Array, own: Array, other: Array, top: Array) -> None:
+def _add_base(plane: Array, message: Array, own: Array, other: Array, top: Array) -> None:
     for k in range(len(top)):
-        x = plane[k] + (other[k] - own[k])
+        x = message[k] + (other[k] - own[k])
         plane[k] = x
         top[k] = x if x > top[k] else top[k]
 
@@ -126,17 +131,17 @@ def advance(planes: Array, current: Array, start: int, largest: Array) -> None:
     """Leave in `planes` how far they are from `current`, which follows where that is not settled.
 
     Args:
-        planes: new values of a block of pixels, [at least C', block], overwritten.
-        current: values of all pixels so far [C', n].
+        planes: new values of a block of pixels, [C', block], overwritten.
+        current: values of all pixels so far [at least C', n].
         start: the block's first pixel.
         largest: the largest change of each pixel, as long as the block is.
     """
     stop = start + len(largest)
     for k in range(len(largest)):
         largest[k] = _ZERO
-    for c in range(len(current)):
+    for c in range(len(planes)):
         _change(planes[c], current[c, start:stop], largest)
-    for c in range(len(current)):
+    for c in range(len(planes)):
         _follow(planes[c], current[c, start:stop], largest)
 
 
@@ -153,3 +158,27 @@ def _change(plane: Array, current: Array, largest: Array) -> None:
 def _follow(plane: Array, current: Array, largest: Array) -> None:
     for k in range(len(largest)):
         current[k] += plane[k] if largest[k] > SETTLED else _ZERO
+
+
+@compiled
+def probabilities(
+    posterior: Array, planes: Array, channel_of: Array, num: int, start: int, last: Array
+) -> None:
+    """Fill in the probabilities of all labels [L, n] at a block of pixels.
+
+    Args:
+        posterior: of all pixels.
+        planes: differences `q_c − q_last`, [at least C', block].
+        channel_of: each label's channel.
+        num: C', which is the last channel, too.
+        start: the block's first pixel.
+        last: `q_last`, as long as the block is.
+    """
+    for label in range(len(posterior)):
+        target, channel = posterior[label, start : start + len(last)], channel_of[label]
+        if channel < num:
+            plane = planes[channel]
+            for k in range(len(last)):
+                target[k] = last[k] + plane[k]
+        else:
+            target[:] = last
