@@ -24,6 +24,7 @@ from wsss.artifacts import (
 )
 from wsss.data.source import Source
 from wsss.errors import user_error
+from wsss.memory import return_freed_memory
 from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
 from wsss.provenance import PeakMemory, commit, versions
 from wsss.stages.context import Context
@@ -245,6 +246,7 @@ def run_stage(
                 write_json(context.folder / METRICS, numbers)
             manifest.write(context.folder)
         fabric.barrier()  # The next stage looks for the manifest on every rank.
+        return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)
 
 

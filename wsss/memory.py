@@ -2,6 +2,8 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
+from typing import cast
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -14,11 +16,21 @@ def keep_freed_memory() -> None:
     which costs a third of the time of training and up to a half of inference on a CPU. Only glibc
     has this setting; elsewhere nothing happens.
     """
+    if (mallopt := _function_of_glibc("mallopt")) is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def return_freed_memory() -> None:
+    """Give the kernel back what has been kept: the next stage needs blocks of other sizes."""
+    if (malloc_trim := _function_of_glibc("malloc_trim")) is not None:
+        malloc_trim(0)
+
+
+def _function_of_glibc(name: str) -> Callable[..., int] | None:
     if sys.platform != "linux":
-        return
+        return None
     try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        return cast("Callable[..., int]", getattr(ctypes.CDLL("libc.so.6"), name))
     except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_MAX, 0)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        return None

@@ -97,6 +97,30 @@ def test_masks_are_made_of_the_walked_seeds(run, spread, tiny_methods):
 
 
 @pytest.mark.slow
+def test_walked_seeds_are_scored_beside_those_before(run, spread, tiny_methods):
+    work_dir = spread["affinity"]["classify"].folder.parents[1]
+    stages = "stages=[classify,localize,affinity,propagate,refine,evaluate]"
+    outcomes = run(work_dir, *tiny_methods["affinity"], stages)
+    metrics = json.loads((outcomes["evaluate"].folder / "metrics.json").read_text())
+    assert set(metrics["oracle_curves"]) == {"seeds", "propagated_seeds"}
+    source = Synthetic(num_train=9, num_val=5, size_px=64)
+    for kind, stage in (("seeds", "localize"), ("propagated_seeds", "propagate")):
+        scores = metrics["subjects"][kind]
+        assert metrics["subjects"][f"{kind}_oracle"]["miou"] >= scores["miou"]
+        seeds = SeedStore(outcomes[stage].folder / "seeds")
+        found, targets = [], []
+        for item in source.items("train"):
+            mask = Threshold(scores["threshold"])(source.read_image(item), seeds.read(item))
+            target = source.read_mask(item)
+            found.append(mask[target != 255])
+            targets.append(target[target != 255])
+        mask, target = np.concatenate(found), np.concatenate(targets)
+        for label, iou in enumerate(scores["per_class_iou"]):
+            both, either = (mask == label) & (target == label), (mask == label) | (target == label)
+            assert iou is None or iou == pytest.approx(both.sum() / either.sum())
+
+
+@pytest.mark.slow
 def test_without_a_step_the_seeds_stay(run, spread, tiny_methods, tmp_path):
     work_dir = spread["affinity"]["classify"].folder.parents[1]
     words = (*tiny_methods["feature_affinity"], "propagate.num_steps=0")

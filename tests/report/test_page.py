@@ -84,7 +84,7 @@ def results(*class_names: str) -> Results:
             "refine": manifest("refine", failures={"broken one": "it is truncated"}),
             "evaluate": manifest("evaluate", finished_at="2026-11-24T01:02:03+00:00"),
         },
-        scores=Scores(subjects, ((0.1, 0.3), (0.25, 0.412), (0.5, 0.35))),
+        scores=Scores(subjects, {"seeds": ((0.1, 0.3), (0.25, 0.412), (0.5, 0.35))}),
         curves={"classify": (Curve("train_loss", "epoch", ((1, 0.5), (2, 0.25))),)},
         gallery=(GalleryGroup("train", "best", (row("cats/1", class_names[:1], 0.9),)),),
     )

@@ -1,17 +1,23 @@
 """What `evaluate` found out, read from its `metrics.json`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import read_json
 
-SEEDS_ORACLE, SEEDS, PSEUDO_MASKS = "seeds_oracle", "seeds", "pseudo_masks"
+SEEDS, PROPAGATED_SEEDS, PSEUDO_MASKS = "seeds", "propagated_seeds", "pseudo_masks"
+KINDS_OF_SEEDS = (SEEDS, PROPAGATED_SEEDS)
 SEGMENTER, SEGMENTER_TTA_CRF = "segmenter", "segmenter_tta_crf"
-ORDER = (SEEDS_ORACLE, SEEDS, PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF)
+ORDER = (
+    *(name for kind in KINDS_OF_SEEDS for name in (f"{kind}_oracle", kind)),
+    *(PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF),
+)
 """Subjects in the order of the pipeline; unknown ones follow."""
+
+Curve = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,8 @@ class Scores:
     """All subjects of an evaluation, and how the seeds depend on their threshold."""
 
     subjects: tuple[Subject, ...] = ()
-    oracle_curve: tuple[tuple[float, float], ...] = ()
-    """Background threshold and mIoU of the seeds, ascending."""
+    oracle_curves: Mapping[str, Curve] = field(default_factory=dict)
+    """Background threshold and mIoU of each kind of seeds, ascending."""
 
     def get(self, name: str) -> Subject | None:
         """The subject of that name, if it was scored."""
@@ -54,11 +60,17 @@ def read_scores(folder: Path) -> Scores:
     content = read_json(path) if path.is_file() else {}
     subjects = content.get("subjects", {})
     names = [*(name for name in ORDER if name in subjects), *sorted(subjects.keys() - set(ORDER))]
-    curve = ((p.get("threshold"), _finite(p.get("miou"))) for p in content.get("oracle_curve", ()))
+    curves = content.get("oracle_curves", {})
     return Scores(
         tuple(_subject(name, subjects[name]) for name in names),
-        tuple(sorted((x, y) for x, y in curve if x is not None and y is not None)),
+        {kind: curve for kind in KINDS_OF_SEEDS if (curve := _curve(curves.get(kind, ())))},
     )
+
+
+def _curve(points: Iterable[Mapping[str, Any]]) -> Curve:
+    """Threshold and mIoU of the points that have both."""
+    found = ((point.get("threshold"), _finite(point.get("miou"))) for point in points)
+    return tuple(sorted((x, y) for x, y in found if x is not None and y is not None))
 
 
 def _subject(name: str, content: Mapping[str, Any]) -> Subject:

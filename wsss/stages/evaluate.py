@@ -27,9 +27,9 @@ from wsss.stages.scoring import (
     total_counts,
 )
 
-VERSION = 1
-INPUTS = ("localize", "refine", "segment")
-OPTIONAL_INPUTS = ("segment",)
+VERSION = 2
+INPUTS = ("localize", "propagate", "refine", "segment")
+OPTIONAL_INPUTS = ("propagate", "segment")
 SPLITS = (TRAIN, VAL)
 READS_MASKS = True
 KEY_NUMBER = "segmenter_miou"
@@ -37,9 +37,14 @@ KEY_NUMBER = "segmenter_miou"
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 """Background thresholds of the oracle curve."""
 
+SEEDS = {"seeds": "localize", "propagated_seeds": "propagate"}
+"""Kinds of seeds, and the stages they come from."""
+
 LABELS = {
     "seeds_oracle": "seeds, best threshold",
     "seeds": "seeds, default threshold",
+    "propagated_seeds_oracle": "propagated seeds, best threshold",
+    "propagated_seeds": "propagated seeds, default threshold",
     "pseudo_masks": "pseudo masks",
     "segmenter": "segmenter",
     "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
@@ -62,7 +67,8 @@ def run(
     stamped `oracle`.
 
     Args:
-        context: data, folders, processes; a missing `segment` input leaves the segmenter out.
+        context: data, folders, processes; a missing `segment` input leaves the segmenter out, a
+            missing `propagate` the seeds after their walk.
         seed_threshold: background threshold of the seeds, fixed beforehand.
         scales: the first is the single scale; all of them are averaged for the second prediction.
         flip: average mirror images, too.
@@ -92,9 +98,9 @@ def run(
     if not context.is_main:
         return {}
     gallery[VAL] = _gallery(val, image_scores(counts[VAL], val, "segmenter"), gallery_images)
-    subjects, curve = _subjects(context, counts, train, val, seed_threshold)
+    subjects, curves = _subjects(context, counts, train, val, seed_threshold)
     names = list(context.source.class_names)
-    metrics = {"class_names": names, "subjects": subjects, "oracle_curve": curve}
+    metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
     write_json(context.folder / "metrics.json", metrics)
     write_json(context.folder / "gallery.json", gallery)
     write_json(
@@ -110,7 +116,11 @@ def run(
 def _score_train(
     context: Context, items: Sequence[Item], counts: CountStore, seed_threshold: float
 ) -> None:
-    seeds = SeedStore(context.inputs["localize"] / "seeds")
+    seeds = {
+        name: SeedStore(context.inputs[stage] / "seeds")
+        for name, stage in SEEDS.items()
+        if stage in context.inputs
+    }
     masks = LabelStore(context.inputs["refine"] / "masks")
     task = ScoreTrainItem(context.source, counts, seeds, masks, THRESHOLDS, seed_threshold)
     own = context.share(items)
@@ -175,21 +185,24 @@ def _subjects(
     train: Sequence[Item],
     val: Sequence[Item],
     seed_threshold: float,
-) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """Scores of every subject, and the curve of the seeds' scores over thresholds (oracle)."""
+) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
+    """Scores of every subject, and curves of the seeds' scores over thresholds (oracle)."""
     totals = {TRAIN: total_counts(counts[TRAIN], train), VAL: total_counts(counts[VAL], val)}
-    curve: list[dict[str, float]] = []
+    curves: dict[str, list[dict[str, float]]] = {}
     found: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}
-    if "curve" in totals[TRAIN]:
-        by_threshold = [summarise(matrix)["miou"] for matrix in totals[TRAIN]["curve"]]
-        curve = [
+    for kind in SEEDS:
+        if f"{kind}_curve" not in totals[TRAIN]:
+            continue
+        matrices = totals[TRAIN][f"{kind}_curve"]
+        by_threshold = [summarise(matrix)["miou"] for matrix in matrices]
+        curves[kind] = [
             {"threshold": threshold, "miou": miou}
             for threshold, miou in zip(THRESHOLDS, by_threshold, strict=True)
         ]
         best = int(np.nanargmax(by_threshold))
-        matrix = totals[TRAIN]["curve"][best]
-        found["seeds_oracle"] = (TRAIN, matrix, {"threshold": THRESHOLDS[best], "oracle": True})
-        found["seeds"] = (TRAIN, totals[TRAIN]["seeds"], {"threshold": seed_threshold})
+        oracle = {"threshold": THRESHOLDS[best], "oracle": True}
+        found[f"{kind}_oracle"] = (TRAIN, matrices[best], oracle)
+        found[kind] = (TRAIN, totals[TRAIN][kind], {"threshold": seed_threshold})
     for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
         if name in totals[split]:
             found[name] = (split, totals[split][name], {})
@@ -204,4 +217,4 @@ def _subjects(
         }
         for name, (split, matrix, more) in found.items()
     }
-    return subjects, curve
+    return subjects, curves

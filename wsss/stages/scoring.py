@@ -1,6 +1,6 @@
 """Scores of label masks against ground truth, image by image: the only reader of masks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from wsss.artifacts import LabelStore, SeedStore, atomic
+from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.metrics.confusion import (
@@ -53,11 +53,14 @@ class CountStore:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTrainItem:
-    """Compares an image's seeds, at every threshold, and its pseudo mask with the ground truth."""
+    """Compares an image's seeds, at every threshold, and its pseudo mask with the ground truth.
+
+    Counts are called as the kind of seeds, and `<kind>_curve` those at all thresholds.
+    """
 
     source: Source
     counts: CountStore
-    seeds: SeedStore
+    seeds: Mapping[str, SeedStore]
     masks: LabelStore
     thresholds: tuple[float, ...]
     seed_threshold: float
@@ -65,22 +68,26 @@ class ScoreTrainItem:
     def __call__(self, item: Item) -> None:
         """Count the pixels of an item."""
         counts: dict[str, np.ndarray] = {}
-        if (target := self.source.read_mask(item)) is not None and self.seeds.has(item):
-            num_classes = len(self.source.class_names)
-            seeds = self.seeds.read(item)
-            maps = upsample(seeds.maps, (target.shape[0], target.shape[1]))
-
-            def seed_counts(threshold: float) -> Counts:
-                mask = threshold_mask(maps, seeds.labels, threshold)
-                return confusion_matrix(mask, target, num_classes)
-
-            counts["seeds"] = seed_counts(self.seed_threshold)
-            counts["curve"] = np.stack([seed_counts(threshold) for threshold in self.thresholds])
-            if self.masks.has(item):
+        if (target := self.source.read_mask(item)) is not None:
+            for name, store in self.seeds.items():
+                if store.has(item):
+                    *curve, fixed = self._seed_counts(store.read(item), target)
+                    counts |= {name: fixed, f"{name}_curve": np.stack(curve)}
+            if counts and self.masks.has(item):
                 counts["pseudo_masks"] = confusion_matrix(
-                    self.masks.read(item), target, num_classes
+                    self.masks.read(item), target, len(self.source.class_names)
                 )
         self.counts.write(item, counts)
+
+    def _seed_counts(self, seeds: Seeds, target: UInt8[np.ndarray, "h w"]) -> list[Counts]:
+        """Counts of an image's seeds at all thresholds and the fixed one."""
+        maps = upsample(seeds.maps, (target.shape[0], target.shape[1]))
+        masks = (
+            threshold_mask(maps, seeds.labels, threshold)
+            for threshold in (*self.thresholds, self.seed_threshold)
+        )
+        num_classes = len(self.source.class_names)
+        return [confusion_matrix(mask, target, num_classes) for mask in masks]
 
 
 @dataclass(frozen=True, slots=True)

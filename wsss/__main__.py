@@ -1,0 +1,5 @@
+"""`python -m wsss` is `wsss`."""
+
+from wsss.cli import main
+
+main()
