@@ -3,6 +3,7 @@
 Usage:
     python scripts/benchmark_crf.py --images my_images/images --output runs/benchmark_crf
     python scripts/benchmark_crf.py --images my_images/images --rounds 3 --labels 2 --skip-batch
+    python scripts/benchmark_crf.py --images my_images/images --torch cuda
 
 Needs `pydensecrf2` (pip install wsss[pydensecrf]), the reference. One image on one thread, then
 batches: as many threads against as many processes of pydensecrf. Unaries are drawn at random; no
@@ -16,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # "one thread" is meant of every 
 import argparse
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,15 +33,15 @@ from crf_benchmark.cases import (
 )
 from crf_benchmark.processes import first_and_later_calls, memory
 from crf_benchmark.tables import markdown
-from crf_benchmark.timing import Job, agreement, time_batch, time_one_image
+from crf_benchmark.timing import Engines, Job, agreement, time_batch, time_one_image
 from rich.progress import track
 
 from wsss.artifacts import write_json
 from wsss.memory import keep_freed_memory
 from wsss.provenance import commit
 from wsss.refine import NumbaEngine, PydensecrfEngine
+from wsss.refine.dense_crf.torch_engine import TorchEngine
 
-ENGINES = {"pydensecrf": PydensecrfEngine, "numba": NumbaEngine}
 PRESENT = 3
 """Labels that occur, where there are many."""
 
@@ -55,6 +57,7 @@ def parsed() -> argparse.Namespace:
     add("--labels", type=int, nargs="+", default=[2, 3, 4, 21])
     add("--iterations", type=int, nargs="+", default=[1, 5, 10])
     add("--rounds", type=int, default=5)
+    add("--torch", metavar="DEVICE", help="the torch engine on this device, too: cpu, cuda")
     add("--batch-images", type=int, default=24)
     add("--skip-one", action="store_true", help="no times of single images")
     add("--skip-batch", action="store_true", help="no times of batches")
@@ -82,6 +85,9 @@ def main() -> None:
     keep_freed_memory()
     options = parsed()
     size = tuple(options.size)
+    engines: Engines = {"pydensecrf": PydensecrfEngine, "numba": NumbaEngine}
+    if options.torch:
+        engines["torch"] = partial(TorchEngine, device=options.torch)
     images = photographs(options.images, options.count, size)
     result: dict[str, Any] = {
         "environment": {
@@ -98,20 +104,21 @@ def main() -> None:
         for kernels, kind, count in track(cases(options.labels), "one image"):
             jobs = jobs_of(images, kind, [count], size)
             times = time_one_image(
-                ENGINES, KERNELS[kernels], jobs, options.iterations, options.rounds
+                engines, KERNELS[kernels], jobs, options.iterations, options.rounds
             )
             row = {"kernels": kernels, "unary": kind, "labels": count, "times": times}
             result["one"].append(row)
     if not options.skip_batch:
-        result["batches"] = batches(images, options, size)
+        result["batches"] = batches(engines, images, options, size)
     if not options.skip_agreement:
         result["agreement"] = [
-            {"engine": "numba", "kernels": kernels, "labels": count, "iterations": iterations}
+            {"engine": name, "kernels": kernels, "labels": count, "iterations": iterations}
             | agreement(
-                NumbaEngine(num_iterations=iterations, **KERNELS[kernels]),
+                engines[name](num_iterations=iterations, **KERNELS[kernels]),
                 PydensecrfEngine(num_iterations=iterations, **KERNELS[kernels]),
                 jobs_of(images, "soft-max", [count], size),
             )
+            for name in list(engines)[1:]
             for kernels in KERNELS
             for count in options.labels
             for iterations in (1, 10, 30)
@@ -137,7 +144,10 @@ def jobs_of(
 
 
 def batches(
-    images: Sequence[np.ndarray], options: argparse.Namespace, size: tuple[int, int]
+    engines: Engines,
+    images: Sequence[np.ndarray],
+    options: argparse.Namespace,
+    size: tuple[int, int],
 ) -> list[dict[str, Any]]:
     """Batches as the pipeline meets them: seeds, IRN's pairs, a segmenter's soft-max."""
     many = [images[number % len(images)] for number in range(options.batch_images)]
@@ -156,7 +166,7 @@ def batches(
         ("21 labels, 3 of them present (merged)", "irn", jobs_of(many[:8], "labels", [21], size)),
     ]
     return [
-        {"name": name} | time_batch(jobs, KERNELS[kernels], options.rounds)
+        {"name": name} | time_batch(engines, jobs, KERNELS[kernels], options.rounds)
         for name, kernels, jobs in track(wanted, "batches")
     ]
 

@@ -62,9 +62,8 @@ def segmenter_unary(seed: int, num_labels: int, size: tuple[int, int], present: 
     probabilities = np.full((num_labels, *size), 1e-9)
     rest = rng.permutation(num_labels)
     probabilities[rest[:present]] = _soft_max(seed, present, size)
-    noise = np.stack([_smooth(rng, size) for _ in rest[present:]]) if present < num_labels else 0
-    if present < num_labels:
-        probabilities[rest[present:]] = 10 ** (-5.5 + noise)
+    for label in rest[present:]:
+        probabilities[label] = 10 ** (-5.5 + _smooth(rng, size))
     return energies_from_softmax(probabilities / probabilities.sum(axis=0))
 
 
@@ -76,6 +75,6 @@ def _soft_max(seed: int, num_labels: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def _smooth(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """A random field of about unit variance without details below 25 px."""
+    """A random field of mean 0 and variance 1 without details below 25 px."""
     field = cv2.GaussianBlur(rng.normal(size=size).astype(np.float32), (0, 0), 25)
-    return field / field.std()
+    return (field - field.mean()) / field.std()

@@ -28,30 +28,40 @@ def _milliseconds(one: dict[str, float]) -> str:
 
 def _one_image(rows: Sequence[dict[str, Any]]) -> str:
     counts = [count for count in rows[0]["times"]["numba"] if count != "0"]
+    own = [name for name in rows[0]["times"] if name != "pydensecrf"]
     last = counts[-1]
-    head = ["one image, one thread: ms", "labels"]
-    head += [f"pydensecrf, t = {last}", f"numba, t = {last}", "of it build"]
+    head = ["one image, one thread: ms", "labels", f"pydensecrf, t = {last}"]
+    for name in own:
+        head += [f"{name}, t = {last}", "of it build", *(f"×, t = {count}" for count in counts)]
     body = []
     for row in rows:
-        ours, theirs = row["times"]["numba"], row["times"]["pydensecrf"]
+        theirs = row["times"]["pydensecrf"]
         cells = [f"{row['kernels']}, {row['unary']}", str(row["labels"])]
-        cells += [_milliseconds(theirs[last]), _milliseconds(ours[last])]
-        cells.append(f"{1e3 * ours['0']['median']:.0f}")
-        cells += [f"{theirs[c]['median'] / ours[c]['median']:.2f}" for c in counts]
+        cells.append(_milliseconds(theirs[last]))
+        for name in own:
+            ours = row["times"][name]
+            cells += [_milliseconds(ours[last]), f"{1e3 * ours['0']['median']:.0f}"]
+            cells += [f"{theirs[c]['median'] / ours[c]['median']:.2f}" for c in counts]
         body.append(cells)
-    return _table([*head, *(f"×, t = {count}" for count in counts)], body)
+    return _table(head, body)
 
 
 def _batches(rows: Sequence[dict[str, Any]]) -> str:
-    head = ["batch on all cores: ms an image", "pydensecrf, processes", "numba, threads", "×"]
+    own = list(rows[0]["ratio"])
+    head = ["batch on all cores: ms an image", "pydensecrf, processes"]
+    for name in own:
+        head += [name, "×", "pixels that differ"]
     body = []
     for row in rows:
         scaled = {
             name: {key: value / row["images"] for key, value in times.items()}
             for name, times in row["seconds"].items()
         }
-        theirs, ours = _milliseconds(scaled["pydensecrf"]), _milliseconds(scaled["numba"])
-        body.append([row["name"], theirs, ours, f"{row['ratio']:.2f}"])
+        cells = [row["name"], _milliseconds(scaled["pydensecrf"])]
+        for name in own:
+            cells += [_milliseconds(scaled[name]), f"{row['ratio'][name]:.2f}"]
+            cells.append(str(row["labels_differ"][name]))
+        body.append(cells)
     return _table(head, body)
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -14,6 +15,12 @@ from wsss.refine.dense_crf import DenseCrfEngine, NumbaEngine, PydensecrfEngine
 
 Job = tuple[np.ndarray, list[np.ndarray]]
 """An image and its unaries."""
+
+Engines = dict[str, Callable[..., DenseCrfEngine]]
+"""What makes an engine of kernels, by name."""
+
+BATCH_SIZE = 16
+"""Images that the torch engine solves together, as the pipeline does."""
 
 
 def interleaved(
@@ -36,7 +43,7 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 
 def time_one_image(
-    engines: Mapping[str, type[DenseCrfEngine]],
+    engines: Engines,
     kernels: dict[str, float],
     jobs: Sequence[Job],
     iterations: Sequence[int],
@@ -97,8 +104,12 @@ def _labels_of(number: int) -> list[np.ndarray]:
     ]
 
 
-def time_batch(jobs: Sequence[Job], kernels: dict[str, float], rounds: int) -> dict[str, Any]:
+def time_batch(
+    engines: Engines, jobs: Sequence[Job], kernels: dict[str, float], rounds: int
+) -> dict[str, Any]:
     """Seconds of a batch: threads of this process against as many processes of pydensecrf.
+
+    If the torch engine is among the engines it takes part, a few images at a time.
 
     Each returns the labels. The processes hold the images beforehand and are warm, which flatters
     them: a pipeline would have to send or read those.
@@ -110,17 +121,37 @@ def time_batch(jobs: Sequence[Job], kernels: dict[str, float], rounds: int) -> d
         ThreadPoolExecutor(cores) as threads,
         get_context("spawn").Pool(cores, _install, pool_settings) as pool,
     ):
-        contestants = {
+        contestants: dict[str, Callable[[], Any]] = {
             "numba": lambda: list(threads.map(_labels_of, range(len(jobs)))),
             "pydensecrf": lambda: pool.map(_labels_of, range(len(jobs)), chunksize=1),
         }
+        if "torch" in engines:
+            contestants["torch"] = partial(_batched_labels, engines["torch"](**kernels), jobs)
         times = interleaved(contestants, rounds)
-        found, expected = (contestants[name]() for name in ("numba", "pydensecrf"))
-    differ = sum(
+        labels = {name: run() for name, run in contestants.items()}
+    expected = labels.pop("pydensecrf")
+    theirs = times["pydensecrf"]["median"]
+    return {
+        "cores": cores,
+        "images": len(jobs),
+        "seconds": times,
+        "ratio": {name: theirs / times[name]["median"] for name in labels},
+        "labels_differ": {name: _differ(found, expected) for name, found in labels.items()},
+    }
+
+
+def _batched_labels(engine: DenseCrfEngine, jobs: Sequence[Job]) -> list[list[np.ndarray]]:
+    found = []
+    for start in range(0, len(jobs), BATCH_SIZE):
+        images, unaries = zip(*jobs[start : start + BATCH_SIZE], strict=True)
+        found += engine.solve_batch(images, unaries)
+    return [[one.argmax(axis=0).astype(np.uint8) for one in several] for several in found]
+
+
+def _differ(found: Sequence[Sequence[np.ndarray]], expected: Sequence[Sequence[np.ndarray]]) -> int:
+    """Pixels whose labels differ."""
+    return sum(
         int((one != other).sum())
         for mine, theirs in zip(found, expected, strict=True)
         for one, other in zip(mine, theirs, strict=True)
     )
-    ratio = times["pydensecrf"]["median"] / times["numba"]["median"]
-    return {"cores": cores, "images": len(jobs), "seconds": times, "ratio": ratio,
-            "labels_differ": differ}  # fmt: skip

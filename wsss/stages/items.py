@@ -13,6 +13,7 @@ from typing import Any
 from wsss.artifacts import read_json, write_json
 from wsss.data.sample import Item
 from wsss.errors import WsssError, user_error
+from wsss.memory import keep_freed_memory
 from wsss.stages.context import Context
 
 FAILURES = "failures"
@@ -30,6 +31,7 @@ _task: ItemTask
 def _install(task: ItemTask) -> None:
     global _task
     _task = task
+    keep_freed_memory()  # a tenth of the dense CRF's time
     Thread(target=_leave_with_the_run, daemon=True).start()
 
 
