@@ -11,7 +11,7 @@ from wsss.cam.cam import class_activation_maps
 from wsss.cam.coupling import Coupling, Diffusion
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
-from wsss.cam.postprocess import normalise_max, resize
+from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vit import VitBackbone
 
@@ -71,7 +71,7 @@ class ADCAM(CamMethod):
         features, attention, size = self._observed(model, images)
         maps = resize(class_activation_maps(features, head.weight, classes).relu(), size)
         if self.normalise:
-            maps = normalise_max(maps.flatten(0, 1)).view_as(maps)
+            maps = normalise_max(maps.flatten(0, 1), PUBLISHED_EPSILON).view_as(maps)
         return self.coupling(maps.flatten(2), attention).view_as(maps)
 
     def _observed(

@@ -137,6 +137,7 @@ class ExtendedCAM(CamMethod):
         if bias not in ("omit", "spread"):
             raise ValueError(f"bias={bias!r}: expected 'omit' or 'spread'")
         self.sigma = sigma
+        self.shares_score = True
         self.align = align
         self.bias = bias
         self.rescale = rescale
@@ -209,7 +210,9 @@ class ExtendedCAM(CamMethod):
                 for sigma, stride in zip(measured, strides, strict=True)
             ]
         if self.sigma == "erf" and fields is not None:
-            widths = [field.sigma for field in fields]
+            widths = [
+                field.sigma or stride / 2 for field, stride in zip(fields, strides, strict=True)
+            ]
         elif self.sigma == "stride":
             widths = [stride / 2 for stride in strides]
         else:

@@ -71,6 +71,7 @@ class FGCAM(CamMethod):
         if not 0 < kept_fraction <= 1:
             raise ValueError(f"kept_fraction={kept_fraction}: expected above 0 and at most 1")
         self.base = base
+        self.shares_score = base == "grad"
         self.denoise = denoise
         self.kept_fraction = kept_fraction
         self.target_layer = target_layer

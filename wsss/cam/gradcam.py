@@ -55,6 +55,7 @@ class GradientMethod(CamMethod):
                 "layers=(): expected names of layers, or None for the last feature map"
             )
         self.layers = None if layers is None else tuple(layers)
+        self.shares_score = layers is None or len(self.layers or ()) == 1  # others are stretched
 
     @staticmethod
     @abstractmethod

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from wsss.cam.cam import class_activation_maps
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
-from wsss.cam.postprocess import normalise_max, resize
+from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 Patch = tuple[int, int, int, int]
@@ -167,7 +167,7 @@ class InferCAM(CamMethod):
             maps = class_activation_maps(features, weight, present.expand(2, -1)).relu()
             plain, from_mirror = resize(maps, (height, width))
             total += plain + from_mirror.flip(-1)
-        return normalise_max(total)
+        return normalise_max(total, PUBLISHED_EPSILON)
 
 
 def resize_mask(mask: Bool[Tensor, "h w"], size: tuple[int, int]) -> Bool[Tensor, "h2 w2"]:

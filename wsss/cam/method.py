@@ -35,6 +35,8 @@ class CamMethod(ABC):
     provenance: ClassVar[Provenance]
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""
+    shares_score: bool = False
+    """Whether its maps are shares of a score: four times the cells, a quarter of the values."""
 
     def check(self, model: SplitClassifier) -> None:
         """Refuse a model that the method cannot explain, before anything is computed.

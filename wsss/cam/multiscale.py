@@ -22,7 +22,8 @@ def multiscale_maps(
     """Seed maps in [0, 1]: ReLU, flip back and resize each pass; sum; divide by the maximum.
 
     The order is that of IRN and ReCAM (Chen et al. 2022), whose eight passes are the scales
-    1, 0.5, 1.5 and 2 with their mirror images.
+    1, 0.5, 1.5 and 2 with their mirror images. Shares of a score count times the pixels they are
+    shared by, so that every scale weighs the same, as it does in maps of evidence.
 
     Args:
         model: the classifier, in evaluation mode.
@@ -38,6 +39,8 @@ def multiscale_maps(
         maps = method(model, inputs, classes).relu()
         if flip:
             maps = maps + method(model, inputs.flip(-1), classes).relu().flip(-1)
+        if method.shares_score:
+            maps = maps * (images.shape[2] * images.shape[3])
         for total, image_maps, size in zip(summed, maps, sizes, strict=True):
             total += resize(image_maps[None].float(), size)[0]
     return [normalise_max(total) for total in summed]

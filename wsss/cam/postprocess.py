@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-MAX_EPSILON = 1e-5
+PUBLISHED_EPSILON = 1e-5
+
 ROUNDING = 4
 """Units in the last place by which the values of a constant map may differ."""
 
@@ -15,12 +16,19 @@ def resize(maps: Float[Tensor, "b n h w"], size: tuple[int, int]) -> Float[Tenso
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
-def normalise_max(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
-    """Divide non-negative maps by their maximum + 1e-5, so that zero stays zero: `M / max M`.
+def normalise_max(maps: Float[Tensor, "n h w"], epsilon: float = 0.0) -> Float[Tensor, "n h w"]:
+    """Divide non-negative maps by their maximum, so that zero stays zero: `M / max M`.
 
     The normalisation of weakly-supervised seeds; min-max would lift the background.
+
+    Args:
+        maps: not negative.
+        epsilon: added to the maximum. Published code adds `PUBLISHED_EPSILON`, which assumes maps
+            as large as logits: shares of a score may be smaller, and their seeds would never reach
+            a threshold.
     """
-    return maps / (maps.amax(dim=(1, 2), keepdim=True) + MAX_EPSILON)
+    peak = maps.amax(dim=(1, 2), keepdim=True) + epsilon
+    return maps / peak.where(peak > 0, 1)
 
 
 def normalise_minmax(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:

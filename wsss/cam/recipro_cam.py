@@ -187,6 +187,7 @@ class ReciproCAM(CamMethod):
         self.mask: Mask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline
+        self.shares_score = baseline == "zeros"  # what one position adds to a mean over all
         self.chunk_rows = chunk_rows
 
     @torch.no_grad()

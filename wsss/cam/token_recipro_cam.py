@@ -99,6 +99,7 @@ class TokenReciproCAM(CamMethod):
         self.mask: TokenMask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline
+        self.shares_score = baseline == "zeros"
         self.chunk_rows = chunk_rows
 
     @torch.no_grad()

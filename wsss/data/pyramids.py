@@ -66,15 +66,22 @@ def plan_batches(
 
     The plan follows from the data alone. Ranks share out whole batches and a resumed stage repeats
     whole batches, so that an image always meets the same neighbours and its result the same bytes.
+    Large images come first: what they need is told at once, and what they leave has room for all
+    others, where from small to large the memory would be in pieces of any size.
     """
     groups: dict[tuple[Size, ...], list[Item]] = defaultdict(list)
     for item in items:
         groups[scales.sizes(sizes[item.id])].append(item)
     return [
         group[start : start + batch_size]
-        for _, group in sorted(groups.items())
+        for _, group in sorted(groups.items(), key=_largest_first)
         for start in range(0, len(group), batch_size)
     ]
+
+
+def _largest_first(group: tuple[tuple[Size, ...], list[Item]]) -> tuple[int, tuple[Size, ...]]:
+    sizes = group[0]
+    return -sum(height * width for height, width in sizes), sizes
 
 
 class PyramidBatches(Dataset[PyramidBatch]):
