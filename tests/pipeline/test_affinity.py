@@ -80,6 +80,23 @@ def test_heads_and_the_labels_they_learned_from_are_kept(spread):
 
 
 @pytest.mark.slow
+def test_the_engine_for_gpus_labels_in_the_runs_own_process(run, spread, tiny_methods, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("sent to other processes")
+
+    monkeypatch.setattr("wsss.stages.affinity.process_items", refuse)
+    work_dir = spread["affinity"]["classify"].folder.parents[1]
+    words = (*tiny_methods["affinity"], "refine/engine=torch")
+    outcomes = run(work_dir, *words, "stages=[classify,localize,affinity]")
+    assert not outcomes["affinity"].cached
+    before, after = (
+        sorted((one["affinity"].folder / "labels").glob("*.png"))
+        for one in (spread["affinity"], outcomes)
+    )
+    assert [path.read_bytes() for path in before] == [path.read_bytes() for path in after]
+
+
+@pytest.mark.slow
 def test_masks_are_made_of_the_walked_seeds(run, spread, tiny_methods):
     work_dir = spread["affinity"]["classify"].folder.parents[1]
     words = [word for word in tiny_methods["affinity"] if not word.startswith("refine=")]

@@ -14,7 +14,7 @@ class NoCrf(DenseCrfEngine):
 
     calls = 0
 
-    def solve(self, image, unaries):
+    def _solve(self, image, unaries):
         self.calls += 1
         assert all(one.shape[1:] == image.shape[:2] for one in unaries)
         return [np.exp(-one) for one in unaries]

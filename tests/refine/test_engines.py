@@ -24,7 +24,7 @@ ENGINES = [
     ),
 ]
 
-IRN = {"gaussian_sxy_px": 1, "bilateral_sxy_px": 50, "bilateral_srgb": 5}
+IRN = {"gaussian_sxy_px": 3, "bilateral_sxy_px": 50, "bilateral_srgb": 5}
 DEEPLAB = {
     "gaussian_sxy_px": 1,
     "bilateral_sxy_px": 67,
@@ -75,7 +75,7 @@ def test_posteriors_are_those_of_pydensecrf(
     assert_same(found, expected)
 
 
-@pytest.mark.parametrize("num_labels", [1, 2, 3, 4, 5, 21, 81])
+@pytest.mark.parametrize("num_labels", [1, 2, 3, 4, 5, 9, 17, 21, 36, 81])
 def test_any_number_of_labels(engine_type, scene, unaries, assert_same, num_labels):
     rng = np.random.default_rng(num_labels)
     image, energies = scene(rng, (45, 52)), unaries(rng, num_labels, (45, 52))
@@ -133,13 +133,59 @@ def test_without_weights_the_unaries_stay(engine_type, scene, unaries, options):
     np.testing.assert_allclose(found, probabilities, rtol=2e-5, atol=1e-7)
 
 
-def test_labels_may_be_permuted(engine_type, scene, unaries):
+@pytest.mark.parametrize("num_labels", [5, 21])
+def test_labels_may_be_permuted(engine_type, scene, unaries, num_labels):
     rng = np.random.default_rng(0)
-    image, energies = scene(rng, (30, 40)), unaries(rng, 5, (30, 40))
-    order = rng.permutation(5)
+    image, energies = scene(rng, (30, 40)), unaries(rng, num_labels, (30, 40))
+    order = rng.permutation(num_labels)
     engine = engine_type(num_iterations=5)
     found = engine(image, np.ascontiguousarray(energies[order]))
     np.testing.assert_allclose(found, engine(image, energies)[order], atol=1e-4)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_a_mirror_image_has_the_mirrored_posterior(engine_type, scene, unaries, axes):
+    # Cells of the lattice lie elsewhere beside a mirrored pixel: equal up to the approximation.
+    rng = np.random.default_rng(0)
+    image, energies = scene(rng, (60, 80)), unaries(rng, 3, (60, 80))
+    mirrored = np.flip(energies, [axis + 1 for axis in axes])
+    engine = engine_type()
+    found = engine(np.ascontiguousarray(np.flip(image, axes)), np.ascontiguousarray(mirrored))
+    back, expected = np.flip(found, [axis + 1 for axis in axes]), engine(image, energies)
+    assert np.abs(back - expected).mean() < 0.02
+    assert (back.argmax(axis=0) != expected.argmax(axis=0)).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("shape", "energies", "message"),
+    [
+        ((20, 24, 3), np.zeros((2, 40, 60), np.float32), r"energies \(2, 40, 60\).*20, 24"),
+        ((20, 24, 3), np.zeros((2, 24, 20), np.float32), r"energies \(2, 24, 20\)"),
+        ((20, 24), np.zeros((2, 20, 24), np.float32), r"image uint8 \(20, 24\)"),
+        ((20, 24, 4), np.zeros((2, 20, 24), np.float32), r"expected uint8 \(height, width, 3\)"),
+        ((20, 24, 3), np.full((2, 20, 24), np.inf, np.float32), "infinite"),
+        ((20, 24, 3), np.full((2, 20, 24), np.nan, np.float32), "not a number"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(engine_type, shape, energies, message):
+    with pytest.raises(ValueError, match=message):
+        engine_type()(np.zeros(shape, np.uint8), energies)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gaussian_sxy_px", 0),
+        ("bilateral_sxy_px", -1),
+        ("bilateral_srgb", float("nan")),
+        ("gaussian_compat", -1),
+        ("bilateral_compat", float("inf")),
+        ("num_iterations", -1),
+    ],
+)
+def test_wrong_settings_are_named(engine_type, name, value):
+    with pytest.raises(WsssError, match=name):
+        engine_type(**{name: value})
 
 
 def test_a_kernel_with_too_many_cells_is_refused(engine_type):
@@ -148,3 +194,5 @@ def test_a_kernel_with_too_many_cells_is_refused(engine_type):
     energies[0] = 1
     with pytest.raises(WsssError, match="bits"):
         engine_type(bilateral_sxy_px=0.01, bilateral_srgb=0.001)(image, energies)
+    with pytest.raises(WsssError, match="along one coordinate"):
+        engine_type(gaussian_sxy_px=1e-6)(image, energies)

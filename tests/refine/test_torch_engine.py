@@ -146,9 +146,9 @@ def test_a_batch_whose_keys_are_full_is_parted(scene, unaries, num_images, monke
     assert packing(bilateral_features(images[0], 1, 0.1).max(axis=1)).num_bits == 60
     engine = TorchEngine(bilateral_sxy_px=1, bilateral_srgb=0.1, device="cpu")
     alone = [engine.solve(*pair) for pair in zip(images, energies, strict=True)]
-    calls, whole = [], TorchEngine.solve_batch
+    calls, whole = [], TorchEngine._solve_batch
     monkeypatch.setattr(
-        TorchEngine, "solve_batch", lambda *args: calls.append(len(args[1])) or whole(*args)
+        TorchEngine, "_solve_batch", lambda *args: calls.append(len(args[1])) or whole(*args)
     )
     found = engine.solve_batch(images, energies)
     assert calls == ([16] if num_images == 16 else [17, 8, 9])

@@ -1,8 +1,12 @@
 """Work on items in processes: what is queued, and what it holds."""
 
+import json
+from pathlib import Path
+
 import psutil
 
-from wsss.stages.items import process_items
+from wsss.data.sample import Item
+from wsss.stages.items import process_here, process_items
 
 
 def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
@@ -24,3 +28,19 @@ def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
     assert finished == 10_000
     assert most_ahead <= 4 * 2 + 2
     assert most - before < 30e6
+
+
+def test_items_of_this_process_are_noted_where_they_fail(tmp_path):
+    items = [Item(id=f"{number}", image=Path(f"{number}.jpg"), labels=(1,)) for number in range(3)]
+    seen = []
+
+    def task(item, factor):
+        if item.id == "1":
+            raise ValueError("this one")
+        seen.append((item.id, factor))
+
+    done = process_here(task, ((item, 2) for item in items), tmp_path)
+    assert [item.id for item in done] == ["0", "1", "2"]
+    assert seen == [("0", 2), ("2", 2)]
+    (note,) = tmp_path.rglob("*.json")
+    assert json.loads(note.read_text()) == {"id": "1", "reason": "this one"}

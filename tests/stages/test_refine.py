@@ -155,12 +155,12 @@ def test_batches_make_the_masks_of_single_images_and_an_item_that_fails_stops_no
     class Batched(NumbaEngine):
         in_batches = True
 
-        def solve(self, image, unaries):
+        def _solve(self, image, unaries):
             raise AssertionError("a batch was taken apart")
 
-        def solve_batch(self, images, unaries):
+        def _solve_batch(self, images, unaries):
             sizes.append(len(images))
-            return [NumbaEngine.solve(self, *pair) for pair in zip(images, unaries, strict=True)]
+            return [NumbaEngine._solve(self, *pair) for pair in zip(images, unaries, strict=True)]
 
     sizes = []
     method = CrfRefinement(Batched(num_iterations=2), OtsuMean(), void_factor=1.2)
@@ -177,10 +177,10 @@ def test_a_batch_that_fails_is_done_one_by_one(stage, source, tmp_path):
     class Fragile(NumbaEngine):
         in_batches = True
 
-        def solve(self, image_, unaries):
+        def _solve(self, image_, unaries):
             if np.array_equal(image_, image):
                 raise ValueError("this one")
-            return super().solve(image_, unaries)
+            return super()._solve(image_, unaries)
 
     folder = tmp_path / "run"
     with pytest.raises(WsssError, match="this one"):

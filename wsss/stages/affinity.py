@@ -18,13 +18,13 @@ from wsss.refine.affinity.method import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stages.classifiers import trained_classifier, untrained_classifier
 from wsss.stages.context import Context
-from wsss.stages.items import check_failures, process_items
+from wsss.stages.items import check_failures, process_here, process_items
 from wsss.stages.progress import track
 from wsss.stages.training import check_schedule, fit, training_loader
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify", "reactivate", "localize")
 SPLITS = (TRAIN,)
 READS_MASKS = False
@@ -136,7 +136,11 @@ def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> N
     """
     own = context.share(items)
     pending = [item for item in own if not task.store.has(item)]
-    results = process_items(task, ((item,) for item in pending), context.workers, context.folder)
+    calls = ((item,) for item in pending)
+    if task.labels.engine.in_batches:
+        results = process_here(task, calls, context.folder)
+    else:
+        results = process_items(task, calls, context.workers, context.folder)
     done = len(own) - len(pending)
     for _ in track(results, len(own), "certain labels", done, visible=context.is_main):
         pass

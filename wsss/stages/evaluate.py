@@ -15,7 +15,7 @@ from wsss.report.gallery import choose_gallery, sample_gallery
 from wsss.stages.context import Context
 from wsss.stages.finish import FinishPrediction
 from wsss.stages.forward import ready
-from wsss.stages.items import check_failures, process_items
+from wsss.stages.items import check_failures, process_here, process_items
 from wsss.stages.predict import predictions
 from wsss.stages.progress import track
 from wsss.stages.scoring import (
@@ -154,7 +154,10 @@ def _predict(
     )
     pending = {item.id for item in items if not counts.has(item)}
     calls = predictions(context, model, items, pending, scales, flip, batch_size)
-    finished = process_items(finish, calls, context.workers, context.folder)
+    if crf is not None and crf.in_batches:
+        finished = process_here(finish, calls, context.folder)
+    else:
+        finished = process_items(finish, calls, context.workers, context.folder)
     done = len(items) - len(pending)
     for _ in track(finished, len(items), f"predict {split}", done, visible=context.is_main):
         pass

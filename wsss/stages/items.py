@@ -64,10 +64,10 @@ def _attempt(item: Item, *more: Any) -> str | None:
     return None
 
 
-def attempt(task: ItemTask, item: Item, folder: Path) -> None:
+def attempt(task: ItemTask, item: Item, folder: Path, *more: Any) -> None:
     """Run a task on an item in this process; a failure that concerns it alone is noted."""
     try:
-        task(item)
+        task(item, *more)
     except ITEM_ERRORS as error:
         note_failure(folder, item, str(error))
 
@@ -94,6 +94,16 @@ def process_items(
             yield from _collect(running, folder)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def process_here(task: ItemTask, calls: Iterable[tuple[Any, ...]], folder: Path) -> Iterator[Item]:
+    """What `process_items` does, in this process: for tasks with an engine for GPUs.
+
+    Each of several processes would hold the GPU's libraries in memory, and none its batches.
+    """
+    for item, *more in calls:
+        attempt(task, item, folder, *more)
+        yield item
 
 
 def _collect(running: dict[Future[str | None], Item], folder: Path) -> Iterator[Item]:

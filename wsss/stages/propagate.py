@@ -79,7 +79,7 @@ def run(
         scores = scores.to(images) * (1 - pixels.boundary[:, None])
         spread = random_walk(scores, pixels.affinity, own_method.radius, exponent, num_steps)
         return [
-            normalised(resize(one[None, : len(own)], seed_size(*original))[0])
+            normalised(_at_size(one[: len(own)], seed_size(*original)))
             for one, own, original in zip(spread, seeds, batch.sizes, strict=True)
         ]
 
@@ -91,9 +91,13 @@ def _padded(
 ) -> Float[Tensor, "c h2 w2"]:
     """Maps at `size`, filled up to `count` with zeros, to at least one."""
     padded = torch.zeros(max(1, count), *size)
-    if len(maps):
-        padded[: len(maps)] = resize(torch.from_numpy(maps).float()[None], size)[0]
+    padded[: len(maps)] = _at_size(torch.from_numpy(maps).float(), size)
     return padded
+
+
+def _at_size(maps: Float[Tensor, "n _ _"], size: tuple[int, int]) -> Float[Tensor, "n h w"]:
+    """Maps resized to `size`; an image without tags has none."""
+    return resize(maps[None], size)[0] if len(maps) else maps.new_zeros((0, *size))
 
 
 def normalised(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:

@@ -21,7 +21,7 @@ from wsss.stages.items import ITEM_ERRORS, attempt, check_failures, process_item
 from wsss.stages.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.progress import track
 
-VERSION = 2
+VERSION = 3
 INPUTS = ("localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False

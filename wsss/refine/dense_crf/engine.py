@@ -1,11 +1,14 @@
 """The interface of a dense CRF: unary energies in, label probabilities out."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+
+from wsss.errors import user_error
 
 
 class DenseCrfEngine(ABC):
@@ -36,7 +39,18 @@ class DenseCrfEngine(ABC):
             bilateral_srgb: its standard deviation in RGB levels of 0…255.
             bilateral_compat: its weight.
             num_iterations: mean-field iterations.
+
+        Raises:
+            WsssError: a deviation is not above 0, or a weight or the number of iterations is below.
         """
+        deviations = {
+            "gaussian_sxy_px": gaussian_sxy_px,
+            "bilateral_sxy_px": bilateral_sxy_px,
+            "bilateral_srgb": bilateral_srgb,
+        }
+        weights = {"gaussian_compat": gaussian_compat, "bilateral_compat": bilateral_compat}
+        _check(deviations, lambda value: value > 0, "above 0")
+        _check(weights | {"num_iterations": num_iterations}, lambda value: value >= 0, "0 or more")
         self.gaussian_sxy_px = gaussian_sxy_px
         self.gaussian_compat = gaussian_compat
         self.bilateral_sxy_px = bilateral_sxy_px
@@ -51,25 +65,85 @@ class DenseCrfEngine(ABC):
 
         Args:
             image: RGB.
-            energies: unary energies, minus the logarithm of the labels' probabilities.
+            energies: unary energies, minus the logarithm of the labels' probabilities; finite.
+
+        Raises:
+            ValueError: image and energies do not belong together, or energies are not finite.
         """
         (posterior,) = self.solve(image, [energies])
         return posterior
 
-    @abstractmethod
     def solve(
-        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
-    ) -> list[Float32[np.ndarray, "l h w"]]:
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    ) -> list[Float32[np.ndarray, "_ h w"]]:
         """Posteriors for several unaries of one image, each as by a call of its own.
 
         What depends on the image alone is done once: IRN solves for sure foreground and sure
         background, two unaries of the same image.
+
+        Raises:
+            ValueError: as for a call.
         """
+        _check_problem(image, unaries)
+        return self._solve(image, unaries)
 
     def solve_batch(
         self,
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
-        """Posteriors of several images of any sizes, each with one or more unaries of its own."""
-        return [self.solve(*pair) for pair in zip(images, unaries, strict=True)]
+        """Posteriors of several images of any sizes, each with one or more unaries of its own.
+
+        Raises:
+            ValueError: as for a call.
+        """
+        for image, several in zip(images, unaries, strict=True):
+            _check_problem(image, several)
+        return self._solve_batch(images, unaries)
+
+    @abstractmethod
+    def _solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    ) -> list[Float32[np.ndarray, "_ h w"]]:
+        """Posteriors for the unaries of one image; both have been checked."""
+
+    def _solve_batch(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+    ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
+        return [self._solve(*pair) for pair in zip(images, unaries, strict=True)]
+
+
+def _check(values: dict[str, float], is_right: Callable[[float], bool], expected: str) -> None:
+    """Refuse settings that are no numbers, or out of range.
+
+    Raises:
+        WsssError: names the setting.
+    """
+    for name, value in values.items():
+        if not (math.isfinite(value) and is_right(value)):
+            raise user_error(name, f"{value}", f"a number {expected}", "Correct the value.")
+
+
+def _check_problem(
+    image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+) -> None:
+    """Refuse what compiled code would read out of bounds, or get wrong.
+
+    Raises:
+        ValueError: says what came and what was expected.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image {image.dtype} {image.shape}: expected uint8 (height, width, 3)")
+    for energies in unaries:
+        if energies.shape[1:] != image.shape[:2] or len(energies) == 0:
+            raise ValueError(
+                f"energies {energies.shape} of an image {image.shape}: expected (labels, "
+                f"{image.shape[0]}, {image.shape[1]})"
+            )
+        if not np.isfinite(energies).all():
+            raise ValueError(
+                "energies: infinite, or not a number; expected finite ones, since a probability of "
+                "0 leaves a label no chance whatever its neighbours are"
+            )

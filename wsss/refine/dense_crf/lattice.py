@@ -49,7 +49,7 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
         WsssError: the points spread over more cells than a 64-bit key can tell apart.
     """
     axes = (0,) * (len(features) + 1)
-    low, shift, _ = check_packing(packing(features.max(axis=1)))
+    low, shift, *_ = check_packing(packing(features.max(axis=1)))
     return Lattice(*_build(features, axes, scales(len(features)), low, shift), axes)
 
 

@@ -27,9 +27,9 @@ FUSED_WIDTH = 4
 class NumbaEngine(DenseCrfEngine):
     """Mean-field inference on one thread, GIL released; images may run in parallel threads."""
 
-    def solve(
-        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
-    ) -> list[Float32[np.ndarray, "l h w"]]:
+    def _solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    ) -> list[Float32[np.ndarray, "_ h w"]]:
         """Posteriors of several unaries of one image, whose lattices are built once."""
         size = (image.shape[0], image.shape[1])
         gaussian = gaussian_kernel(size, self.gaussian_sxy_px, self.gaussian_compat)

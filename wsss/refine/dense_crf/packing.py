@@ -10,6 +10,8 @@ from wsss.errors import user_error
 
 KEY_BITS = 64
 RESIDUE_BITS = 3
+COORDINATE_BITS = 20
+"""More cells along a coordinate than these tell apart, float32 cannot tell apart either."""
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio: a key times this has its place in a hash table in its upper bits."""
@@ -28,6 +30,8 @@ class Packing(NamedTuple):
     """Lowest bit of each coordinate."""
     num_bits: int
     """Bits in use: what lies above is free."""
+    widest: int
+    """Bits of the coordinate that takes the most."""
 
 
 def scales(num_dimensions: int) -> Float32[np.ndarray, " d"]:
@@ -48,7 +52,9 @@ def packing(largest: Float32[np.ndarray, " d"]) -> Packing:
         lows.append(low)
         shifts.append(place)
         place += (high - low).bit_length()
-    return Packing(np.array(lows, dtype=np.int64), np.array(shifts, dtype=np.uint64), place)
+    starts = np.array(shifts, dtype=np.uint64)
+    widest = int(np.diff([*shifts, place]).max())
+    return Packing(np.array(lows, dtype=np.int64), starts, place, widest)
 
 
 def check_packing(needed: Packing) -> Packing:
@@ -57,11 +63,13 @@ def check_packing(needed: Packing) -> Packing:
     Raises:
         WsssError: it has not.
     """
-    if needed.num_bits > KEY_BITS:
+    if needed.num_bits > KEY_BITS or needed.widest > COORDINATE_BITS:
         raise user_error(
             "the dense CRF",
-            f"its kernel parts the image into cells whose numbers take {needed.num_bits} bits",
-            f"standard deviations with which they take {KEY_BITS}",
-            "Raise `bilateral_sxy_px`, `bilateral_srgb` or `gaussian_sxy_px`.",
+            f"its kernel parts the image into cells whose numbers take {needed.num_bits} bits, "
+            f"{needed.widest} of them along one coordinate",
+            f"standard deviations with which they take {KEY_BITS}, and {COORDINATE_BITS}",
+            "Raise `bilateral_sxy_px`, `bilateral_srgb` or `gaussian_sxy_px`, or take "
+            "`refine/engine=pydensecrf`, which numbers cells in another way.",
         )
     return needed

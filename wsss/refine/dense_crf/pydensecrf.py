@@ -12,9 +12,9 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 class PydensecrfEngine(DenseCrfEngine):
     """Mean-field inference by Krähenbühl's C++ code. It holds the GIL: run it in processes."""
 
-    def solve(
-        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
-    ) -> list[Float32[np.ndarray, "l h w"]]:
+    def _solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    ) -> list[Float32[np.ndarray, "_ h w"]]:
         """Posteriors for each of the unaries; the library builds its lattices anew for each.
 
         Raises:

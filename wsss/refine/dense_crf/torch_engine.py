@@ -42,15 +42,15 @@ class TorchEngine(DenseCrfEngine):
         super().__init__(**kernels)
         self.device = device
 
-    def solve(
-        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "l h w"]]
-    ) -> list[Float32[np.ndarray, "l h w"]]:
+    def _solve(
+        self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    ) -> list[Float32[np.ndarray, "_ h w"]]:
         """Posteriors of several unaries of one image, as a batch of one."""
-        (posteriors,) = self.solve_batch([image], [unaries])
+        (posteriors,) = self._solve_batch([image], [unaries])
         return posteriors
 
     @torch.inference_mode()
-    def solve_batch(
+    def _solve_batch(
         self,
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
@@ -73,7 +73,7 @@ class TorchEngine(DenseCrfEngine):
         if len(images) > 1 and not _has_room(points):
             half = len(images) // 2
             parts = (slice(half), slice(half, None))
-            return [one for part in parts for one in self.solve_batch(images[part], unaries[part])]
+            return [one for part in parts for one in self._solve_batch(images[part], unaries[part])]
         batch = stack_unaries(unaries, points)
         device = torch.device(usable_device(self.device, "the dense CRF", "`device`"))
         kernels = (
