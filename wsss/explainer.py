@@ -19,7 +19,7 @@ from wsss.explain.command import Request, Setting
 from wsss.explain.scores import faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.models.cut import CutBackbone
-from wsss.models.export import CLASSIFIER, load_classifier
+from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.overrides import check_complete, setting_names
@@ -193,7 +193,7 @@ def subject_of(request: Request) -> Subject:
             size only.
     """
     if request.checkpoint is not None:
-        model, names = load_classifier(request.checkpoint)
+        model, names = load_finished(request.checkpoint)
         cell_px = model.features.output_stride
         assert isinstance(cell_px, int)
         return Subject(str(request.checkpoint), model, names, cell_px, request.side_px)
@@ -242,13 +242,13 @@ def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[s
 
 def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:
     """Names the folder of the results: the same call writes to the same place."""
-    weights = request.checkpoint and request.checkpoint / f"{CLASSIFIER}.safetensors"
-    if weights is None and request.weights is not None and Path(request.weights).is_file():
-        weights = Path(request.weights)
+    weights = () if request.checkpoint is None else weight_files(request.checkpoint)
+    if request.weights is not None and Path(request.weights).is_file():
+        weights = (Path(request.weights),)
     return fingerprint(
         {
             **described,
-            "weights_file": file_digest(weights) if weights is not None else None,
+            "weight_files": [file_digest(file) for file in weights],
             "images": [str(image.absolute()) for image in request.images],
             "classes": request.classes,
             "side_px": request.side_px,

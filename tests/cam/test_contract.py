@@ -235,13 +235,13 @@ def test_a_class_out_of_range_is_refused(case, wrong, toy_images):
 
 
 REFUSED = {
-    "cam": (CAM, "toy_mlp", "one linear layer.*cam=gradcam"),
-    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*cam=gradcam"),
-    "recam": (ReCAM, "toy", "second one beside it.*cam=recam"),
+    "cam": (CAM, "toy_mlp", "one linear layer.*method gradcam"),
+    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*method gradcam"),
+    "recam": (ReCAM, "toy", "second one beside it.*cam=recam.*--checkpoint runs/reactivate/"),
     "vscam": (VSCAM, "toy", "a vision GNN.*backbone=vig_tiny"),
     "ad_cam": (ADCAM, "toy", "a vision transformer.*backbone=deit_small"),
     "token_recipro_cam": (TokenReciproCAM, "toy", "a vision transformer.*backbone=deit_small"),
-    "meng": (Meng, "toy", "representative opponents.*cam=meng"),
+    "meng": (Meng, "toy", "representative opponents.*cam=meng.*--checkpoint runs/oppose/"),
     "fg_cam": (FGCAM, "toy_vit", "inner feature maps.*backbone=efficientnet_lite0"),
     "gradcam of layers": (
         lambda: GradCAM(layers=["layer4"]),

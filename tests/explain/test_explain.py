@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,13 +7,15 @@ import torch
 from PIL import Image
 
 from wsss import explainer
+from wsss.artifacts import Manifest
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
 from wsss.cli import config_dir
 from wsss.errors import WsssError, user_error
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
-from wsss.models.export import load_classifier
+from wsss.models import PairHeads
+from wsss.models.export import load_classifier, save_pair_heads
 from wsss.stages import explain as stage
 
 LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
@@ -117,6 +120,40 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     assert status == 1
     assert "--method cam" in said
     assert "gradcam works on any head" in said
+
+
+@pytest.fixture
+def opposed(checkpoint, tmp_path):
+    """A folder of pair heads, beside that of the classifier they were trained on."""
+    shutil.copytree(checkpoint, tmp_path / "runs" / "classify" / "a")
+    heads = PairHeads(torch.tensor([0, 1, 2]), torch.tensor([1, 0, 0]), 3, 1280)
+    torch.nn.init.normal_(heads.weight, generator=torch.Generator().manual_seed(0))
+    folder = tmp_path / "runs" / "oppose" / "b"
+    save_pair_heads(folder, heads, ("cat", "dog", "sofa"))
+    Manifest("oppose", "b", {}, {}, {"inputs": {"classify": "a"}}).write(folder)
+    return folder
+
+
+def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
+    explain, checkpoint, opposed, picture, tmp_path
+):
+    words = (picture("a.png"), "--method", "meng,cam", "--size", 64, "--checkpoint")
+    status, said = explain(*words, opposed, "--output", "o")
+    assert status == 0, said
+    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
+    assert [*scores["methods"]] == ["meng", "cam"]
+    status, said = explain(*words, checkpoint, "--output", "p")
+    assert "--checkpoint runs/oppose/" in said
+    assert [*json.loads((tmp_path / "here" / "p" / "scores.json").read_text())["methods"]] == [
+        "cam"
+    ]
+
+
+def test_pair_heads_that_name_no_classifier_are_refused(explain, opposed, picture):
+    (opposed / "manifest.json").unlink()
+    status, said = explain(picture("a.png"), "--checkpoint", opposed)
+    assert status == 1
+    assert "pair heads without a manifest" in said
 
 
 def test_all_methods_are_listed(explain):
