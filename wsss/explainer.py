@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, InstantiationException
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
@@ -37,10 +36,25 @@ def method_names(config_dir: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
 
 
-def method_classes(config_dir: Path) -> dict[str, type[CamMethod]]:
-    """The class of every method by its name."""
+def untrained_methods(config_dir: Path) -> dict[str, CamMethod]:
+    """Every method by its name, as it is configured, to be asked what it is and needs.
+
+    Networks of methods are empty: nothing is downloaded.
+    """
     configs = _compose(config_dir, dict.fromkeys(method_names(config_dir), ()))
-    return {name: get_class(config[GROUP]._target_) for name, config in configs.items()}
+    for config in configs.values():
+        _forget_weights(config[GROUP])
+    with torch.device("meta"):
+        return {name: _build(name, config) for name, config in configs.items()}
+
+
+def _forget_weights(node: DictConfig) -> None:
+    """Leave the weights of all networks below a node out."""
+    for key, value in node.items():
+        if key == "weights":
+            node[key] = None
+        elif isinstance(value, DictConfig):
+            _forget_weights(value)
 
 
 def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path, Explained]:

@@ -58,6 +58,8 @@ def test_maps_are_resized_to_the_grid_of_patches(toy, vit, toy_classes):
 class OnlyItself(Coupling):
     """Diffusion along attention that every patch pays to itself alone."""
 
+    provenance = Diffusion.provenance
+
     def __call__(self, maps, attention):
         return Diffusion(steps=2)(maps, torch.eye(attention.shape[1]).expand_as(attention).double())
 
@@ -124,4 +126,9 @@ def test_the_second_network_is_left_as_it_was(toy, vit, toy_images, toy_classes)
 
 def test_the_method_says_that_it_is_a_reconstruction():
     assert "Reconstruction from the published abstract" in ADCAM.__doc__
-    assert ADCAM.provenance.reconstructed
+    assert ADCAM().provenance.reconstructed
+
+
+@pytest.mark.parametrize("coupling", [Diffusion(), Product(), TransCamSum()])
+def test_the_coupling_says_where_a_method_comes_from(coupling):
+    assert ADCAM(coupling=coupling).provenance is coupling.provenance

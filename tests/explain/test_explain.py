@@ -10,6 +10,7 @@ from wsss import explainer
 from wsss.artifacts import Manifest
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
+from wsss.cam.needs import Need
 from wsss.cli import config_dir
 from wsss.errors import WsssError, user_error
 from wsss.explain.classes import ClassChoice
@@ -162,10 +163,24 @@ def test_all_methods_are_listed(explain):
     assert "cam" in said
     assert CAM.provenance.paper in said
     assert "linear head" in said
-    for method in explainer.method_classes(config_dir()).values():
+    for method in explainer.untrained_methods(config_dir()).values():
         assert method.provenance.paper in said
         if method.provenance.reconstructed:
             assert f"reconstruction: {method.provenance.reconstructed}" in said
+
+
+def test_the_list_tells_couplings_and_networks_of_their_own_apart(explain):
+    methods = explainer.untrained_methods(config_dir())
+    assert methods["ad_cam"].provenance.reconstructed
+    for name, paper in (("transcam", "TransCAM"), ("attention_product", "TS-CAM")):
+        assert paper in methods[name].provenance.paper
+        assert not methods[name].provenance.reconstructed
+    for name in ("ad_cam", "transcam", "attention_product"):  # Each brings a transformer along.
+        assert methods[name].needs == {Need.LINEAR_HEAD}
+        assert all(p.is_meta for p in methods[name].attention_network.parameters())
+    _, said = explain("--list")
+    assert said.count("Huang et al.") == 1
+    assert "attention" not in said.split("Huang et al.")[0].split("ad_cam")[1]
 
 
 class Fails(CAM):
@@ -262,6 +277,6 @@ def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
 
 
 def test_every_method_of_the_configuration_is_one():
-    classes = explainer.method_classes(config_dir())
-    assert [*classes] == [*explainer.method_names(config_dir())]
-    assert classes["cam"] is CAM
+    methods = explainer.untrained_methods(config_dir())
+    assert [*methods] == [*explainer.method_names(config_dir())]
+    assert type(methods["cam"]) is CAM

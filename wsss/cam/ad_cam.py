@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wsss.cam.cam import class_activation_maps
 from wsss.cam.coupling import Coupling, Diffusion
-from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.method import CamMethod, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -25,11 +25,7 @@ class ADCAM(CamMethod):
     """
 
     needs = frozenset({Need.LINEAR_HEAD, Need.ATTENTION})
-    provenance = Provenance(
-        "Huang et al., Attention-based Class Activation Diffusion for Weakly-Supervised Semantic "
-        "Segmentation, arXiv 2211.10931, 2022",
-        "agreement of attentions, normalisation, layers and steps of the diffusion",
-    )
+    provenance = Diffusion.provenance
 
     def __init__(
         self,
@@ -52,6 +48,7 @@ class ADCAM(CamMethod):
         self.attention_network = attention_network
         self.layers = None if layers is None else tuple(layers)
         self.coupling = Diffusion() if coupling is None else coupling
+        self.provenance = self.coupling.provenance
         self.normalise = normalise
         if attention_network is not None:
             attention_network.eval().requires_grad_(False)

@@ -32,7 +32,8 @@ class CamMethod(ABC):
 
     needs: frozenset[Need] = frozenset()
     """What a model must offer; options may leave an instance with less."""
-    provenance: ClassVar[Provenance]
+    provenance: Provenance
+    """Where its formulas come from; options may give an instance another."""
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""
 
