@@ -292,6 +292,7 @@ def test_the_number_of_images_a_pass_does_not_matter(toy, toy_images, toy_classe
     "options",
     [
         {"num_clusters": 0},
+        {"num_clusters": "elbo"},
         {"feature": "colour"},
         {"algorithm": "dbscan"},
         {"fill": "noise"},

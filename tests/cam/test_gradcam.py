@@ -119,6 +119,8 @@ def test_layers_that_a_model_lacks_are_refused_with_those_it_has(toy, toy_images
         explain(toy, toy_images, toy_classes)
     with pytest.raises(ValueError, match="names of layers"):
         GradCAM(layers=())
+    with pytest.raises(ValueError, match=r"list of names, such as \[layer4\]"):
+        GradCAM(layers="layer4")
 
 
 def test_classes_out_of_range_are_refused(toy, toy_images):

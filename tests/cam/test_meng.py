@@ -239,5 +239,7 @@ def test_wrong_layers_and_weights_are_named(toy_opposed):
         Meng(layers=("1", "1")).check(toy_opposed)
     with pytest.raises(WsssError, match="2 weights"):
         Meng(layer_weights=(0.5, 0.5)).check(toy_opposed)
+    with pytest.raises(ValueError, match=r"list of names, such as \[layer4\]"):
+        Meng(layers="layer4")
     with pytest.raises(ValueError, match="'mean' or 'max'"):
         Meng(opponents="median")

@@ -74,7 +74,8 @@ class ClusterCAM(CamMethod):
         for name, value in given.items():
             if value not in OPTIONS[name]:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(OPTIONS[name])}")
-        if num_clusters != "elbow" and num_clusters < 1:
+        is_word = isinstance(num_clusters, str)
+        if num_clusters != "elbow" and (is_word or num_clusters < 1):
             raise ValueError(f"num_clusters={num_clusters}: expected 'elbow' or 1 and more")
         if top < 1 or bottom < 0:
             raise ValueError(f"top={top}, bottom={bottom}: expected at least 1 and 0")

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.method import CamMethod, Provenance, check_classes, layer_names
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import resize
 from wsss.errors import user_error
@@ -172,11 +172,11 @@ class Meng(CamMethod):
             opponents: `mean` or `max` over the maps against each opponent.
 
         Raises:
-            ValueError: `opponents` is neither.
+            ValueError: `opponents` is neither, or `layers` one name and no list.
         """
         if opponents not in ("mean", "max"):
             raise ValueError(f"opponents={opponents!r}: expected 'mean' or 'max'")
-        self.layers = layers
+        self.layers = layer_names(layers)
         self.layer_weights = tuple(layer_weights)
         self.gate = gate
         self.opponents = opponents
