@@ -219,6 +219,23 @@ def test_a_run_is_repeated_exactly(case, toy_images, toy_classes):
     torch.testing.assert_close(first, again, rtol=0, atol=0)
 
 
+IN_PLACE = {"fg_cam": (FGCAM, "toy"), "vscam": (VSCAM, "toy_gnn"), "gradcam": (GradCAM, "toy")}
+"""Methods that derive by what enters the head."""
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_head_may_write_to_its_input(request, name, toy_images, toy_classes):
+    make, fixture = IN_PLACE[name]
+    model = request.getfixturevalue(fixture)
+    head = model.head
+    maps = []
+    for in_place in (False, True):
+        model.head = torch.nn.Sequential(torch.nn.ReLU(inplace=in_place), head)
+        model.head.num_classes = head.num_classes
+        maps.append(make()(model, toy_images, toy_classes))
+    torch.testing.assert_close(*maps, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_constant_images_give_finite_maps(case, value, toy_images, toy_classes):
     method, model = case
@@ -260,8 +277,9 @@ def test_a_model_that_lacks_something_is_refused_at_once(
     make, fixture, said = REFUSED[name]
     model = request.getfixturevalue(fixture)
     model.features.register_forward_pre_hook(lambda *_: 1 / 0)  # Nothing is computed.
-    with pytest.raises(WsssError, match=said):
+    with pytest.raises(WsssError, match=said) as refusal:
         make().check(model) if use == "check" else make()(model, toy_images, toy_classes)
+    assert refusal.value.problems[0].where in ("cam", "cam.layers")  # Keys of the configuration.
 
 
 RECONSTRUCTED = (ADCAM, ClusterCAM, ExtendedCAM, Meng, VSCAM)
