@@ -15,7 +15,7 @@ from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
 from wsss.explain.classes import parse_classes
 from wsss.explain.command import Request, Setting
-from wsss.explain.scores import faithfulness_scores
+from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.models.cut import CutBackbone
 from wsss.models.finished import load_finished, weight_files
@@ -93,6 +93,8 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
         },
         "refused": [str(problem) for problem in refused],
     }
+    if request.scores:
+        described["protocol"] = described_protocol()
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
     found = explain.run(
         folder,

@@ -1,5 +1,6 @@
 import json
 import shutil
+import statistics
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def test_a_classifier_of_the_pipeline(explain, checkpoint, picture, tmp_path):
     }
     scores = json.loads((folder / "scores.json").read_text())
     assert scores["methods"]["cam"]["settings"] == {"_target_": "wsss.cam.CAM"}
+    assert "protocol" not in scores  # Nothing was measured.
     entry = scores["images"][0]
     assert entry["size"] == [60, 80]
     assert entry["seen_at"] == [[64, 80]]
@@ -228,10 +230,18 @@ def test_measured_figures(explain, checkpoint, picture, tmp_path):
         picture("a.png"), "--checkpoint", checkpoint, "--size", 32, "--scores", "--output", "o"
     )
     assert status == 0, said
-    entry = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())["images"][0]
-    figures = entry["explanations"][0]
+    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
+    figures = scores["images"][0]["explanations"][0]
     for name in ("drop", "increase", "insertion", "deletion", "coherency", "complexity"):
         assert 0 <= figures[name] <= 1
+    parts = (figures["coherency"], 1 - figures["complexity"], 1 - figures["drop"])
+    assert figures["adcc"] == pytest.approx(statistics.harmonic_mean(parts), rel=1e-5)
+    assert scores["protocol"] == {
+        "class_rule": "every class that is explained",
+        "fill": "the colour that is 0 in normalised space",
+        "insertion_start": "Gaussian blur of 11 px, sigma 5 px",
+        "step_px": 224,
+    }
 
 
 def test_maps_span_zero_to_one_and_are_those_of_the_method(checkpoint):

@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     rest = parser.add_argument_group("results")
     add = rest.add_argument
     add("--output", type=Path, metavar="FOLDER", help="(default: runs/explain/<fingerprint>)")
-    add("--scores", action="store_true", help="measure drop, increase, insertion, deletion (slow)")
+    add("--scores", action="store_true", help="measure drop, ADCC, insertion, deletion … (slow)")
     add("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: a GPU if there is one)")
     return parser
 
