@@ -179,11 +179,14 @@ def test_single_precision_is_close_to_double(case, toy_images, toy_classes):
 def test_nothing_is_left_behind(case, grad_mode, toy_images, toy_classes):
     method, model = case
     mixed(method, model)
+    images, classes = toy_images.clone(), toy_classes.clone()
     with torch.set_grad_enabled(grad_mode):
         before = state(method, model)
-        maps = method(model, toy_images, toy_classes)
+        maps = method(model, images, classes)
         assert not maps.requires_grad
         assert_same_state(method, model, before)
+    torch.testing.assert_close((images, classes), (toy_images, toy_classes), rtol=0, atol=0)
+    assert not images.requires_grad
 
 
 @pytest.mark.parametrize("part", ["features", "head"])
