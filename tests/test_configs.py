@@ -95,6 +95,7 @@ def options(thing):
     return {
         f"{name}{inner}": value
         for name, part in vars(thing).items()
+        if name != "provenance"  # It follows from the options.
         for inner, value in (
             {f".{key}": one for key, one in vars(part).items()}
             if type(part).__module__.startswith("wsss.cam")

@@ -124,7 +124,7 @@ def _explain(words: list[str]) -> None:
 
         _prepare()
         if request.list_methods:
-            Console().print(method_table(explainer.method_classes(config_dir())))
+            Console().print(method_table(explainer.untrained_methods(config_dir())))
             return
         folder, found = explainer.run(request, config_dir())
         Console().print(outcome(folder, found.top, found.sheets, found.problems))

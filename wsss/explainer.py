@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, InstantiationException
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
@@ -16,10 +15,10 @@ from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
 from wsss.explain.classes import parse_classes
 from wsss.explain.command import Request, Setting
-from wsss.explain.scores import faithfulness_scores
+from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.models.cut import CutBackbone
-from wsss.models.export import CLASSIFIER, load_classifier
+from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.overrides import check_complete, setting_names
@@ -37,10 +36,25 @@ def method_names(config_dir: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
 
 
-def method_classes(config_dir: Path) -> dict[str, type[CamMethod]]:
-    """The class of every method by its name."""
+def untrained_methods(config_dir: Path) -> dict[str, CamMethod]:
+    """Every method by its name, as it is configured, to be asked what it is and needs.
+
+    Networks of methods are empty: nothing is downloaded.
+    """
     configs = _compose(config_dir, dict.fromkeys(method_names(config_dir), ()))
-    return {name: get_class(config[GROUP]._target_) for name, config in configs.items()}
+    for config in configs.values():
+        _forget_weights(config[GROUP])
+    with torch.device("meta"):
+        return {name: _build(name, config) for name, config in configs.items()}
+
+
+def _forget_weights(node: DictConfig) -> None:
+    """Leave the weights of all networks below a node out."""
+    for key, value in node.items():
+        if key == "weights":
+            node[key] = None
+        elif isinstance(value, DictConfig):
+            _forget_weights(value)
 
 
 def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path, Explained]:
@@ -79,6 +93,8 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
         },
         "refused": [str(problem) for problem in refused],
     }
+    if request.scores:
+        described["protocol"] = described_protocol()
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
     found = explain.run(
         folder,
@@ -193,7 +209,7 @@ def subject_of(request: Request) -> Subject:
             size only.
     """
     if request.checkpoint is not None:
-        model, names = load_classifier(request.checkpoint)
+        model, names = load_finished(request.checkpoint)
         cell_px = model.features.output_stride
         assert isinstance(cell_px, int)
         return Subject(str(request.checkpoint), model, names, cell_px, request.side_px)
@@ -242,13 +258,13 @@ def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[s
 
 def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:
     """Names the folder of the results: the same call writes to the same place."""
-    weights = request.checkpoint and request.checkpoint / f"{CLASSIFIER}.safetensors"
-    if weights is None and request.weights is not None and Path(request.weights).is_file():
-        weights = Path(request.weights)
+    weights = () if request.checkpoint is None else weight_files(request.checkpoint)
+    if request.weights is not None and Path(request.weights).is_file():
+        weights = (Path(request.weights),)
     return fingerprint(
         {
             **described,
-            "weights_file": file_digest(weights) if weights is not None else None,
+            "weight_files": [file_digest(file) for file in weights],
             "images": [str(image.absolute()) for image in request.images],
             "classes": request.classes,
             "side_px": request.side_px,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wsss.cam.method import CamMethod
 from wsss.cli import config_dir
 from wsss.models import SplitClassifier, TimmBackbone
-from wsss.models.export import CLASSIFIER, load_classifier
+from wsss.models.finished import is_classifier, load_finished
 
 SEED = 0
 
@@ -43,8 +43,8 @@ def make_model(name: str, num_classes: int, device: torch.device) -> SplitClassi
     Networks have random weights of a fixed seed: time and memory do not depend on them.
     """
     torch.manual_seed(SEED)
-    if (Path(name) / f"{CLASSIFIER}.json").is_file():
-        model, _ = load_classifier(Path(name))
+    if is_classifier(Path(name)):
+        model, _ = load_finished(Path(name))
     elif (config_dir() / "backbone" / f"{name}.yaml").is_file():
         config = composed([f"backbone={name}", "backbone.weights=null"]).backbone
         model = SplitClassifier.linear(instantiate(config)(freeze="none"), num_classes)

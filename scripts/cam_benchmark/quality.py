@@ -27,7 +27,7 @@ from wsss.metrics.explanation import (
 )
 from wsss.metrics.explanation.boxes import component_boxes, scale_boxes
 from wsss.models import SplitClassifier
-from wsss.models.export import CLASSIFIER, load_classifier
+from wsss.models.finished import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
 from wsss.stages.evaluate import THRESHOLDS
 
@@ -38,7 +38,8 @@ BOX_SIZE = (224, 224)
 def classifier_for(method: CamMethod, work_dir: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     """The newest finished classifier below `work_dir` that the method can explain.
 
-    That of `classify` is tried first, then those of stages that go on training it.
+    That of `classify` is tried first, then those of stages that go on training it, or something
+    beside it.
 
     Raises:
         WsssError: there is none; names what the method needs.
@@ -46,14 +47,14 @@ def classifier_for(method: CamMethod, work_dir: Path) -> tuple[SplitClassifier, 
     folders = [
         manifest.parent
         for manifest in sorted(work_dir.glob(f"*/*/{MANIFEST}"), key=lambda p: -p.stat().st_mtime)
-        if (manifest.parent / f"{CLASSIFIER}.json").is_file()
+        if is_classifier(manifest.parent)
     ]
     refusal = user_error(
         work_dir, "no finished classifier", "classify/<fingerprint>/", "Run the pipeline first."
     )
     for folder in sorted(folders, key=lambda folder: folder.parent.name != "classify"):
-        model, names = load_classifier(folder)
         try:
+            model, names = load_finished(folder)
             method.check(model)
         except WsssError as error:
             refusal = error

@@ -58,6 +58,8 @@ def test_maps_are_resized_to_the_grid_of_patches(toy, vit, toy_classes):
 class OnlyItself(Coupling):
     """Diffusion along attention that every patch pays to itself alone."""
 
+    provenance = Diffusion.provenance
+
     def __call__(self, maps, attention):
         return Diffusion(steps=2)(maps, torch.eye(attention.shape[1]).expand_as(attention).double())
 
@@ -122,6 +124,29 @@ def test_the_second_network_is_left_as_it_was(toy, vit, toy_images, toy_classes)
     torch.testing.assert_close(vit.state_dict(), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("layers", [[3], [0, -4], []])
+def test_layers_that_the_attention_lacks_are_refused(toy, vit, toy_vit, layers):
+    for method, model in (
+        (ADCAM(layers=layers), toy_vit),
+        (ADCAM(attention_network=vit, layers=layers), toy),
+    ):
+        with pytest.raises(WsssError, match=r"of the attention of toy_vit.*some of -3…2"):
+            method.check(model)
+
+
+def test_a_layer_that_is_named_twice_counts_once(toy_vit, toy_images, toy_classes):
+    once, twice = (
+        ADCAM(layers=layers, coupling=Product())(toy_vit, toy_images, toy_classes)
+        for layers in ([2], [2, -1])
+    )
+    torch.testing.assert_close(once, twice, rtol=0, atol=0)
+
+
 def test_the_method_says_that_it_is_a_reconstruction():
     assert "Reconstruction from the published abstract" in ADCAM.__doc__
-    assert ADCAM.provenance.reconstructed
+    assert ADCAM().provenance.reconstructed
+
+
+@pytest.mark.parametrize("coupling", [Diffusion(), Product(), TransCamSum()])
+def test_the_coupling_says_where_a_method_comes_from(coupling):
+    assert ADCAM(coupling=coupling).provenance is coupling.provenance

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from wsss.cam import ClusterCAM, masking
 from wsss.cam.channel_clusters import cluster_channels, cluster_means, elbow
 from wsss.cam.cluster_cam import merged_clusters
+from wsss.metrics.explanation.substrates import Blur
 from wsss.models import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 
@@ -263,7 +264,7 @@ def test_the_increase_of_confidence_is_over_the_hidden_image(toy, toy_images):
 def test_a_blurred_image_fills_what_is_masked(toy, toy_images):
     with torch.no_grad():
         image = toy_images[0]
-        background = masking.blurred(image)
+        background = Blur()(image[None])[0]
         maps = torch.zeros(1, 2, 2, dtype=torch.float64)
         found = masking.masked_probabilities(toy, image, background, maps)
         expected = toy.probabilities(toy(background[None]))
@@ -292,6 +293,7 @@ def test_the_number_of_images_a_pass_does_not_matter(toy, toy_images, toy_classe
     "options",
     [
         {"num_clusters": 0},
+        {"num_clusters": "elbo"},
         {"feature": "colour"},
         {"algorithm": "dbscan"},
         {"fill": "noise"},

@@ -179,11 +179,14 @@ def test_single_precision_is_close_to_double(case, toy_images, toy_classes):
 def test_nothing_is_left_behind(case, grad_mode, toy_images, toy_classes):
     method, model = case
     mixed(method, model)
+    images, classes = toy_images.clone(), toy_classes.clone()
     with torch.set_grad_enabled(grad_mode):
         before = state(method, model)
-        maps = method(model, toy_images, toy_classes)
+        maps = method(model, images, classes)
         assert not maps.requires_grad
         assert_same_state(method, model, before)
+    torch.testing.assert_close((images, classes), (toy_images, toy_classes), rtol=0, atol=0)
+    assert not images.requires_grad
 
 
 @pytest.mark.parametrize("part", ["features", "head"])
@@ -219,6 +222,23 @@ def test_a_run_is_repeated_exactly(case, toy_images, toy_classes):
     torch.testing.assert_close(first, again, rtol=0, atol=0)
 
 
+IN_PLACE = {"fg_cam": (FGCAM, "toy"), "vscam": (VSCAM, "toy_gnn"), "gradcam": (GradCAM, "toy")}
+"""Methods that derive by what enters the head."""
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_head_may_write_to_its_input(request, name, toy_images, toy_classes):
+    make, fixture = IN_PLACE[name]
+    model = request.getfixturevalue(fixture)
+    head = model.head
+    maps = []
+    for in_place in (False, True):
+        model.head = torch.nn.Sequential(torch.nn.ReLU(inplace=in_place), head)
+        model.head.num_classes = head.num_classes
+        maps.append(make()(model, toy_images, toy_classes))
+    torch.testing.assert_close(*maps, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_constant_images_give_finite_maps(case, value, toy_images, toy_classes):
     method, model = case
@@ -235,13 +255,13 @@ def test_a_class_out_of_range_is_refused(case, wrong, toy_images):
 
 
 REFUSED = {
-    "cam": (CAM, "toy_mlp", "one linear layer.*cam=gradcam"),
-    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*cam=gradcam"),
-    "recam": (ReCAM, "toy", "second one beside it.*cam=recam"),
+    "cam": (CAM, "toy_mlp", "one linear layer.*method gradcam"),
+    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*method gradcam"),
+    "recam": (ReCAM, "toy", "second one beside it.*cam=recam.*--checkpoint runs/reactivate/"),
     "vscam": (VSCAM, "toy", "a vision GNN.*backbone=vig_tiny"),
     "ad_cam": (ADCAM, "toy", "a vision transformer.*backbone=deit_small"),
     "token_recipro_cam": (TokenReciproCAM, "toy", "a vision transformer.*backbone=deit_small"),
-    "meng": (Meng, "toy", "representative opponents.*cam=meng"),
+    "meng": (Meng, "toy", "representative opponents.*cam=meng.*--checkpoint runs/oppose/"),
     "fg_cam": (FGCAM, "toy_vit", "inner feature maps.*backbone=efficientnet_lite0"),
     "gradcam of layers": (
         lambda: GradCAM(layers=["layer4"]),
@@ -260,8 +280,9 @@ def test_a_model_that_lacks_something_is_refused_at_once(
     make, fixture, said = REFUSED[name]
     model = request.getfixturevalue(fixture)
     model.features.register_forward_pre_hook(lambda *_: 1 / 0)  # Nothing is computed.
-    with pytest.raises(WsssError, match=said):
+    with pytest.raises(WsssError, match=said) as refusal:
         make().check(model) if use == "check" else make()(model, toy_images, toy_classes)
+    assert refusal.value.problems[0].where in ("cam", "cam.layers")  # Keys of the configuration.
 
 
 RECONSTRUCTED = (ADCAM, ClusterCAM, ExtendedCAM, Meng, VSCAM)

@@ -303,7 +303,7 @@ class Gate(nn.Module):
 def test_an_operation_without_a_rule_is_refused_with_the_modules_name(use, images):
     model = classifier(lambda: nn.Conv2d(3, 5, 3), Gate)
     method = FGCAM(target_layer=0)
-    with pytest.raises(WsssError, match=r"mul in network\.1 \(Gate\)"):
+    with pytest.raises(WsssError, match=r"cam=fg_cam: .*mul in network\.1 \(Gate\)"):
         method.check(model) if use == "check" else method(model, images, CLASSES)
     FGCAM(target_layer=1).check(model)
 

@@ -32,8 +32,9 @@ def test_a_batch_has_the_maps_of_its_images(toy_mlp, toy_images, toy_classes, me
 def test_on_a_linear_head_it_is_cam_over_the_cells_for_every_class(toy, toy_images):
     classes = torch.arange(5).expand(3, 5)
     maps = GradCAM()(toy, toy_images, classes)
-    assert_close(42 * maps, CAM()(toy, toy_images, classes), rtol=1e-9, atol=1e-12)
-    same = [normalise_minmax(one.relu().flatten(0, 1)) for one in (maps, 42 * maps)]
+    cam = CAM()(toy, toy_images, classes)
+    assert_close(42 * maps, cam, rtol=1e-9, atol=1e-12)
+    same = [normalise_minmax(one.relu().flatten(0, 1)) for one in (maps, cam)]
     assert_close(*same, rtol=1e-9, atol=1e-12)
 
 
@@ -119,6 +120,8 @@ def test_layers_that_a_model_lacks_are_refused_with_those_it_has(toy, toy_images
         explain(toy, toy_images, toy_classes)
     with pytest.raises(ValueError, match="names of layers"):
         GradCAM(layers=())
+    with pytest.raises(ValueError, match=r"list of names, such as \[layer4\]"):
+        GradCAM(layers="layer4")
 
 
 def test_classes_out_of_range_are_refused(toy, toy_images):

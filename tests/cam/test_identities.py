@@ -89,6 +89,8 @@ def test_pairs_that_share_one_classifier_give_cam_less_the_mean_of_the_others(to
 class ToItself(Coupling):
     """Diffusion along attention that every patch pays to itself alone."""
 
+    provenance = Diffusion.provenance
+
     def __call__(self, maps, attention):
         alone = torch.eye(attention.shape[1], dtype=attention.dtype).expand_as(attention)
         return Diffusion()(maps, alone)

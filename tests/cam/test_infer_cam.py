@@ -297,7 +297,16 @@ def test_a_resized_mask_takes_the_nearest_pixel():
     assert resize_mask(mask, (2, 4)).tolist() == [[True, True, False, False]] * 2
 
 
-@pytest.mark.parametrize("options", [{"compat": "paper"}, {"max_rounds": 0}, {"buffers_px": (0,)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compat": "paper"},
+        {"scales": ()},
+        {"scales": (1, 0)},
+        {"max_rounds": 0},
+        {"buffers_px": (0,)},
+    ],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         InferCAM(**options)

@@ -163,6 +163,16 @@ def test_the_two_stages_before_the_last_are_looked_at_by_default(
     assert found.shape[2:] == (14, 12)
 
 
+@pytest.mark.parametrize("fixture", ["toy_opposed", "toy_tuned"])
+def test_every_layer_has_its_own_weight_in_any_order(request, fixture, toy_images, toy_classes):
+    model = request.getfixturevalue(fixture)
+    expected, found = (
+        Meng(layers=layers, layer_weights=weights)(model, toy_images, toy_classes)
+        for layers, weights in ((("0", "1"), (0.2, 0.3, 0.5)), (("1", "0"), (0.3, 0.2, 0.5)))
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
 def test_a_single_layer_is_its_own_fusion():
     one = torch.rand(2, 3, 4, 5, dtype=torch.float64)
     one /= one.amax(dim=(2, 3), keepdim=True)
@@ -225,7 +235,11 @@ def test_a_model_without_pair_heads_is_refused(toy):
 def test_wrong_layers_and_weights_are_named(toy_opposed):
     with pytest.raises(WsssError, match="no inner layer is called 7"):
         Meng(layers=("0", "7")).check(toy_opposed)
+    with pytest.raises(WsssError, match="every layer once"):
+        Meng(layers=("1", "1")).check(toy_opposed)
     with pytest.raises(WsssError, match="2 weights"):
         Meng(layer_weights=(0.5, 0.5)).check(toy_opposed)
+    with pytest.raises(ValueError, match=r"list of names, such as \[layer4\]"):
+        Meng(layers="layer4")
     with pytest.raises(ValueError, match="'mean' or 'max'"):
         Meng(opponents="median")

@@ -1,4 +1,6 @@
 import json
+import shutil
+import statistics
 
 import numpy as np
 import pytest
@@ -6,13 +8,16 @@ import torch
 from PIL import Image
 
 from wsss import explainer
+from wsss.artifacts import Manifest
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
+from wsss.cam.needs import Need
 from wsss.cli import config_dir
 from wsss.errors import WsssError, user_error
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
-from wsss.models.export import load_classifier
+from wsss.models import PairHeads
+from wsss.models.export import load_classifier, save_pair_heads
 from wsss.stages import explain as stage
 
 LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
@@ -31,6 +36,7 @@ def test_a_classifier_of_the_pipeline(explain, checkpoint, picture, tmp_path):
     }
     scores = json.loads((folder / "scores.json").read_text())
     assert scores["methods"]["cam"]["settings"] == {"_target_": "wsss.cam.CAM"}
+    assert "protocol" not in scores  # Nothing was measured.
     entry = scores["images"][0]
     assert entry["size"] == [60, 80]
     assert entry["seen_at"] == [[64, 80]]
@@ -119,16 +125,64 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     assert "gradcam works on any head" in said
 
 
+@pytest.fixture
+def opposed(checkpoint, tmp_path):
+    """A folder of pair heads, beside that of the classifier they were trained on."""
+    shutil.copytree(checkpoint, tmp_path / "runs" / "classify" / "a")
+    heads = PairHeads(torch.tensor([0, 1, 2]), torch.tensor([1, 0, 0]), 3, 1280)
+    torch.nn.init.normal_(heads.weight, generator=torch.Generator().manual_seed(0))
+    folder = tmp_path / "runs" / "oppose" / "b"
+    save_pair_heads(folder, heads, ("cat", "dog", "sofa"))
+    Manifest("oppose", "b", {}, {}, {"inputs": {"classify": "a"}}).write(folder)
+    return folder
+
+
+def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
+    explain, checkpoint, opposed, picture, tmp_path
+):
+    words = (picture("a.png"), "--method", "meng,cam", "--size", 64, "--checkpoint")
+    status, said = explain(*words, opposed, "--output", "o")
+    assert status == 0, said
+    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
+    assert [*scores["methods"]] == ["meng", "cam"]
+    status, said = explain(*words, checkpoint, "--output", "p")
+    assert "--checkpoint runs/oppose/" in said
+    assert [*json.loads((tmp_path / "here" / "p" / "scores.json").read_text())["methods"]] == [
+        "cam"
+    ]
+
+
+def test_pair_heads_that_name_no_classifier_are_refused(explain, opposed, picture):
+    (opposed / "manifest.json").unlink()
+    status, said = explain(picture("a.png"), "--checkpoint", opposed)
+    assert status == 1
+    assert "pair heads without a manifest" in said
+
+
 def test_all_methods_are_listed(explain):
     status, said = explain("--list")
     assert status == 0
     assert "cam" in said
     assert CAM.provenance.paper in said
     assert "linear head" in said
-    for method in explainer.method_classes(config_dir()).values():
+    for method in explainer.untrained_methods(config_dir()).values():
         assert method.provenance.paper in said
         if method.provenance.reconstructed:
             assert f"reconstruction: {method.provenance.reconstructed}" in said
+
+
+def test_the_list_tells_couplings_and_networks_of_their_own_apart(explain):
+    methods = explainer.untrained_methods(config_dir())
+    assert methods["ad_cam"].provenance.reconstructed
+    for name, paper in (("transcam", "TransCAM"), ("attention_product", "TS-CAM")):
+        assert paper in methods[name].provenance.paper
+        assert not methods[name].provenance.reconstructed
+    for name in ("ad_cam", "transcam", "attention_product"):  # Each brings a transformer along.
+        assert methods[name].needs == {Need.LINEAR_HEAD}
+        assert all(p.is_meta for p in methods[name].attention_network.parameters())
+    _, said = explain("--list")
+    assert said.count("Huang et al.") == 1
+    assert "attention" not in said.split("Huang et al.")[0].split("ad_cam")[1]
 
 
 class Fails(CAM):
@@ -176,10 +230,18 @@ def test_measured_figures(explain, checkpoint, picture, tmp_path):
         picture("a.png"), "--checkpoint", checkpoint, "--size", 32, "--scores", "--output", "o"
     )
     assert status == 0, said
-    entry = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())["images"][0]
-    figures = entry["explanations"][0]
+    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
+    figures = scores["images"][0]["explanations"][0]
     for name in ("drop", "increase", "insertion", "deletion", "coherency", "complexity"):
         assert 0 <= figures[name] <= 1
+    parts = (figures["coherency"], 1 - figures["complexity"], 1 - figures["drop"])
+    assert figures["adcc"] == pytest.approx(statistics.harmonic_mean(parts), rel=1e-5)
+    assert scores["protocol"] == {
+        "class_rule": "every class that is explained",
+        "fill": "the colour that is 0 in normalised space",
+        "insertion_start": "Gaussian blur of 11 px, sigma 5 px",
+        "step_px": 224,
+    }
 
 
 def test_maps_span_zero_to_one_and_are_those_of_the_method(checkpoint):
@@ -225,6 +287,6 @@ def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
 
 
 def test_every_method_of_the_configuration_is_one():
-    classes = explainer.method_classes(config_dir())
-    assert [*classes] == [*explainer.method_names(config_dir())]
-    assert classes["cam"] is CAM
+    methods = explainer.untrained_methods(config_dir())
+    assert [*methods] == [*explainer.method_names(config_dir())]
+    assert type(methods["cam"]) is CAM

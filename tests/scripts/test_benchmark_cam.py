@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 from wsss.artifacts import Manifest
-from wsss.cam import CAM
+from wsss.cam import CAM, Meng
 from wsss.data.folder import Folder
 from wsss.data.pyramids import Scales
 from wsss.errors import WsssError
 from wsss.explain.faithfulness import Protocol, judge, labelled_classes
 from wsss.metrics.explanation import Faithfulness
-from wsss.models import LinearHead, SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier
+from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone
+from wsss.models.export import save_classifier, save_pair_heads
 from wsss.models.normalisation import Normalisation
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -168,6 +168,27 @@ def test_the_classifier_of_a_run_is_found(tmp_path):
             Manifest(stage, fingerprint, {}, {}, {}).write(folder)
     _, names = classifier_for(CAM(), tmp_path)
     assert names[0] == "classify-a"
+
+
+def test_pair_heads_of_a_run_are_found_with_the_classifier_they_were_trained_on(tmp_path):
+    from cam_benchmark.contestants import make_model
+    from cam_benchmark.quality import classifier_for
+
+    trained = SplitClassifier.linear(TimmBackbone("resnet18"), 2)
+    for fingerprint in ("old", "new"):
+        folder = tmp_path / "classify" / fingerprint
+        save_classifier(folder, trained, (fingerprint, "other"))
+        Manifest("classify", fingerprint, {}, {}).write(folder)
+    with pytest.raises(WsssError, match="representative opponents"):
+        classifier_for(Meng(), tmp_path)
+    heads = PairHeads(torch.tensor([0, 1]), torch.tensor([1, 0]), 2, 512)
+    folder = tmp_path / "oppose" / "c"
+    save_pair_heads(folder, heads, ("old", "other"))
+    Manifest("oppose", "c", {}, {}, {"inputs": {"classify": "old"}}).write(folder)
+    model, names = classifier_for(Meng(), tmp_path)
+    assert names[0] == "old"
+    assert torch.equal(model.pair_heads.weight, heads.weight)
+    assert make_model(str(folder), 2, CPU).pair_heads is not None
 
 
 def test_tables_show_costs_references_and_refusals():

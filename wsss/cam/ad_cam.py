@@ -9,9 +9,10 @@ from torch import Tensor
 
 from wsss.cam.cam import class_activation_maps
 from wsss.cam.coupling import Coupling, Diffusion
-from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.method import CamMethod, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
+from wsss.errors import user_error
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vit import VitBackbone
 
@@ -25,11 +26,7 @@ class ADCAM(CamMethod):
     """
 
     needs = frozenset({Need.LINEAR_HEAD, Need.ATTENTION})
-    provenance = Provenance(
-        "Huang et al., Attention-based Class Activation Diffusion for Weakly-Supervised Semantic "
-        "Segmentation, arXiv 2211.10931, 2022",
-        "agreement of attentions, normalisation, layers and steps of the diffusion",
-    )
+    provenance = Diffusion.provenance
 
     def __init__(
         self,
@@ -43,7 +40,8 @@ class ADCAM(CamMethod):
 
         Args:
             attention_network: a vision transformer beside the classifier, whose grid of patches is
-                the maps'; None for the classifier's own attention.
+                the maps'; None for the classifier's own attention. It is frozen and put into
+                evaluation mode, itself and not a copy.
             layers: of the attention, from 0, or negative from the end; None for all.
             coupling: of map and attention; None for `Diffusion` with its defaults.
             normalise: whether maps are first divided by their maxima, so that all sizes at which an
@@ -52,10 +50,30 @@ class ADCAM(CamMethod):
         self.attention_network = attention_network
         self.layers = None if layers is None else tuple(layers)
         self.coupling = Diffusion() if coupling is None else coupling
+        self.provenance = self.coupling.provenance
         self.normalise = normalise
         if attention_network is not None:
             attention_network.eval().requires_grad_(False)
             self.needs = self.needs - {Need.ATTENTION}
+
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a model that the method cannot explain, or without the chosen layers of attention.
+
+        Raises:
+            WsssError: names what is missing.
+        """
+        super().check(model)
+        if self.layers is None:
+            return
+        network = self._network(model)
+        known = range(-network.num_layers, network.num_layers)
+        if not self.layers or any(layer not in known for layer in self.layers):
+            raise user_error(
+                "cam.layers",
+                f"layers {list(self.layers)} of the attention of {network.name}",
+                f"some of {known[0]}…{known[-1]}",
+                "Choose layers that it has, or leave `cam.layers` out for all.",
+            )
 
     @torch.no_grad()
     def __call__(
@@ -78,16 +96,23 @@ class ADCAM(CamMethod):
         self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
     ) -> tuple[Tensor, Tensor, tuple[int, int]]:
         """Features, attention summed over the layers, and the grid of its patches."""
+        network = self._network(model)
         if self.attention_network is None:
-            network = cast("VitBackbone", model.features)
             features, attention = network.forward_with_attention(images, self.layers)
         else:
-            network = self.attention_network.to(images.device)
+            network.to(images.device)
             features = model.features(images)
             images = whole_patches(images, network.output_stride)
             _, attention = network.forward_with_attention(images, self.layers)
-        num_layers = network.num_layers if self.layers is None else len(set(self.layers))
-        return features, attention * num_layers, network.grid(images)
+        every = range(network.num_layers)
+        chosen = {every[layer] for layer in self.layers or every}
+        return features, attention * len(chosen), network.grid(images)
+
+    def _network(self, model: SplitClassifier) -> VitBackbone:
+        """The network whose attention is looked at."""
+        if self.attention_network is not None:
+            return self.attention_network
+        return cast("VitBackbone", model.features)
 
 
 def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:

@@ -7,9 +7,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cam.channel_clusters import cluster_channels, cluster_means
-from wsss.cam.masking import blurred, masked_probabilities, mean_colour
+from wsss.cam.masking import masked_probabilities, mean_colour
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.postprocess import normalise_minmax
+from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
 
 OPTIONS = {
@@ -56,8 +57,8 @@ class ClusterCAM(CamMethod):
             num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
             feature: cluster maps by `shape` (unit length) or `raw`.
             algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
-            fill: what is seen where a mask is 0, the network's `mean` colour or the `blur`red
-                image.
+            fill: what is seen where a mask is 0, the network's `mean` colour or the image seen
+                through the insertion metric's `Blur`.
             cic: scores are the increase over the fully masked image (channel-wise increase of
                 confidence), which takes one more pass.
             top: number of best clusters that form the base, weighted by their scores.
@@ -74,7 +75,8 @@ class ClusterCAM(CamMethod):
         for name, value in given.items():
             if value not in OPTIONS[name]:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(OPTIONS[name])}")
-        if num_clusters != "elbow" and num_clusters < 1:
+        is_word = isinstance(num_clusters, str)
+        if num_clusters != "elbow" and (is_word or num_clusters < 1):
             raise ValueError(f"num_clusters={num_clusters}: expected 'elbow' or 1 and more")
         if top < 1 or bottom < 0:
             raise ValueError(f"top={top}, bottom={bottom}: expected at least 1 and 0")
@@ -120,7 +122,7 @@ class ClusterCAM(CamMethod):
         clusters, stretched = clusters[varied], stretched[varied]
         if not len(clusters):
             return features.new_zeros(len(classes), *features.shape[1:])
-        background = mean_colour(model).to(image) if self.fill == "mean" else blurred(image)
+        background = mean_colour(model).to(image) if self.fill == "mean" else Blur()(image[None])[0]
         scores = masked_probabilities(model, image, background, clusters)[:, classes]
         if self.cic:
             hidden = background.expand_as(image)[None]

@@ -205,7 +205,7 @@ class ComponentTape(TorchFunctionMode):
     def _unsupported(self, name: str) -> WsssError:
         place = self.running[-1] if self.running else "the network"
         return user_error(
-            "cam=FGCAM",
+            "cam=fg_cam",
             f"the operation {name} in {place}",
             "convolutions, pooling, additions and operations on each element alone",
             "Use a network without it, such as `backbone=resnet50` or efficientnet_lite0, or a "

@@ -2,18 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.cam.method import Provenance
+
 # Shape suffixes: B = batch, n = classes of an image, N = patches, T = tokens: class token, patches.
 
 
 class Coupling(ABC):
     """Makes one map of an activation map and attention."""
+
+    provenance: ClassVar[Provenance]
+    """Where a method with this coupling comes from."""
 
     @abstractmethod
     def __call__(
@@ -96,6 +101,12 @@ class Diffusion(Coupling):
     Reconstruction from the published abstract.
     """
 
+    provenance = Provenance(
+        "Huang et al., Attention-based Class Activation Diffusion for Weakly-Supervised Semantic "
+        "Segmentation, arXiv 2211.10931, 2022",
+        "agreement of attentions, normalisation, layers and steps of the diffusion",
+    )
+
     def __init__(
         self,
         *,
@@ -142,6 +153,11 @@ class Product(Coupling):
     The map's scale is arbitrary.
     """
 
+    provenance = Provenance(
+        "Gao et al., TS-CAM: Token Semantic Coupled Attention Map, ICCV 2021: its coupling, of any "
+        "classifier and any transformer"
+    )
+
     def __call__(
         self, maps: Float[Tensor, "b n N"], attention: Float[Tensor, "b t t"]
     ) -> Float[Tensor, "b n N"]:
@@ -155,6 +171,11 @@ class TransCamSum(Coupling):
     As in TransCAM (Li et al., TransCAM: Transformer Attention-based CAM Refinement, 2023); rows are
     not normalised once the class token is dropped.
     """
+
+    provenance = Provenance(
+        "Li et al., TransCAM: Transformer Attention-based CAM Refinement for WSSS, 2023: its "
+        "coupling, of any classifier and any transformer"
+    )
 
     def __call__(
         self, maps: Float[Tensor, "b n N"], attention: Float[Tensor, "b t t"]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsss.cam.component_tape import recording
 from wsss.cam.explanation_components import denoised
+from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.masking import masked_probabilities, mean_colour
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
@@ -169,9 +170,6 @@ def gradient_weights(
     model: SplitClassifier, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
 ) -> Float[Tensor, "n b k"]:
     """Channel weights of Grad-CAM, `α_k = mean_ij ∂f_c/∂A_k`, back-propagated through the head."""
-    num_classes = classes.shape[1]
-    rows = features.detach().repeat(num_classes, 1, 1, 1).requires_grad_()
-    with torch.enable_grad():
-        logits = model.head(rows).gather(1, classes.T.reshape(-1, 1))
-        (gradient,) = torch.autograd.grad(logits.sum(), rows)
-    return gradient.mean(dim=(2, 3)).reshape(num_classes, len(features), -1)
+    leaf, logits = differentiable_head(model.head, features)
+    gradients = class_gradients(logits, [leaf], classes)
+    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients])

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cam.gradients import class_gradients, differentiable_head
-from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.method import CamMethod, Provenance, check_classes, layer_names
 from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.errors import user_error
 from wsss.models.capture import differentiable_from
@@ -48,14 +48,14 @@ class GradientMethod(CamMethod):
                 rectified, stretched to [0, 1] and resized to the finest, then they are averaged.
 
         Raises:
-            ValueError: `layers` is empty.
+            ValueError: `layers` is empty, or one name and no list.
         """
-        if layers is not None and not layers:
+        self.layers = layer_names(layers)
+        if self.layers == ():
             raise ValueError(
                 "layers=(): expected names of layers, or None for the last feature map"
             )
-        self.layers = None if layers is None else tuple(layers)
-        self.shares_score = layers is None or len(self.layers or ()) == 1  # others are stretched
+        self.shares_score = self.layers is None or len(self.layers) == 1  # several are stretched
 
     @staticmethod
     @abstractmethod
@@ -74,10 +74,10 @@ class GradientMethod(CamMethod):
         unknown = [name for name in self.layers or () if name not in model.inner_layers]
         if unknown:
             raise user_error(
-                f"cam={type(self).__name__}",
+                "cam.layers",
                 f"layers {', '.join(unknown)}",
                 f"names among {', '.join(model.inner_layers) or 'none (it shows no layers)'}",
-                "Name those in `cam.layers`, or leave it out for the feature map before the head.",
+                "Name some of those, or leave it out for the feature map before the head.",
             )
 
     @torch.no_grad()

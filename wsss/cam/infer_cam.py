@@ -67,6 +67,8 @@ class InferCAM(CamMethod):
         """
         if compat not in (None, "official"):
             raise ValueError(f"compat={compat!r}: expected None or 'official'")
+        if not scales or min(scales) <= 0:
+            raise ValueError(f"scales={tuple(scales)}: expected one or more, all above 0")
         if max_rounds < 1:
             raise ValueError(f"max_rounds={max_rounds}: expected 1 or more")
         if any(buffer < 1 for buffer in buffers_px):

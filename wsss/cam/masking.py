@@ -5,7 +5,6 @@ from typing import cast
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.models.classifier import SplitClassifier
@@ -13,8 +12,6 @@ from wsss.models.normalisation import Normalisation
 
 PIXELS_PER_PASS = 2**20
 """Most image pixels in one forward pass, so that memory stays bounded: four images of 512 px."""
-BLUR_SIZE_PX, BLUR_SIGMA_PX = 11, 5.0
-"""Gaussian blur of the insertion metric (Petsiuk et al., RISE, 2018)."""
 
 
 def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Tensor, "g H W"]:
@@ -25,11 +22,6 @@ def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Te
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
     """The colour in [0, 1] that the network sees as zero."""
     return cast("Normalisation", model.features.normalise).mean
-
-
-def blurred(image: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H W"]:
-    """An image without its details."""
-    return cast("Tensor", gaussian_blur(image, [BLUR_SIZE_PX] * 2, [BLUR_SIGMA_PX] * 2))
 
 
 def masked_probabilities(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.method import CamMethod, Provenance, check_classes, layer_names
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import resize
 from wsss.errors import user_error
@@ -165,18 +165,18 @@ class Meng(CamMethod):
         """Set how maps are fused.
 
         Args:
-            layers: names of inner layers, shallow to deep; None takes the two stages before the
-                last. The features themselves always follow them.
-            layer_weights: λ of every inner layer and of the features.
+            layers: names of inner layers, each once, in any order; None takes the two stages before
+                the last. The features themselves always follow them.
+            layer_weights: λ of every inner layer, in the order of `layers`, and of the features.
             gate: multiply the sum over layers by the features' map.
             opponents: `mean` or `max` over the maps against each opponent.
 
         Raises:
-            ValueError: `opponents` is neither.
+            ValueError: `opponents` is neither, or `layers` one name and no list.
         """
         if opponents not in ("mean", "max"):
             raise ValueError(f"opponents={opponents!r}: expected 'mean' or 'max'")
-        self.layers = layers
+        self.layers = layer_names(layers)
         self.layer_weights = tuple(layer_weights)
         self.gate = gate
         self.opponents = opponents
@@ -203,7 +203,7 @@ class Meng(CamMethod):
         heads = cast("PairHeads", model.pair_heads)
         pairs, real = heads.of_classes(classes)
         pairs_of_image = pairs.flatten(1, 2)
-        layers = self._inner(model)
+        layers, layer_weights = self._inner(model)
         if isinstance(heads, PairNetworks):
             start = boundary(cast("Backbone", model.features))
             looked_at = layers if start in layers else [*layers, start]
@@ -216,17 +216,22 @@ class Meng(CamMethod):
                 features = model.features(images)
                 maps = inner_pair_maps(features.mean(dim=(2, 3)), inner, difference)
             maps.append(pair_maps(features.detach(), difference).relu())
-        fused = to_unit(fuse_layers(maps, self.layer_weights, self.gate))
+        fused = to_unit(fuse_layers(maps, layer_weights, self.gate))
         return fuse_opponents(fused.reshape(*real.shape, *fused.shape[2:]), real, self.opponents)
 
-    def _inner(self, model: SplitClassifier) -> list[nn.Module]:
-        """The inner layers to look at."""
+    def _inner(self, model: SplitClassifier) -> tuple[list[nn.Module], list[float]]:
+        """The inner layers to look at, shallow to deep, and λ of each and of the features."""
         known = model.inner_layers
         names = [*known][-3:-1] if self.layers is None else [*self.layers]
         if unknown := [name for name in names if name not in known]:
             raise user_error(
                 "cam.layers", f"no inner layer is called {', '.join(unknown)}",
                 f"some of {', '.join(known)}", "Correct the names, or leave `cam.layers` out.",
+            )  # fmt: skip
+        if len(set(names)) < len(names):
+            raise user_error(
+                "cam.layers", f"{', '.join(names)}", "every layer once",
+                "Give a layer the sum of its weights.",
             )  # fmt: skip
         if isinstance(model.pair_heads, PairNetworks) and [*known][-1] in names:
             raise user_error(
@@ -239,4 +244,8 @@ class Meng(CamMethod):
                 f"{len(names) + 1}: one for each of {', '.join(names)}, and one for the features",
                 "Set cam.layer_weights to as many numbers.",
             )  # fmt: skip
-        return [known[name] for name in names]
+        *inner_weights, last_weight = self.layer_weights
+        # Outputs are captured in the order of the forward pass, whatever the order of the names.
+        of_name = dict(zip(names, inner_weights, strict=True))
+        chosen = [name for name in known if name in of_name]
+        return [known[name] for name in chosen], [*map(of_name.__getitem__, chosen), last_weight]

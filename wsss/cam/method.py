@@ -1,6 +1,7 @@
 """What an activation-mapping method is: raw maps from a split classifier."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +33,8 @@ class CamMethod(ABC):
 
     needs: frozenset[Need] = frozenset()
     """What a model must offer; options may leave an instance with less."""
-    provenance: ClassVar[Provenance]
+    provenance: Provenance
+    """Where its formulas come from; options may give an instance another."""
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""
     shares_score: bool = False
@@ -47,8 +49,9 @@ class CamMethod(ABC):
         offered = offers(model)
         for need in sorted(self.needs - offered):
             raise user_error(
-                f"cam={type(self).__name__}",
-                f"a {type(model.features).__name__} with a {type(model.head).__name__}",
+                "cam",
+                f"{type(self).__name__} of a {type(model.features).__name__} with a "
+                f"{type(model.head).__name__}",
                 need.meaning,
                 need.remedy,
             )
@@ -70,6 +73,17 @@ class CamMethod(ABC):
         Raises:
             IndexError: a class index is out of range.
         """
+
+
+def layer_names(layers: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of layers as they were given.
+
+    Raises:
+        ValueError: it is one name, whose letters would be taken for names.
+    """
+    if isinstance(layers, str):
+        raise ValueError(f"layers={layers!r}: expected a list of names, such as [{layers}]")
+    return None if layers is None else tuple(layers)
 
 
 def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:

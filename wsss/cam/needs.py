@@ -34,7 +34,7 @@ _WORDS = {
     Need.LINEAR_HEAD: (
         "global average pooling and one linear layer, whose weights are the map's",
         "Use a network with a linear head, such as `backbone=efficientnet_lite0` or "
-        "`timm:resnet50`; cam=gradcam works on any head.",
+        "`timm:resnet50`; the method gradcam works on any head.",
     ),
     Need.INNER_LAYERS: (
         "a network whose inner feature maps can be looked at",
@@ -42,7 +42,7 @@ _WORDS = {
     ),
     Need.GRAPH: (
         "a vision GNN, whose blocks build graphs of the image's patches",
-        "Use `backbone=vig_tiny` or `backbone=pvig_tiny`; cam=gradcam works on any network.",
+        "Use `backbone=vig_tiny` or `backbone=pvig_tiny`; the method gradcam works on any network.",
     ),
     Need.ATTENTION: (
         "a vision transformer, whose layers pay attention between the image's patches",
@@ -51,15 +51,17 @@ _WORDS = {
     ),
     Need.TOKENS: (
         "a vision transformer, whose last layer can be run on tokens that are masked",
-        "Use `backbone=deit_small`; cam=recipro_cam masks the features of any network.",
+        "Use `backbone=deit_small`; the method recipro_cam masks the features of any network.",
     ),
     Need.SECOND_CLASSIFIER: (
         "a classifier with a second one beside it, trained on the maps of the first",
-        "Run with `cam=recam`, which trains it in the stage `reactivate`.",
+        "Run with `cam=recam`, which trains it in the stage `reactivate`; "
+        "`wsss explain` takes `--checkpoint runs/reactivate/…`.",
     ),
     Need.PAIR_HEADS: (
         "classifiers of every class against its representative opponents",
-        "Run with `cam=meng`, which trains them in the stage `oppose`.",
+        "Run with `cam=meng`, which trains them in the stage `oppose`; "
+        "`wsss explain` takes `--checkpoint runs/oppose/…`.",
     ),
 }
 

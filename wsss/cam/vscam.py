@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import normalise_minmax
-from wsss.models.capture import constant_parameters
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vision_gnn import Graph, VisionGnnBackbone
 
@@ -120,13 +120,9 @@ def channel_weights(
     """
     if isinstance(head, LinearHead):
         return head.weight[classes]
-    # One row for every class of every image: a single backward pass, through the head alone.
-    copies = features.detach().repeat_interleave(classes.shape[1], dim=0)
-    with constant_parameters(head), torch.enable_grad():
-        copies = copies.requires_grad_()
-        logits = head(copies).gather(1, classes.reshape(-1, 1)).sum()
-        (gradients,) = torch.autograd.grad(logits, copies)
-    return gradients.mean(dim=(2, 3)).view(*classes.shape, -1)
+    leaf, logits = differentiable_head(head, features)
+    gradients = class_gradients(logits, [leaf], classes)
+    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients], dim=1)
 
 
 def neighbour_likeness(graph: Graph, images: slice = slice(None)) -> Float[Tensor, "b N N"]:

@@ -50,7 +50,7 @@ class Request:
     methods: tuple[str, ...] = ("cam",)
     """Names of `configs/cam/`, or `all`."""
     checkpoint: Path | None = None
-    """Folder that holds an exported classifier."""
+    """Folder of a stage that left a classifier, or pair heads of one."""
     model: str | None = None
     """`timm:NAME` or `torchvision:NAME`, instead of a checkpoint."""
     weights: str | None = None
@@ -113,7 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="show the methods and explain nothing")
     which = parser.add_argument_group("the classifier, one of")
     add = which.add_argument
-    add("--checkpoint", type=Path, metavar="FOLDER", help="of a finished classify stage")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FOLDER",
+        help="of a finished classify, reactivate or oppose stage",
+    )
     add("--model", metavar="LIBRARY:NAME", help="timm:resnet50, torchvision:vgg16, …")
     add("--weights", metavar="FILE", help="of --model: .safetensors, .pth, `hub` or `package`")
     what = parser.add_argument_group("what to explain")
@@ -130,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     rest = parser.add_argument_group("results")
     add = rest.add_argument
     add("--output", type=Path, metavar="FOLDER", help="(default: runs/explain/<fingerprint>)")
-    add("--scores", action="store_true", help="measure drop, increase, insertion, deletion (slow)")
+    add("--scores", action="store_true", help="measure drop, ADCC, insertion, deletion … (slow)")
     add("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: a GPU if there is one)")
     return parser
 

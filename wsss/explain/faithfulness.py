@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from wsss.cam.masking import mean_colour
 from wsss.cam.method import CamMethod
 from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.metrics.explanation.adcc import coherency, complexity
@@ -119,11 +120,6 @@ def judge(
         scores["deletion"] = _areas(model, shown, hidden, judged, classes, protocol)
         scores["insertion"] = _areas(model, start, shown, judged, classes, protocol)
     return PairScores(**scores)
-
-
-def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
-    """The colour that is 0 in the network's normalised space."""
-    return model.features.normalise.mean  # type: ignore[return-value]
 
 
 def class_probabilities(

@@ -1,13 +1,32 @@
 """The numbers beside a picture: how much a class's probability owes to what its map shows."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cam.method import CamMethod
 from wsss.explain.faithfulness import Protocol, judge
+from wsss.metrics.explanation.adcc import adcc
 from wsss.metrics.explanation.confidence import drop, drop_in_deletion, increase
+from wsss.metrics.explanation.curves import RISE_STEP_PX
+from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
+
+INSERTION_START = Blur()
+"""What images are inserted into."""
+
+
+def described_protocol() -> dict[str, Any]:
+    """What the figures of `faithfulness_scores` depend on besides method and classifier."""
+    blur = INSERTION_START
+    return {
+        "class_rule": "every class that is explained",
+        "fill": "the colour that is 0 in normalised space",
+        "insertion_start": f"Gaussian blur of {blur.kernel_px} px, sigma {blur.sigma_px:g} px",
+        "step_px": RISE_STEP_PX,
+    }
 
 
 def faithfulness_scores(
@@ -16,7 +35,7 @@ def faithfulness_scores(
     image: Float[Tensor, "1 3 h w"],
     classes: Int64[Tensor, " n"],
 ) -> list[dict[str, float | None]]:
-    """Drop, increase, deletion and insertion of each class's map, by ADCC's and RISE's rules.
+    """Drop, increase, ADCC, deletion and insertion of each class's map, by ADCC's and RISE's rules.
 
     Maps are the method's own, of one pass: scales and mirror images stay out of the figures. Ratios
     to a probability near zero are None.
@@ -33,13 +52,16 @@ def faithfulness_scores(
         return torch.zeros(len(classes), dtype=torch.long, device=device), classes.to(device)
 
     no_tags = torch.zeros(1, model.num_classes, dtype=torch.bool, device=image.device)
-    pairs = judge(model, method, image, no_tags, Protocol(class_rule=chosen))
+    protocol = Protocol(class_rule=chosen, insertion_start=INSERTION_START, step=RISE_STEP_PX)
+    pairs = judge(model, method, image, no_tags, protocol)
+    drops = drop(pairs.whole, pairs.kept)
     columns = {
-        "drop": drop(pairs.whole, pairs.kept),
+        "drop": drops,
         "increase": increase(pairs.whole, pairs.kept),
         "drop_in_deletion": drop_in_deletion(pairs.whole, pairs.deleted),
         "complexity": pairs.complexity,
         "coherency": pairs.coherency,
+        "adcc": adcc(drops, pairs.coherency, pairs.complexity),
         "deletion": pairs.deletion,
         "insertion": pairs.insertion,
     }

@@ -13,11 +13,11 @@ from wsss.errors import Problem
 MARK = "reconstruction"
 
 
-def method_table(methods: Mapping[str, type[CamMethod]]) -> Table:
+def method_table(methods: Mapping[str, CamMethod]) -> Table:
     """One row a method: its name, its paper, what it needs of a model, what is a reconstruction.
 
     Args:
-        methods: classes by the names that `--method` takes.
+        methods: with their configured options, by the names that `--method` takes.
     """
     table = Table("method", "paper", "needs", title="Methods", title_justify="left")
     table.show_lines = True
