@@ -8,14 +8,14 @@ import torch
 from wsss.errors import user_error
 from wsss.models import (
     AffinityHeads,
-    Backbone,
     LinearHead,
     PairHeads,
     PairNetworks,
     ReactivatedHead,
     SplitClassifier,
 )
-from wsss.models.export import load_affinity_heads, load_classifier, load_pair_heads
+from wsss.models.export import load_affinity_heads
+from wsss.models.finished import load_finished
 from wsss.models.last_stage import cut_before_last_stage
 from wsss.stages.context import Context
 
@@ -31,18 +31,14 @@ def trained_classifier(context: Context) -> SplitClassifier:
     Raises:
         WsssError: there is none, or it is one of other classes than the data set's.
     """
-    folder = classifier_folder(context)
-    model, names = load_classifier(folder)
+    folder = context.inputs.get("oppose", classifier_folder(context))
+    model, names = load_finished(folder)
     if names != context.source.class_names:
         raise user_error(
             folder,
             f"a classifier of {len(names)} classes ({', '.join(names[:3])}, …)",
             f"the data set's {len(context.source.class_names)} classes",
             "Train it on this data set: `wsss run stages=[classify]`.",
-        )
-    if "oppose" in context.inputs:
-        model.pair_heads = load_pair_heads(
-            context.inputs["oppose"], cast("Backbone", model.features)
         )
     if "affinity" in context.inputs:
         model.affinity_heads = load_affinity_heads(context.inputs["affinity"])
