@@ -48,6 +48,23 @@ class ToyBackbone(Backbone):
         return dict(self.network.named_children())
 
 
+class RowBackbone(Backbone):
+    """Any parts in a row behind the toy's normalisation."""
+
+    def __init__(self, parts, num_features):
+        super().__init__("row", 4)
+        self.network = nn.Sequential(*parts)
+        self.num_features = num_features
+        self.normalise = Normalisation([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])
+
+    def forward(self, images):
+        return self.network(self.normalise(images))
+
+    @property
+    def inner_layers(self) -> Mapping[str, nn.Module]:
+        return dict(self.network.named_children())
+
+
 class MlpHead(nn.Module):
     """A head that is not linear: pooling to 2 × 2, a hidden layer, ReLU."""
 
@@ -92,6 +109,18 @@ class ToyGnn(VisionGnnBackbone):
         self.num_features = 16
         self.normalise = Normalisation([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])
         self.freeze_parameters()
+
+
+@pytest.fixture
+def classifier():
+    """Makes a linear classifier of three classes in float64 from what makes its parts."""
+
+    def make(*parts, num_features=5):
+        torch.manual_seed(0)
+        features = RowBackbone([part() for part in parts], num_features)
+        return SplitClassifier.linear(features, 3, bias=True).double().eval()
+
+    return make
 
 
 @pytest.fixture

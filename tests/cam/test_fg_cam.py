@@ -7,27 +7,9 @@ from wsss.cam import FGCAM
 from wsss.cam.component_tape import recording
 from wsss.cam.fg_cam import gradient_weights
 from wsss.errors import WsssError
-from wsss.models import Backbone, LinearHead, SplitClassifier, TimmBackbone
-from wsss.models.normalisation import Normalisation
+from wsss.models import LinearHead, SplitClassifier, TimmBackbone
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
-
-
-class Net(Backbone):
-    """Any network of parts in a row behind the toy's normalisation."""
-
-    def __init__(self, *parts, num_features=5):
-        super().__init__("net", 4)
-        self.network = nn.Sequential(*parts)
-        self.num_features = num_features
-        self.normalise = Normalisation([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])
-
-    def forward(self, images):
-        return self.network(self.normalise(images))
-
-    @property
-    def inner_layers(self):
-        return dict(self.network.named_children())
 
 
 def batch_norm(channels):
@@ -38,15 +20,8 @@ def batch_norm(channels):
     return layer
 
 
-def classifier(*parts, num_features=5):
-    torch.manual_seed(0)
-    made = [part() for part in parts]
-    features = Net(*made, num_features=num_features)
-    return SplitClassifier.linear(features, 3, bias=True).double().eval()
-
-
 @pytest.fixture
-def vgg():
+def vgg(classifier):
     """Convolutions, batch norm, ReLUs and pooling in a row, as in VGG-BN."""
     return classifier(
         lambda: nn.Conv2d(3, 4, 3, padding=1),
@@ -181,7 +156,7 @@ class Residual(nn.Module):
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_both_branches_of_a_residual_block_get_their_share(images, in_place):
+def test_both_branches_of_a_residual_block_get_their_share(classifier, images, in_place):
     model = classifier(lambda: nn.Conv2d(3, 5, 3, padding=1), lambda: Residual(in_place))
     maps = FGCAM(target_layer="0")(model, images, CLASSES)
     with torch.no_grad():
@@ -216,7 +191,7 @@ class Concatenation(nn.Module):
         return F.relu(torch.cat([self.one(x), self.other(x)], dim=1))
 
 
-def test_concatenations_and_average_pooling_conserve_the_sum(images):
+def test_concatenations_and_average_pooling_conserve_the_sum(classifier, images):
     model = classifier(
         lambda: nn.Conv2d(3, 4, 3, padding=1),
         nn.ReLU,
@@ -300,7 +275,7 @@ class Gate(nn.Module):
 
 
 @pytest.mark.parametrize("use", ["check", "call"])
-def test_an_operation_without_a_rule_is_refused_with_the_modules_name(use, images):
+def test_an_operation_without_a_rule_is_refused_with_the_modules_name(classifier, use, images):
     model = classifier(lambda: nn.Conv2d(3, 5, 3), Gate)
     method = FGCAM(target_layer=0)
     with pytest.raises(WsssError, match=r"cam=fg_cam: .*mul in network\.1 \(Gate\)"):

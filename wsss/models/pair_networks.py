@@ -28,10 +28,10 @@ class PairNetworks(PairHeads):
         """Make a copy of `stage` for every pair.
 
         Args:
-            targets: class 0…C-1 of each pair whose map it is for.
-            opponents: class 0…C-1 of each pair that it is told apart from.
-            num_classes: number of classes C.
-            num_features: feature channels K.
+            targets: these and the next three as for `PairHeads`.
+            opponents: of the targets.
+            num_classes: C.
+            num_features: K.
             stage: inner map to features, as `cut_before_last_stage` gives it.
         """
         super().__init__(targets, opponents, num_classes, num_features)
