@@ -3,72 +3,64 @@
 import numpy as np
 
 from wsss.refine.dense_crf.jit import Array, Axes, compiled
-from wsss.refine.dense_crf.packing import SPREAD
+from wsss.refine.dense_crf.vertex_table import find, look, place_of
+
+BLOCK = 256
+"""Vertices whose neighbours are looked up together."""
 
 _ONE = np.uint64(1)
 
 
 @compiled
-def chains_of(
-    keys: Array, slots: Array, count: int, log2: int, axes: Axes, shift: Array
-) -> tuple[Array, Array]:
+def chains_of(keys: Array, slots: Array, axes: Axes, shift: Array) -> tuple[Array, Array]:
     """Chains along all axes, and their lengths (see `Lattice`).
 
     Args:
-        keys: of `count` vertices, the first of which does not exist.
+        keys: of all vertices, the first of which does not exist.
         slots: the hash table of their numbers.
-        count: of vertices.
-        log2: of the number of slots.
         axes: as many items as there are axes.
         shift: lowest bit of each coordinate in a key.
     """
-    num = len(axes)
+    num, count = len(axes), len(keys)
     chains = np.empty((num, count + count // 2 + 1), np.uint32)
     lengths = np.empty(num, np.int64)
-    following = np.zeros(count, np.uint32)
+    following = np.empty(count, np.uint32)
     follows, heads = np.zeros(count, np.bool_), np.empty(count, np.uint32)
     for axis in range(num):
-        _follow(following, follows, keys, slots, log2, axis, shift)
+        _follow(following, keys, slots, axis, shift)
+        for vertex in range(count):
+            follows[following[vertex]] = True
         lengths[axis] = _chain(chains[axis], following, follows, heads)
+        follows[:] = False
     return chains, lengths
 
 
 @compiled
-def _follow(
-    following: Array,
-    follows: Array,
-    keys: Array,
-    slots: Array,
-    log2: int,
-    axis: int,
-    shift: Array,
-) -> None:
+def _follow(following: Array, keys: Array, slots: Array, axis: int, shift: Array) -> None:
     """Find each vertex's next along an axis, +d on it and −1 elsewhere; 0 where there is none."""
-    last = len(shift)
-    mask = np.uint64(slots.size - 1)
-    place = np.uint64(64 - log2)
+    last, place = len(shift), place_of(slots)
     ones = np.uint64(0)
     for i in range(last):
         ones += _ONE << shift[i]
     rise = _ONE << shift[axis] if axis < last else np.uint64(0)
     inside = rise - _ONE  # the remainder falls
     around = rise - ones + np.uint64(last)  # from remainder 0 to d: every quotient falls
-    follows[:] = False
-    for vertex in range(1, len(following)):
-        key = keys[vertex]
-        key += around if key & np.uint64(7) == 0 else inside
-        slot = (key * SPREAD) >> place
-        other = slots[slot]
-        # Whether there is such a vertex cannot be predicted: no branch but for collisions.
-        there = keys[other] == key
-        if (not there) & (other != 0):
-            while other != 0 and keys[other] != key:
-                slot = (slot + _ONE) & mask
-                other = slots[slot]
-            there = other != 0
-        other = other if there else np.uint32(0)
-        following[vertex] = other
-        follows[other] = True
+    wanted = np.empty(BLOCK, np.uint64)
+    elsewhere = np.empty(BLOCK, np.int64)
+    for start in range(0, len(keys), BLOCK):
+        block = keys[start : start + BLOCK]
+        found = following[start : start + BLOCK]
+        for k in range(len(block)):
+            wanted[k] = block[k] + (around if block[k] & np.uint64(7) == 0 else inside)
+        look(found, wanted[: len(block)], slots, place)
+        num_elsewhere = 0
+        for k in range(len(block)):
+            is_other = keys[found[k]] != wanted[k]
+            elsewhere[num_elsewhere] = k
+            num_elsewhere += is_other & (found[k] != 0)
+        for k in elsewhere[:num_elsewhere]:
+            found[k] = find(wanted[k], keys, slots, place)
+    following[0] = 0
 
 
 @compiled

@@ -29,6 +29,7 @@ _FILES = (
     "mean_field",
     "packing",
     "soft_max",
+    "vertex_table",
 )
 
 SOURCES = blake2b(

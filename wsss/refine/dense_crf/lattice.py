@@ -12,14 +12,13 @@ from jaxtyping import Float32, Int64, UInt32
 
 from wsss.refine.dense_crf.chains import chains_of
 from wsss.refine.dense_crf.jit import Array, Axes, compiled
-from wsss.refine.dense_crf.packing import SPREAD, check_packing, packing, scales
+from wsss.refine.dense_crf.packing import check_packing, packing, scales
+from wsss.refine.dense_crf.vertex_table import empty_table, grown, number
 
 BLOCK = 256
 """Points that are located together: small enough for the nearest cache, long enough for vectors."""
 
-_FIRST_SLOTS_LOG2 = 15
-_KNOWN_LOG2 = 14
-_ONE = np.uint64(1)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Lattice(NamedTuple):
@@ -108,41 +107,47 @@ def _locate(
 
 
 @compiled
-def _pack(
-    cell: Array,
-    rank: Array,
-    count: int,
-    axes: Axes,
-    low: Array,
-    shift: Array,
-    bases: Array,
-    orders: Array,
-) -> None:
-    """Keys of the remainder-0 vertices, and the ranks of all coordinates as one number."""
+def _weigh(rest: Array, rank: Array, ordered: Array, weights: Array, axes: Axes) -> None:
+    """Barycentric weights of a block of points, by remainder: `weights` [points, d + 1]."""
+    num, count = len(axes), len(weights)
+    for i in range(num):
+        for j in range(num):
+            _take(ordered[i, :count], rest[j, :count], rank[j, :count], np.float32(i))
     for k in range(count):
-        bases[k] = 0
-        orders[k] = 0
-    for i in range(len(axes) - 1):
-        least, place = low[i], shift[i]
-        for k in range(count):
-            bases[k] += np.uint64(np.int64(cell[i, k]) - least) << place
-            orders[k] |= np.int64(rank[i, k]) << np.int64(3 * i)
+        weights[k, 0] = ordered[num - 1, k] + (np.float32(1) - ordered[0, k])
+        for i in range(1, num):
+            weights[k, i] = ordered[num - 1 - i, k] - ordered[num - i, k]
 
 
 @compiled
-def _grown(keys: Array, count: int, log2: int) -> tuple[Array, Array]:
-    """Twice the room of a hash table with 2^log2 slots."""
-    slots = np.zeros(2 << log2, np.uint32)
-    mask = np.uint64(slots.size - 1)
-    place = np.uint64(63 - log2)
-    for vertex in range(1, count):
-        slot = (keys[vertex] * SPREAD) >> place
-        while slots[slot] != 0:
-            slot = (slot + _ONE) & mask
-        slots[slot] = vertex
-    more = np.zeros(slots.size // 2 + 8, np.uint64)
-    more[:count] = keys[:count]
-    return more, slots
+def _take(target: Array, values: Array, ranks: Array, rank: np.float32) -> None:
+    """Take the values of a rank, and leave the others alone."""
+    for k in range(len(target)):
+        value, other = values[k], target[k]
+        target[k] = value if ranks[k] == rank else other
+
+
+@compiled
+def _pack(
+    cell: Array, rank: Array, count: int, axes: Axes, low: Array, shift: Array, wanted: Array
+) -> None:
+    """Keys of the vertices around a block of points, by remainder: `wanted` [d + 1, BLOCK]."""
+    num = len(axes)
+    for k in range(count):
+        wanted[0, k] = _NONE
+    for j in range(num - 1):
+        least, place = low[j], shift[j]
+        for k in range(count):
+            wanted[0, k] += np.uint64(np.int64(cell[j, k]) - least) << place
+    for i in range(1, num):
+        # From one corner to the next all coordinates rise by 1, but that of the next rank falls by
+        # d: its quotient is one less.
+        for k in range(count):
+            wanted[i, k] = wanted[i - 1, k] + _ONE
+        for j in range(num - 1):
+            step = _ONE << shift[j]
+            for k in range(count):
+                wanted[i, k] -= step if rank[j, k] == np.float32(num - i) else _NONE
 
 
 @compiled
@@ -155,69 +160,28 @@ def _build(
     """
     num_points = features.shape[1]
     num = len(axes)
-    last = num - 1
     corners = np.empty((num_points, num), np.uint32)
     weights = np.empty((num_points, num), np.float32)
-    elevated = np.empty((num, BLOCK), np.float32)
+    elevated = np.zeros((num, BLOCK), np.float32)
     rest = np.empty((num, BLOCK), np.float32)
     cell = np.empty((num, BLOCK), np.float32)
     rank = np.empty((num + 1, BLOCK), np.float32)
-    bases = np.empty(BLOCK, np.uint64)
-    orders = np.empty(BLOCK, np.int64)
-    ordered = np.empty(num, np.float32)
-    steps = np.empty(num, np.uint64)
-    log2 = _FIRST_SLOTS_LOG2
-    slots = np.zeros(1 << log2, np.uint32)
-    keys = np.zeros(slots.size // 2 + 8, np.uint64)
+    wanted = np.empty((num, BLOCK), np.uint64)
+    found, remaining = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    keys, slots = empty_table()
     count = 1
-    # Simplices seen lately. A point shares its simplex with its neighbours more often than not.
-    known_base = np.zeros(1 << _KNOWN_LOG2, np.uint64)
-    known_order = np.full(1 << _KNOWN_LOG2, -1, np.int64)
-    known_point = np.zeros(1 << _KNOWN_LOG2, np.int64)
     for start in range(0, num_points, BLOCK):
-        block = min(BLOCK, num_points - start)
-        _locate(features, start, block, axes, scales, elevated, rest, cell, rank)
-        _pack(cell, rank, block, axes, low, shift, bases, orders)
-        for k in range(block):
-            point = start + k
-            for i in range(num):
-                ordered[np.uint64(rank[i, k])] = rest[i, k]
-            weights[point, 0] = ordered[last] + (np.float32(1) - ordered[0])
-            for i in range(1, num):
-                weights[point, i] = ordered[last - i] - ordered[num - i]
-            base, order = bases[k], orders[k]
-            known = ((base + np.uint64(order) * SPREAD) * SPREAD) >> np.uint64(64 - _KNOWN_LOG2)
-            if known_base[known] == base and known_order[known] == order:
-                same = known_point[known]
-                for i in range(num):
-                    corners[point, i] = corners[same, i]
-                continue
-            known_base[known], known_order[known], known_point[known] = base, order, point
-            if count + num > slots.size // 4:
-                keys, slots = _grown(keys, count, log2)
-                log2 += 1
-            mask = np.uint64(slots.size - 1)
-            place = np.uint64(64 - log2)
-            for i in range(last):
-                steps[np.uint64(rank[i, k])] = _ONE << shift[i]
-            steps[np.uint64(rank[last, k])] = 0
-            key = base
-            for i in range(num):
-                # From one corner to the next all coordinates rise by 1, but that of the next rank
-                # falls by d: its quotient is one less.
-                if i > 0:
-                    key = key - steps[num - i] + _ONE
-                slot = (key * SPREAD) >> place
-                vertex = slots[slot]
-                while keys[vertex] != key:
-                    if vertex == 0:
-                        vertex = np.uint32(count)
-                        slots[slot] = vertex
-                        keys[vertex] = key
-                        count += 1
-                        break
-                    slot = (slot + _ONE) & mask
-                    vertex = slots[slot]
-                corners[point, i] = vertex
-    chains, lengths = chains_of(keys, slots, count, log2, axes, shift)
+        stop = min(start + BLOCK, num_points)
+        points = stop - start
+        _locate(features, start, points, axes, scales, elevated, rest, cell, rank)
+        _weigh(rest, rank, elevated, weights[start:stop], axes)
+        _pack(cell, rank, points, axes, low, shift, wanted)
+        while count + num * points > len(keys):
+            keys, slots = grown(keys, slots, count)
+        for i in range(num):
+            here = found[:points]
+            count = number(here, wanted[i, :points], count, keys, slots, remaining)
+            for k in range(points):
+                corners[start + k, i] = here[k]
+    chains, lengths = chains_of(keys[:count], slots, axes, shift)
     return corners, weights, chains, lengths, count
