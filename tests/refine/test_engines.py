@@ -8,6 +8,8 @@ import torch
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
+from wsss.refine.dense_crf.features import bilateral_features
+from wsss.refine.dense_crf.packing import packing
 from wsss.refine.dense_crf.torch_engine import TorchEngine
 from wsss.refine.dense_crf.unaries import energies_from_labels, energies_from_softmax
 
@@ -188,11 +190,22 @@ def test_wrong_settings_are_named(engine_type, name, value):
         engine_type(**{name: value})
 
 
+@pytest.mark.parametrize("kind", ["scene", "noise"])
+def test_cells_that_64_bits_cannot_number_are_told_apart(
+    engine_type, image_of, unaries, assert_same, kind
+):
+    rng = np.random.default_rng(0)
+    image, energies = image_of(kind, rng, (31, 42)), unaries(rng, 3, (31, 42))
+    image[:2, :3], image[5:7, 5:9] = 255, 0
+    kernels = {"bilateral_sxy_px": 0.5, "bilateral_srgb": 0.04}
+    assert packing(bilateral_features(image, 0.5, 0.04).max(axis=1)).num_bits > 64
+    found = engine_type(**kernels)(image, energies)
+    assert_same(found, PydensecrfEngine(**kernels)(image, energies))
+
+
 def test_a_kernel_with_too_many_cells_is_refused(engine_type):
     image = np.full((20, 3000, 3), 255, dtype=np.uint8)
     energies = np.zeros((2, 20, 3000), dtype=np.float32)
     energies[0] = 1
-    with pytest.raises(WsssError, match="bits"):
-        engine_type(bilateral_sxy_px=0.01, bilateral_srgb=0.001)(image, energies)
     with pytest.raises(WsssError, match="along one coordinate"):
         engine_type(gaussian_sxy_px=1e-6)(image, energies)

@@ -2,32 +2,32 @@
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, Axes, compiled
+from wsss.refine.dense_crf.jit import Array, compiled
+from wsss.refine.dense_crf.packing import RESIDUE_BITS
 from wsss.refine.dense_crf.vertex_table import find, look, place_of
 
 BLOCK = 256
 """Vertices whose neighbours are looked up together."""
 
-_ONE = np.uint64(1)
+_REMAINDER = np.uint64(2**RESIDUE_BITS - 1)
 
 
 @compiled
-def chains_of(keys: Array, slots: Array, axes: Axes, shift: Array) -> tuple[Array, Array]:
+def chains_of(keys: Array, slots: Array, steps: Array) -> tuple[Array, Array]:
     """Chains along all axes, and their lengths (see `Lattice`).
 
     Args:
         keys: of all vertices, the first of which does not exist.
         slots: the hash table of their numbers.
-        axes: as many items as there are axes.
-        shift: lowest bit of each coordinate in a key.
+        steps: what a step along each axis adds to a key (`Packing.steps`).
     """
-    num, count = len(axes), len(keys)
+    num, count = len(steps), len(keys)
     chains = np.empty((num, count + count // 2 + 1), np.uint32)
     lengths = np.empty(num, np.int64)
     following = np.empty(count, np.uint32)
     follows, heads = np.zeros(count, np.bool_), np.empty(count, np.uint32)
     for axis in range(num):
-        _follow(following, keys, slots, axis, shift)
+        _follow(following, keys, slots, steps[axis])
         for vertex in range(count):
             follows[following[vertex]] = True
         lengths[axis] = _chain(chains[axis], following, follows, heads)
@@ -36,22 +36,17 @@ def chains_of(keys: Array, slots: Array, axes: Axes, shift: Array) -> tuple[Arra
 
 
 @compiled
-def _follow(following: Array, keys: Array, slots: Array, axis: int, shift: Array) -> None:
+def _follow(following: Array, keys: Array, slots: Array, step: Array) -> None:
     """Find each vertex's next along an axis, +d on it and −1 elsewhere; 0 where there is none."""
-    last, place = len(shift), place_of(slots)
-    ones = np.uint64(0)
-    for i in range(last):
-        ones += _ONE << shift[i]
-    rise = _ONE << shift[axis] if axis < last else np.uint64(0)
-    inside = rise - _ONE  # the remainder falls
-    around = rise - ones + np.uint64(last)  # from remainder 0 to d: every quotient falls
+    inside, around = step
+    place = place_of(slots)
     wanted = np.empty(BLOCK, np.uint64)
     elsewhere = np.empty(BLOCK, np.int64)
     for start in range(0, len(keys), BLOCK):
         block = keys[start : start + BLOCK]
         found = following[start : start + BLOCK]
         for k in range(len(block)):
-            wanted[k] = block[k] + (around if block[k] & np.uint64(7) == 0 else inside)
+            wanted[k] = block[k] + (around if block[k] & _REMAINDER == 0 else inside)
         look(found, wanted[: len(block)], slots, place)
         num_elsewhere = 0
         for k in range(len(block)):

@@ -45,11 +45,12 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
     """The lattice of points in units of the kernel's standard deviation.
 
     Raises:
-        WsssError: the points spread over more cells than a 64-bit key can tell apart.
+        WsssError: the points spread over more cells than float32 can tell apart.
     """
     axes = (0,) * (len(features) + 1)
-    low, shift, *_ = check_packing(packing(features.max(axis=1)))
-    return Lattice(*_build(features, axes, scales(len(features)), low, shift), axes)
+    layout = check_packing(packing(features.max(axis=1)))
+    arrays = (scales(len(features)), layout.low, layout.units, layout.steps())
+    return Lattice(*_build(features, axes, *arrays), axes)
 
 
 @compiled
@@ -129,30 +130,30 @@ def _take(target: Array, values: Array, ranks: Array, rank: np.float32) -> None:
 
 @compiled
 def _pack(
-    cell: Array, rank: Array, count: int, axes: Axes, low: Array, shift: Array, wanted: Array
+    cell: Array, rank: Array, count: int, axes: Axes, low: Array, units: Array, wanted: Array
 ) -> None:
     """Keys of the vertices around a block of points, by remainder: `wanted` [d + 1, BLOCK]."""
     num = len(axes)
     for k in range(count):
         wanted[0, k] = _NONE
     for j in range(num - 1):
-        least, place = low[j], shift[j]
+        least, unit = low[j], units[j]
         for k in range(count):
-            wanted[0, k] += np.uint64(np.int64(cell[j, k]) - least) << place
+            wanted[0, k] += np.uint64(np.int64(cell[j, k]) - least) * unit
     for i in range(1, num):
         # From one corner to the next all coordinates rise by 1, but that of the next rank falls by
         # d: its quotient is one less.
         for k in range(count):
             wanted[i, k] = wanted[i - 1, k] + _ONE
         for j in range(num - 1):
-            step = _ONE << shift[j]
+            unit = units[j]
             for k in range(count):
-                wanted[i, k] -= step if rank[j, k] == np.float32(num - i) else _NONE
+                wanted[i, k] -= unit if rank[j, k] == np.float32(num - i) else _NONE
 
 
 @compiled
 def _build(
-    features: Array, axes: Axes, scales: Array, low: Array, shift: Array
+    features: Array, axes: Axes, scales: Array, low: Array, units: Array, steps: Array
 ) -> tuple[Array, Array, Array, Array, int]:
     """Corners, weights, chains, … (see `Lattice`); `axes` is a tuple of d + 1 items.
 
@@ -175,7 +176,7 @@ def _build(
         points = stop - start
         _locate(features, start, points, axes, scales, elevated, rest, cell, rank)
         _weigh(rest, rank, elevated, weights[start:stop], axes)
-        _pack(cell, rank, points, axes, low, shift, wanted)
+        _pack(cell, rank, points, axes, low, units, wanted)
         while count + num * points > len(keys):
             keys, slots = grown(keys, slots, count)
         for i in range(num):
@@ -183,5 +184,5 @@ def _build(
             count = number(here, wanted[i, :points], count, keys, slots, remaining)
             for k in range(points):
                 corners[start + k, i] = here[k]
-    chains, lengths = chains_of(keys[:count], slots, axes, shift)
+    chains, lengths = chains_of(keys[:count], slots, steps)
     return corners, weights, chains, lengths, count

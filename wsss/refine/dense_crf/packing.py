@@ -17,21 +17,44 @@ SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio: a key times this has its place in a hash table in its upper bits."""
 
 
-class Packing(NamedTuple):
-    """Where a key holds what.
+_MIXED = (
+    0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
+    0x510E527FADE682D1,
+)  # fmt: skip
+"""The fractions of √2, √3, √5, √7, √11: bits without a pattern."""
 
-    A vertex's coordinates are all congruent modulo d + 1. A key holds that remainder in its lowest
-    three bits and the quotients above, each with room for the neighbours of its extremes.
+
+class Packing(NamedTuple):
+    """Which part of a key says what.
+
+    A vertex's coordinates are all congruent modulo d + 1. A key is that remainder, in its lowest
+    three bits, plus the quotients above `low` times their units, modulo 2^64. It is linear: along
+    an axis all keys change by the same number.
+
+    Units are powers of 2, each with room for the neighbours of the coordinate below it, so that no
+    two vertices have the same key. Where 64 bits have no room for that (deviations of a small part
+    of a pixel or level) they are large odd numbers times 8: of m vertices any two have the same key
+    with a probability of m² / 2^62, 10^-5 for a megapixel of noise.
     """
 
     low: Int64[np.ndarray, " d"]
     """Least quotient of each coordinate but the last, which follows from the others."""
-    shift: UInt64[np.ndarray, " d"]
-    """Lowest bit of each coordinate."""
+    units: UInt64[np.ndarray, " d"]
+    """What one quotient of each coordinate adds to a key."""
     num_bits: int
-    """Bits in use: what lies above is free."""
+    """Bits that are needed for keys without a doubt: of up to 64, what lies above is free."""
     widest: int
     """Bits of the coordinate that takes the most."""
+
+    def steps(self) -> UInt64[np.ndarray, "d1 2"]:
+        """What a step along each axis, +d on it and −1 elsewhere, adds to a vertex's key.
+
+        First where the remainder falls by 1; then where it is 0 and becomes d, for which every
+        quotient falls.
+        """
+        rises = np.append(self.units, np.uint64(0))
+        falls = np.full_like(rises, self.units.sum(dtype=np.uint64))
+        return np.stack([rises - np.uint64(1), rises - falls + np.uint64(len(self.units))], axis=1)
 
 
 def scales(num_dimensions: int) -> Float32[np.ndarray, " d"]:
@@ -42,34 +65,35 @@ def scales(num_dimensions: int) -> Float32[np.ndarray, " d"]:
 
 
 def packing(largest: Float32[np.ndarray, " d"]) -> Packing:
-    """The packing for features in [0, largest]; see `check_packing` for whether a key has room."""
+    """The packing for features in [0, largest], whether or not they can be told apart."""
     count = len(largest)
     spread = largest.astype(np.float64) * scales(count)
-    lows, shifts, place = [], [], RESIDUE_BITS
+    lows, places, place = [], [], RESIDUE_BITS
     for axis in range(count):
         low = math.floor(-(axis * spread[axis - 1] if axis else 0) / (count + 1)) - 4
         high = math.ceil(spread[axis:].sum() / (count + 1)) + 4
         lows.append(low)
-        shifts.append(place)
+        places.append(place)
         place += (high - low).bit_length()
-    starts = np.array(shifts, dtype=np.uint64)
-    widest = int(np.diff([*shifts, place]).max())
-    return Packing(np.array(lows, dtype=np.int64), starts, place, widest)
+    widest = int(np.diff([*places, place]).max())
+    mixed = place > KEY_BITS
+    units = [(m | 1) << RESIDUE_BITS for m in _MIXED] if mixed else [1 << p for p in places]
+    wrapped = np.array([unit % 2**KEY_BITS for unit in units[:count]], dtype=np.uint64)
+    return Packing(np.array(lows, dtype=np.int64), wrapped, place, widest)
 
 
 def check_packing(needed: Packing) -> Packing:
-    """The packing itself, if a key has room for it.
+    """The packing itself, if its coordinates are numbers that float32 can tell apart.
 
     Raises:
-        WsssError: it has not.
+        WsssError: they are not.
     """
-    if needed.num_bits > KEY_BITS or needed.widest > COORDINATE_BITS:
+    if needed.widest > COORDINATE_BITS:
         raise user_error(
             "the dense CRF",
-            f"its kernel parts the image into cells whose numbers take {needed.num_bits} bits, "
-            f"{needed.widest} of them along one coordinate",
-            f"standard deviations with which they take {KEY_BITS}, and {COORDINATE_BITS}",
-            "Raise `bilateral_sxy_px`, `bilateral_srgb` or `gaussian_sxy_px`, or take "
-            "`refine/engine=pydensecrf`, which numbers cells in another way.",
+            f"its kernel parts the image into cells whose numbers take {needed.widest} bits along "
+            "one coordinate",
+            f"standard deviations with which they take {COORDINATE_BITS}",
+            "Raise `bilateral_sxy_px`, `bilateral_srgb` or `gaussian_sxy_px`.",
         )
     return needed

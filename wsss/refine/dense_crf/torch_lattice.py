@@ -85,12 +85,12 @@ def corner_keys(
 
     They are 64 bits: where the highest is in use they are negative, and in order all the same.
     """
-    shifts = layout.shift.tolist()
     key = image << layout.num_bits if layout.num_bits < KEY_BITS else torch.zeros_like(image)
-    for cell, low, shift in zip(simplices.cell, layout.low.tolist(), shifts, strict=False):
-        key = key + ((cell - low) << shift)
+    units = layout.units.view(np.int64).tolist()
+    for cell, low, unit in zip(simplices.cell, layout.low.tolist(), units, strict=False):
+        key = key + (cell - low) * unit
     # One quotient of each coordinate, in a key; none for the last, which no key holds.
-    steps = torch.tensor([*(1 << shift for shift in shifts), 0], device=key.device)
+    steps = torch.tensor([*units, 0], device=key.device)
     by_rank = torch.empty_like(simplices.rank)
     by_rank.scatter_(0, simplices.rank, steps[:, None].expand_as(by_rank))
     keys = key.new_empty(len(key), len(steps))
@@ -136,11 +136,7 @@ def next_vertices(
     keys: Int64[Tensor, " m"], axis: int, layout: Packing
 ) -> tuple[Int64[Tensor, " m"], Bool[Tensor, " m"]]:
     """The next vertex of each vertex along an axis: +d on it and −1 elsewhere; and if it exists."""
-    count = len(layout.low)
-    rise = 1 << int(layout.shift[axis]) if axis < count else 0
-    inside = rise - 1  # the remainder falls
-    # From remainder 0 to d: every quotient falls.
-    around = rise - sum(1 << shift for shift in layout.shift.tolist()) + count
+    inside, around = layout.steps()[axis].view(np.int64).tolist()
     has_remainder = (keys & ((1 << RESIDUE_BITS) - 1)) != 0
     wanted = keys + torch.where(has_remainder, inside, around)
     found = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
