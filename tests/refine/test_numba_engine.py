@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from wsss.refine import NumbaEngine
-from wsss.refine.dense_crf import jit
+from wsss.refine.dense_crf import jit, packing
+from wsss.refine.dense_crf.features import bilateral_features
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lanes import load, store
 from wsss.refine.dense_crf.lattice import _build as build
+from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.many_channels import _filter as filter_group
 from wsss.refine.dense_crf.mean_field import mean_field
 from wsss.refine.dense_crf.numba_engine import WIDTHS, group_widths
@@ -43,6 +45,25 @@ def test_code_kept_on_disk_is_that_of_all_files_it_was_compiled_from():
     assert files <= set(jit._FILES)
     for function in (mean_field, filter_group, build, normalise):
         assert jit.SOURCES in function._cache._cache_file._source_stamp
+
+
+@pytest.mark.parametrize("kind", ["scene", "noise"])
+def test_mixed_keys_make_the_lattice_of_keys_with_room(scene, following, kind, monkeypatch):
+    rng = np.random.default_rng(0)
+    size = (61, 83)
+    image = scene(rng, size) if kind == "scene" else rng.integers(0, 256, (*size, 3), np.uint8)
+    features = bilateral_features(image, 50, 5)
+    expected = build_lattice(features)
+    monkeypatch.setattr(packing, "KEY_BITS", 20)
+    assert (packing.packing(features.max(axis=1)).units % 2**4 == 8).all()
+    found = build_lattice(features)
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    assert found.num_vertices == expected.num_vertices
+    number = np.zeros(expected.num_vertices, dtype=np.int64)  # of the same vertex over there
+    number[expected.corners] = found.corners
+    np.testing.assert_array_equal(number[expected.corners], found.corners)
+    for there, here in zip(following(found), following(expected), strict=True):
+        np.testing.assert_array_equal(there[number], number[here])
 
 
 def test_lanes_are_sums_and_products_of_numbers():

@@ -16,10 +16,10 @@ COORDINATE_BITS = 20
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio: a key times this has its place in a hash table in its upper bits."""
 
-
-_MIXED = (
-    0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
-    0x510E527FADE682D1,
+_MIXED = np.array(
+    [0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
+     0x510E527FADE682D1],
+    dtype=np.uint64,
 )  # fmt: skip
 """The fractions of √2, √3, √5, √7, √11: bits without a pattern."""
 
@@ -76,10 +76,12 @@ def packing(largest: Float32[np.ndarray, " d"]) -> Packing:
         places.append(place)
         place += (high - low).bit_length()
     widest = int(np.diff([*places, place]).max())
-    mixed = place > KEY_BITS
-    units = [(m | 1) << RESIDUE_BITS for m in _MIXED] if mixed else [1 << p for p in places]
-    wrapped = np.array([unit % 2**KEY_BITS for unit in units[:count]], dtype=np.uint64)
-    return Packing(np.array(lows, dtype=np.int64), wrapped, place, widest)
+    one = np.uint64(1)
+    if place > KEY_BITS:
+        units = (_MIXED[:count] | one) << np.uint64(RESIDUE_BITS)
+    else:
+        units = one << np.array(places, dtype=np.uint64)
+    return Packing(np.array(lows, dtype=np.int64), units, place, widest)
 
 
 def check_packing(needed: Packing) -> Packing:
