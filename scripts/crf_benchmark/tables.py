@@ -66,11 +66,19 @@ def _batches(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _agreement(rows: Sequence[dict[str, Any]]) -> str:
-    head = ["against pydensecrf", "labels", "iterations", "pixels that differ", "max ΔQ"]
+    head = [
+        "against pydensecrf",
+        "labels",
+        "iterations",
+        "pixels that differ",
+        "as in float64",
+        "max ΔQ",
+    ]
     body = [
         [
             f"{row['engine']}, {row['kernels']}", str(row["labels"]), str(row["iterations"]),
-            f"{row['labels_differ']} of {row['pixels']:,}", f"{row['max_delta']:.1e}",
+            f"{row['labels_differ']} of {row['pixels']:,}", str(row["of_them_as_float64"]),
+            f"{row['max_delta']:.1e}",
         ]
         for row in rows
     ]  # fmt: skip

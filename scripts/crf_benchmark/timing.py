@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from crf_benchmark.in_float64 import posteriors_in_float64
 from wsss.memory import keep_freed_memory
 from wsss.refine.dense_crf import DenseCrfEngine, NumbaEngine, PydensecrfEngine
 
@@ -74,17 +75,33 @@ def _solver(engine: DenseCrfEngine, jobs: Sequence[Job]) -> Callable[[], Any]:
 def agreement(
     engine: DenseCrfEngine, reference: DenseCrfEngine, jobs: Sequence[Job]
 ) -> dict[str, float]:
-    """Pixels whose labels differ, of how many, and the largest difference of a probability."""
-    differ = pixels = 0
-    largest = 0.0
+    """How many pixels' labels differ, and the largest difference of a probability.
+
+    Of pixels that differ, also in how many float64 has the engine's label, and the largest lead
+    that their best label has in float64.
+    """
+    differ = pixels = right = 0
+    largest = lead = 0.0
     for image, unaries in jobs:
-        for found, expected in zip(
-            engine.solve(image, unaries), reference.solve(image, unaries), strict=True
+        for energies, found, expected in zip(
+            unaries, engine.solve(image, unaries), reference.solve(image, unaries), strict=True
         ):
-            differ += int((found.argmax(axis=0) != expected.argmax(axis=0)).sum())
             pixels += expected[0].size
             largest = max(largest, float(np.abs(found - expected).max()))
-    return {"labels_differ": differ, "pixels": pixels, "max_delta": largest}
+            where = found.argmax(axis=0) != expected.argmax(axis=0)
+            if where.any():
+                exact = posteriors_in_float64(reference, image, energies)[:, where]
+                second, first = np.sort(exact, axis=0)[-2:]
+                differ += int(where.sum())
+                right += int((exact.argmax(axis=0) == found[:, where].argmax(axis=0)).sum())
+                lead = max(lead, float((first - second).max()))
+    return {
+        "labels_differ": differ,
+        "of_them_as_float64": right,
+        "largest_lead": lead,
+        "pixels": pixels,
+        "max_delta": largest,
+    }
 
 
 _jobs: Sequence[Job] = ()

@@ -1,14 +1,15 @@
 """Images and unaries that engines of the dense CRF are compared on, and what "the same" means."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-from scipy.special import softmax
 
 from wsss.refine import PydensecrfEngine
-from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
-from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.unaries import energies_from_softmax
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def _smooth(rng, shape, sigma):
@@ -38,56 +39,13 @@ def _assert_same(found, expected):
     assert differs.sum() <= max(1, 1e-4 * differs.size)
 
 
-def _following(lattice):
-    """Per axis each vertex's next in its chain, 0 where there is none."""
-    following = np.zeros((len(lattice.lengths), lattice.num_vertices), dtype=np.int64)
-    for row, chain, length in zip(following, lattice.chains, lattice.lengths, strict=True):
-        row[chain[: length - 1]] = chain[1:length]
-        row[0] = 0
-    return following
-
-
-def _kernel_in_float64(features, num_points, compat):
-    lattice = build_lattice(features)
-    corners, weights = lattice.corners[:num_points], lattice.weights[:num_points].astype(float)
-    scale = 1 / (1 + 2.0 ** -len(features))
-
-    def apply(values):
-        sums = np.zeros((lattice.num_vertices, values.shape[1]))
-        np.add.at(sums, corners, weights[..., None] * values[:, None])
-        for following in _following(lattice):
-            before = np.zeros_like(sums)
-            before[following] = sums
-            before[0] = 0
-            sums = sums + (before + sums[following]) / 2
-        return scale * (weights[..., None] * sums[corners]).sum(axis=1)
-
-    root = 1 / np.sqrt(apply(np.ones((num_points, 1))) + 1e-20)
-    return lambda values: compat * root * apply(root * values)
-
-
-def _in_float64(image, energies, options):
-    engine = PydensecrfEngine(**options)
-    size = image.shape[:2]
-    near = _kernel_in_float64(
-        gaussian_features(size, engine.gaussian_sxy_px), size[0] * size[1], engine.gaussian_compat
-    )
-    alike = _kernel_in_float64(
-        bilateral_features(image, engine.bilateral_sxy_px, engine.bilateral_srgb),
-        size[0] * size[1],
-        engine.bilateral_compat,
-    )
-    negative = -energies.reshape(len(energies), -1).T.astype(float)
-    posterior = softmax(negative, axis=1)
-    for _ in range(engine.num_iterations):
-        posterior = softmax(negative + near(posterior) + alike(posterior), axis=1)
-    return posterior.T.reshape(energies.shape)
-
-
 @pytest.fixture
-def following():
+def following(monkeypatch):
     """Each vertex's next along every axis of a lattice, 0 where there is none."""
-    return _following
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from crf_benchmark.in_float64 import following
+
+    return following
 
 
 @pytest.fixture
@@ -109,10 +67,15 @@ def assert_same():
 
 
 @pytest.fixture
-def in_float64():
+def in_float64(monkeypatch):
     """Posteriors by the same iterations on the same lattices in float64, step by step.
 
     Called with (image, energies, options). Rounding to float32 grows where labels are nearly tied,
     in every engine: this tells whose it is.
     """
-    return _in_float64
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from crf_benchmark.in_float64 import posteriors_in_float64
+
+    return lambda image, energies, options: posteriors_in_float64(
+        PydensecrfEngine(**options), image, energies
+    )
