@@ -47,10 +47,9 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
     Raises:
         WsssError: the points spread over more cells than float32 can tell apart.
     """
-    axes = (0,) * (len(features) + 1)
     layout = check_packing(packing(features.max(axis=1)))
     arrays = (scales(len(features)), layout.low, layout.units, layout.steps())
-    return Lattice(*_build(features, axes, *arrays), axes)
+    return Lattice(*_build(features, *arrays), (0,) * (len(features) + 1))
 
 
 @compiled
@@ -58,7 +57,6 @@ def _locate(
     features: Array,
     start: int,
     count: int,
-    axes: Axes,
     scales: Array,
     elevated: Array,
     rest: Array,
@@ -70,7 +68,7 @@ def _locate(
     Fills per coordinate: `cell`, the remainder-0 vertex over d + 1; `rank` of the offset from it;
     `rest`, that offset over d + 1. All are [d + 1 (and one row of scratch for `rank`), BLOCK].
     """
-    num = len(axes)
+    num = len(elevated)
     one, zero = np.float32(1), np.float32(0)
     size = np.float32(num)
     inverse = one / size
@@ -108,9 +106,9 @@ def _locate(
 
 
 @compiled
-def _weigh(rest: Array, rank: Array, ordered: Array, weights: Array, axes: Axes) -> None:
+def _weigh(rest: Array, rank: Array, ordered: Array, weights: Array) -> None:
     """Barycentric weights of a block of points, by remainder: `weights` [points, d + 1]."""
-    num, count = len(axes), len(weights)
+    count, num = weights.shape
     for i in range(num):
         for j in range(num):
             _take(ordered[i, :count], rest[j, :count], rank[j, :count], np.float32(i))
@@ -129,11 +127,9 @@ def _take(target: Array, values: Array, ranks: Array, rank: np.float32) -> None:
 
 
 @compiled
-def _pack(
-    cell: Array, rank: Array, count: int, axes: Axes, low: Array, units: Array, wanted: Array
-) -> None:
+def _pack(cell: Array, rank: Array, count: int, low: Array, units: Array, wanted: Array) -> None:
     """Keys of the vertices around a block of points, by remainder: `wanted` [d + 1, BLOCK]."""
-    num = len(axes)
+    num = len(wanted)
     for k in range(count):
         wanted[0, k] = _NONE
     for j in range(num - 1):
@@ -153,14 +149,11 @@ def _pack(
 
 @compiled
 def _build(
-    features: Array, axes: Axes, scales: Array, low: Array, units: Array, steps: Array
+    features: Array, scales: Array, low: Array, units: Array, steps: Array
 ) -> tuple[Array, Array, Array, Array, int]:
-    """Corners, weights, chains, … (see `Lattice`); `axes` is a tuple of d + 1 items.
-
-    Its length is known to the compiler, which unrolls the loops over coordinates.
-    """
+    """Corners, weights, chains, … (see `Lattice`)."""
     num_points = features.shape[1]
-    num = len(axes)
+    num = len(steps)
     corners = np.empty((num_points, num), np.uint32)
     weights = np.empty((num_points, num), np.float32)
     elevated = np.zeros((num, BLOCK), np.float32)
@@ -174,9 +167,9 @@ def _build(
     for start in range(0, num_points, BLOCK):
         stop = min(start + BLOCK, num_points)
         points = stop - start
-        _locate(features, start, points, axes, scales, elevated, rest, cell, rank)
-        _weigh(rest, rank, elevated, weights[start:stop], axes)
-        _pack(cell, rank, points, axes, low, units, wanted)
+        _locate(features, start, points, scales, elevated, rest, cell, rank)
+        _weigh(rest, rank, elevated, weights[start:stop])
+        _pack(cell, rank, points, low, units, wanted)
         while count + num * points > len(keys):
             keys, slots = grown(keys, slots, count)
         for i in range(num):
