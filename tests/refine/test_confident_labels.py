@@ -72,3 +72,9 @@ def test_a_dense_crf_follows_the_contour():
 def test_thresholds_out_of_order_are_refused(thresholds):
     with pytest.raises(WsssError, match="two thresholds"):
         ConfidentLabels(NoCrf(), *thresholds)
+
+
+@pytest.mark.parametrize(("name", "value"), [("gt_prob", 0), ("gt_prob", 1), ("max_side_px", 0)])
+def test_wrong_settings_are_named(name, value):
+    with pytest.raises(WsssError, match=f"^{name}: {value}"):
+        ConfidentLabels(NoCrf(), **{name: value})

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from wsss.artifacts import Seeds
+from wsss.errors import WsssError
 from wsss.refine import (
     CrfRefinement,
     DenseCrfEngine,
@@ -117,6 +118,21 @@ def test_a_void_factor_of_one_is_no_band_and_solves_once():
     assert 255 not in mask
 
 
-def test_a_wrong_void_factor_is_refused():
-    with pytest.raises(ValueError, match=r"void_factor=0\.5"):
-        CrfRefinement(Unary(), void_factor=0.5)
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("void_factor", 0.5, "of 1 or more"),
+        ("void_factor", float("nan"), "of 1 or more"),
+        ("min_confidence", -0.1, "of 0 or more"),
+        ("max_side_px", 0, "of 1 or more"),
+    ],
+)
+def test_wrong_settings_are_named(name, value, expected):
+    with pytest.raises(WsssError, match=f"^{name}: {value}.*{expected}"):
+        CrfRefinement(Unary(), **{name: value})
+
+
+@pytest.mark.parametrize("bg_threshold", [0, 1, -0.2, 3])
+def test_a_wrong_threshold_is_named(bg_threshold):
+    with pytest.raises(WsssError, match=f"^bg_threshold: {bg_threshold}.*between 0 and 1"):
+        Threshold(bg_threshold)

@@ -10,6 +10,7 @@ from wsss.errors import user_error
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_labels
 from wsss.refine.pseudo_label import threshold_mask, upsample
+from wsss.refine.settings import check_at_least, check_inside_unit
 
 
 class ConfidentLabels:
@@ -39,7 +40,7 @@ class ConfidentLabels:
             max_side_px: larger images are labelled at this size and the labels enlarged.
 
         Raises:
-            WsssError: the thresholds are not in order.
+            WsssError: the thresholds are not in order, or a setting is out of range.
         """
         if not 0 <= bg_threshold <= fg_threshold <= 1:
             raise user_error(
@@ -48,6 +49,8 @@ class ConfidentLabels:
                 "two thresholds in [0, 1], that of the foreground not the smaller one",
                 "Correct the values; IRN's are 0.05 and 0.3, ReCAM's 0.1 and 0.35.",
             )
+        check_inside_unit(gt_prob=gt_prob)
+        check_at_least(1, max_side_px=max_side_px)
         self.engine = engine
         self.fg_threshold = fg_threshold
         self.bg_threshold = bg_threshold

@@ -14,6 +14,7 @@ from wsss.refine.background import Background, LevelBackground
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
+from wsss.refine.settings import check_at_least, check_inside_unit
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
 
 
@@ -52,11 +53,12 @@ class Threshold(Refinement):
         """Take pixels whose maps stay below `bg_threshold`, in (0, 1), as background.
 
         Raises:
-            ValueError: a number is not in (0, 1).
+            WsssError: a number is not in (0, 1).
         """
         if isinstance(bg_threshold, ThresholdRule):
             self.rule = bg_threshold
         else:
+            check_inside_unit(bg_threshold=bg_threshold)
             self.rule = FixedThreshold(bg_threshold)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
@@ -83,18 +85,18 @@ class CrfRefinement(Refinement):
             engine: infers the labels' probabilities.
             threshold: where a class and background are equally likely; None is `OtsuMean`.
             background: the background's score around that threshold; None is `LevelBackground`.
-            min_confidence: pixels whose best posterior is lower become void.
-            void_factor: the CRF is solved for the threshold divided and multiplied by this factor
-                (not above 0.95), and pixels where the two masks disagree become void. 1 solves it
-                once, for the threshold itself.
+            min_confidence: pixels whose best posterior is lower become void; 0 leaves none so.
+            void_factor: not below 1. The CRF is solved for the threshold divided and multiplied by
+                this factor (not above 0.95), and pixels where the two masks disagree become void. 1
+                solves it once, for the threshold itself.
             max_side_px: larger images are refined at this size and the mask enlarged, so that
                 memory and time stay bounded.
 
         Raises:
-            ValueError: `void_factor` is below 1.
+            WsssError: a setting is out of range.
         """
-        if void_factor < 1:
-            raise ValueError(f"void_factor={void_factor}: expected 1 (no void band) or more")
+        check_at_least(0, min_confidence=min_confidence)
+        check_at_least(1, void_factor=void_factor, max_side_px=max_side_px)
         self.engine = engine
         self.rule = threshold or OtsuMean()
         self.background = background or LevelBackground()

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float, Int64
 
+from wsss.refine.settings import check_inside_unit, check_positive
+
 NUM_LEVELS = 256
 """Steps in which values of maps are counted."""
 
@@ -30,10 +32,9 @@ class FixedThreshold(ThresholdRule):
         """Take a threshold in (0, 1).
 
         Raises:
-            ValueError: it is not.
+            WsssError: it is not.
         """
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold={threshold}: expected a value between 0 and 1")
+        check_inside_unit(threshold=threshold)
         self.threshold = threshold
 
     def __call__(self, maps: Float[np.ndarray, "n h w"]) -> float:
@@ -48,10 +49,9 @@ class FixedExponent(FixedThreshold):
         """Take a positive exponent; 1 is a threshold of 0.5, and larger ones lower it.
 
         Raises:
-            ValueError: it is not positive.
+            WsssError: it is not positive.
         """
-        if alpha <= 0:
-            raise ValueError(f"alpha={alpha}: expected a positive exponent")
+        check_positive(alpha=alpha)
         super().__init__(crossing_threshold(alpha))
 
 

@@ -12,6 +12,7 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
+from wsss.refine.settings import check_at_least
 from wsss.stages.classifiers import trained_classifier
 from wsss.stages.context import Context
 from wsss.stages.features import pending_batches
@@ -25,12 +26,22 @@ READS_MASKS = False
 KEY_NUMBER = "images"
 
 
-def check(context: Context, *, method: PairAffinity, **_: Any) -> None:
+def check(
+    context: Context,
+    *,
+    method: PairAffinity,
+    exponent: float = 10.0,
+    num_steps: int = 256,
+    batch_size: int = 8,
+    **_: Any,
+) -> None:
     """Refuse a method that cannot work on this run's classifier before that is trained.
 
     Raises:
-        WsssError: names what is missing.
+        WsssError: names what is missing, or a setting that is out of range.
     """
+    check_at_least(0, exponent=exponent, num_steps=num_steps)
+    check_at_least(1, batch_size=batch_size)
     check_method(context, method)
 
 

@@ -7,6 +7,7 @@ from wsss.errors import user_error
 from wsss.models import SplitClassifier
 from wsss.refine.affinity.boundaries import boundary_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
+from wsss.refine.settings import check_at_least
 
 
 class LearnedAffinity(PairAffinity):
@@ -22,7 +23,11 @@ class LearnedAffinity(PairAffinity):
         Args:
             radius: pairs nearer than this, in pixels of the map.
             flip: see the mirror image, too.
+
+        Raises:
+            WsssError: no pixel has a neighbour nearer than that.
         """
+        check_at_least(2, radius=radius)
         self.radius = radius
         self.flip = flip
 

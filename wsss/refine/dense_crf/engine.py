@@ -1,14 +1,13 @@
 """The interface of a dense CRF: unary energies in, label probabilities out."""
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from wsss.errors import user_error
+from wsss.refine.settings import check_at_least, check_positive
 
 
 class DenseCrfEngine(ABC):
@@ -43,14 +42,17 @@ class DenseCrfEngine(ABC):
         Raises:
             WsssError: a deviation is not above 0, or a weight or the number of iterations is below.
         """
-        deviations = {
-            "gaussian_sxy_px": gaussian_sxy_px,
-            "bilateral_sxy_px": bilateral_sxy_px,
-            "bilateral_srgb": bilateral_srgb,
-        }
-        weights = {"gaussian_compat": gaussian_compat, "bilateral_compat": bilateral_compat}
-        _check(deviations, lambda value: value > 0, "above 0")
-        _check(weights | {"num_iterations": num_iterations}, lambda value: value >= 0, "0 or more")
+        check_positive(
+            gaussian_sxy_px=gaussian_sxy_px,
+            bilateral_sxy_px=bilateral_sxy_px,
+            bilateral_srgb=bilateral_srgb,
+        )
+        check_at_least(
+            0,
+            gaussian_compat=gaussian_compat,
+            bilateral_compat=bilateral_compat,
+            num_iterations=num_iterations,
+        )
         self.gaussian_sxy_px = gaussian_sxy_px
         self.gaussian_compat = gaussian_compat
         self.bilateral_sxy_px = bilateral_sxy_px
@@ -113,17 +115,6 @@ class DenseCrfEngine(ABC):
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         return [self._solve(*pair) for pair in zip(images, unaries, strict=True)]
-
-
-def _check(values: dict[str, float], is_right: Callable[[float], bool], expected: str) -> None:
-    """Refuse settings that are no numbers, or out of range.
-
-    Raises:
-        WsssError: names the setting.
-    """
-    for name, value in values.items():
-        if not (math.isfinite(value) and is_right(value)):
-            raise user_error(name, f"{value}", f"a number {expected}", "Correct the value.")
 
 
 def _check_problem(
