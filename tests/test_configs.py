@@ -145,6 +145,8 @@ OWN_STAGES = {
     "refine=affinity_crf": {"affinity", "propagate"},
     "refine=feature_affinity": {"propagate"},
     "refine=feature_affinity_crf": {"propagate"},
+    "refine=attention_affinity": {"propagate"},
+    "refine=attention_affinity_crf": {"propagate"},
 }
 
 

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from wsss.cam import ADCAM, CAM
-from wsss.cam.ad_cam import whole_patches
 from wsss.cam.coupling import Coupling, Diffusion, Product, TransCamSum
 from wsss.errors import WsssError
+from wsss.models.vit import whole_patches
 from wsss.stages.forward import share_tensors
 
 

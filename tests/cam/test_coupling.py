@@ -8,9 +8,9 @@ from wsss.cam.coupling import (
     TransCamSum,
     diffuse,
     overlap,
-    patch_attention,
     shares,
 )
+from wsss.models.attention import patch_attention
 
 N = 12
 

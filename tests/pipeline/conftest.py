@@ -51,6 +51,12 @@ TINY_METHODS = {
         "propagate.num_steps=4",
     ),
     "feature_affinity": ("refine=feature_affinity_crf", "propagate.num_steps=4"),
+    "attention_affinity": (
+        "refine=attention_affinity_crf",
+        "propagate.method.attention_network.name=deit_tiny_patch16_224",
+        "propagate.method.attention_network.weights=null",
+        "propagate.num_steps=4",
+    ),
 }
 """What each method takes that has, or has not, a stage of its own."""
 TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)

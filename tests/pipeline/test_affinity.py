@@ -15,7 +15,11 @@ from wsss.errors import WsssError
 from wsss.models.export import load_affinity_heads
 from wsss.refine import Threshold
 
-OWN = {"affinity": ("affinity", "propagate"), "feature_affinity": ("propagate",)}
+OWN = {
+    "affinity": ("affinity", "propagate"),
+    "feature_affinity": ("propagate",),
+    "attention_affinity": ("propagate",),
+}
 SEEDS_STAGES = "stages=[classify,localize,affinity,propagate]"
 
 
@@ -154,6 +158,30 @@ def test_without_a_step_the_seeds_stay(run, spread, tiny_methods, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_transformer_lends_its_own_attention(run, tmp_path):
+    outcomes = run(
+        tmp_path,
+        "backbone=deit_small",
+        "backbone.name=deit_tiny_patch16_224",
+        "backbone.weights=null",
+        "segmenter=deeplabv3plus_lite0",
+        "refine=attention_affinity",
+        "propagate.method.attention_network=null",
+        "propagate.num_steps=4",
+        SEEDS_STAGES,
+        without=("refine.",),
+    )
+    before, after = (all_seeds(outcomes[stage]) for stage in ("localize", "propagate"))
+    assert before.keys() == after.keys()
+    # What has not learned finds nothing in some images, and there is nothing to walk.
+    found = [name for name, seeds in before.items() if seeds["maps"].any()]
+    assert len(found) > 2
+    for name in found:
+        assert after[name]["maps"].shape == before[name]["maps"].shape
+        assert not np.array_equal(after[name]["maps"], before[name]["maps"])
+
+
+@pytest.mark.slow
 def test_missing_seeds_alone_are_computed_again(run, spread, tiny_methods, tmp_path):
     done = spread["affinity"]
     for stage in ("classify", "localize", "affinity", "propagate"):
@@ -210,6 +238,11 @@ def test_stages_run_on_two_processes(command, spread, tiny_methods, tmp_path):
         (["affinity.layers=[blocks.9]"], "no inner layer is called 'blocks.9'"),
         (["affinity.augmentation.crop_px=30"], "a multiple of 4"),
         (["refine=feature_affinity_crf", "propagate=learned"], "no class boundaries"),
+        (
+            ["refine=attention_affinity_crf", "propagate.method.attention_network=null"],
+            "pays no attention.*`backbone=deit_small`",
+        ),
+        (["propagate.num_steps=-1"], "num_steps: -1.*0 or more"),
     ],
 )
 def test_what_cannot_work_is_found_beforehand(run, tiny_methods, tmp_path, words, message):

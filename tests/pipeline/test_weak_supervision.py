@@ -19,6 +19,7 @@ METHODS = {
     "meng": ("oppose",),
     "affinity": ("affinity", "propagate"),
     "feature_affinity": ("propagate",),
+    "attention_affinity": ("propagate",),
 }
 """The stages that learn for one method only."""
 

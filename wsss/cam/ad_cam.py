@@ -12,9 +12,8 @@ from wsss.cam.coupling import Coupling, Diffusion
 from wsss.cam.method import CamMethod, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
-from wsss.errors import user_error
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.vit import VitBackbone
+from wsss.models.vit import VitBackbone, whole_patches
 
 
 class ADCAM(CamMethod):
@@ -63,17 +62,7 @@ class ADCAM(CamMethod):
             WsssError: names what is missing.
         """
         super().check(model)
-        if self.layers is None:
-            return
-        network = self._network(model)
-        known = range(-network.num_layers, network.num_layers)
-        if not self.layers or any(layer not in known for layer in self.layers):
-            raise user_error(
-                "cam.layers",
-                f"layers {list(self.layers)} of the attention of {network.name}",
-                f"some of {known[0]}…{known[-1]}",
-                "Choose layers that it has, or leave `cam.layers` out for all.",
-            )
+        self._network(model).check_layers(self.layers, "cam.layers")
 
     @torch.no_grad()
     def __call__(
@@ -113,11 +102,3 @@ class ADCAM(CamMethod):
         if self.attention_network is not None:
             return self.attention_network
         return cast("VitBackbone", model.features)
-
-
-def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
-    """Images resized to the nearest whole number of patches; themselves where they have it."""
-    size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return resize(images, (size[0], size[1]))

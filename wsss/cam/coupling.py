@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cam.method import Provenance
+from wsss.models.attention import normalise_rows, patch_attention
 
 # Shape suffixes: B = batch, n = classes of an image, N = patches, T = tokens: class token, patches.
 
@@ -31,17 +32,6 @@ class Coupling(ABC):
             attention: row `i` is what token `i` pays to each token; token 0 is the class token.
                 Averaged over heads, summed over layers.
         """
-
-
-def patch_attention(attention: Float[Tensor, "b t t"]) -> Float[Tensor, "b N N"]:
-    """Attention between patches, without the class token, every row divided by its sum."""
-    return normalise_rows(attention[:, 1:, 1:])
-
-
-def normalise_rows(matrix: Float[Tensor, "b N M"]) -> Float[Tensor, "b N M"]:
-    """Rows divided by their sums; rows of zeros stay zeros."""
-    sums = matrix.sum(dim=2, keepdim=True)
-    return matrix / sums.where(sums > 0, 1)
 
 
 def overlap(attention: Float[Tensor, "b N N"]) -> Float[Tensor, "b N N"]:

@@ -10,7 +10,9 @@ from jaxtyping import Float
 from timm.layers.attention import Attention
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
+from torch.nn import functional as F
 
+from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
@@ -77,6 +79,25 @@ class VitBackbone(Backbone):
     def num_layers(self) -> int:
         """Number of layers, each with its attention."""
         return len(self.network.blocks)
+
+    def check_layers(self, layers: Sequence[int] | None, setting: str) -> None:
+        """Refuse layers of the attention that the network does not have.
+
+        Args:
+            layers: indices, negative ones from the end; None for all.
+            setting: what names them, for the message.
+
+        Raises:
+            WsssError: names the range.
+        """
+        known = range(-self.num_layers, self.num_layers)
+        if layers is not None and not (layers and all(layer in known for layer in layers)):
+            raise user_error(
+                setting,
+                f"layers {list(layers)} of the attention of {self.name}",
+                f"some of {known[0]}…{known[-1]}",
+                f"Choose layers that it has, or leave `{setting}` out for all.",
+            )
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
@@ -206,3 +227,11 @@ def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tens
         for module, before, handle in zip(modules, fused, handles, strict=True):
             module.fused_attn = before  # type: ignore[misc]
             handle.remove()
+
+
+def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
+    """Images resized to the nearest whole number of patches; themselves where they have it."""
+    size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]
+    if tuple(images.shape[2:]) == tuple(size):
+        return images
+    return F.interpolate(images, size, mode="bilinear", align_corners=False)

@@ -1,39 +1,14 @@
 """Affinities of a classifier's features, colours and learned boundaries."""
 
-import itertools
-
 import pytest
 import torch
 from torch import nn
 
 from wsss.errors import WsssError
-from wsss.models import AffinityHeads, Backbone, SplitClassifier
+from wsss.models import AffinityHeads
 from wsss.refine.affinity import FeatureAffinity, LearnedAffinity, boundary_affinity
-from wsss.refine.affinity.features import colour_similarity, cosine_similarity
-from wsss.refine.affinity.paths import pair_offsets
-
-
-class Tiny(Backbone):
-    """Two convolutions, to a quarter and to an eighth of the size."""
-
-    def __init__(self, shows_layers=True):
-        super().__init__("tiny", 8)
-        torch.manual_seed(0)
-        self.first = nn.Conv2d(3, 6, 4, stride=4)
-        self.second = nn.Conv2d(6, 5, 2, stride=2)
-        self.num_features = 5
-        self.shows_layers = shows_layers
-
-    def forward(self, images):
-        return self.second(self.first(images))
-
-    @property
-    def inner_layers(self):
-        return {"first": self.first, "second": self.second} if self.shows_layers else {}
-
-
-def classifier(shows_layers=True):
-    return SplitClassifier.linear(Tiny(shows_layers), 3).eval().requires_grad_(False)
+from wsss.refine.affinity.colours import colour_similarity
+from wsss.refine.affinity.features import cosine_similarity
 
 
 @pytest.fixture
@@ -41,15 +16,8 @@ def images():
     return torch.rand(2, 3, 32, 24, generator=torch.manual_seed(1))
 
 
-def pairs(height, width, radius):
-    for row, column in itertools.product(range(height), range(width)):
-        for index, (down, right) in enumerate(pair_offsets(radius)):
-            if row + down < height and 0 <= column + right < width:
-                yield index, (row, column), (row + down, column + right)
-
-
 @pytest.mark.parametrize("centred", [True, False])
-def test_cosines_are_those_of_single_pairs(centred):
+def test_cosines_are_those_of_single_pairs(pairs, centred):
     features = torch.randn(1, 4, 5, 6, dtype=torch.float64, generator=torch.manual_seed(0))
     found = cosine_similarity(features, 3, centred)
     compared = features[0] - features[0].mean(dim=(1, 2), keepdim=True) * centred
@@ -59,7 +27,7 @@ def test_cosines_are_those_of_single_pairs(centred):
         assert found[0, index, *one] == pytest.approx(float(expected), abs=1e-12)
 
 
-def test_colours_are_compared_by_a_gaussian_of_their_distance():
+def test_colours_are_compared_by_a_gaussian_of_their_distance(pairs):
     colours = torch.rand(1, 3, 4, 5, dtype=torch.float64, generator=torch.manual_seed(0))
     found = colour_similarity(colours, 3, sigma_rgb=51)
     for index, one, other in pairs(4, 5, 3):
@@ -68,7 +36,7 @@ def test_colours_are_compared_by_a_gaussian_of_their_distance():
         assert found[0, index, *one] == pytest.approx(float(expected), rel=1e-9)
 
 
-def test_features_are_averaged_over_layers_and_multiplied_with_colours(images):
+def test_features_are_averaged_over_layers_and_multiplied_with_colours(classifier, images):
     model = classifier()
     found = FeatureAffinity(3, sigma_rgb=40)(model, images)
     first = model.features.first(images)
@@ -84,13 +52,13 @@ def test_features_are_averaged_over_layers_and_multiplied_with_colours(images):
     torch.testing.assert_close(without.affinity, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_backbone_without_inner_layers_gives_its_feature_map(images):
+def test_a_backbone_without_inner_layers_gives_its_feature_map(classifier, images):
     hidden = FeatureAffinity(3, sigma_rgb=None)(classifier(shows_layers=False), images)
     shown = FeatureAffinity(3, layers=["second"], sigma_rgb=None)(classifier(), images)
     torch.testing.assert_close(hidden.affinity, shown.affinity)
 
 
-def test_unknown_layers_are_refused():
+def test_unknown_layers_are_refused(classifier):
     FeatureAffinity(layers=["second"]).check(classifier())
     with pytest.raises(WsssError, match="'third'"):
         FeatureAffinity(layers=["third"]).check(classifier())
@@ -98,7 +66,7 @@ def test_unknown_layers_are_refused():
         FeatureAffinity(layers=["second"]).check(classifier(shows_layers=False))
 
 
-def test_learned_affinities_are_those_of_the_averaged_boundaries(images):
+def test_learned_affinities_are_those_of_the_averaged_boundaries(classifier, images):
     model = classifier()
     with pytest.raises(WsssError, match="no class boundaries"):
         LearnedAffinity().check(model)

@@ -3,6 +3,7 @@
 Needs torch, and is therefore no part of `wsss.refine`, which CPU processes import.
 """
 
+from wsss.refine.affinity.attention import AttentionAffinity as AttentionAffinity
 from wsss.refine.affinity.boundaries import boundary_affinity as boundary_affinity
 from wsss.refine.affinity.features import FeatureAffinity as FeatureAffinity
 from wsss.refine.affinity.learned import LearnedAffinity as LearnedAffinity

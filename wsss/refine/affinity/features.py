@@ -10,11 +10,10 @@ from torch.nn import functional as F
 from wsss.errors import user_error
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
+from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
-
-LEVELS = 255.0
-"""Images are in [0, 1], standard deviations of colours in levels of 0…255."""
+from wsss.refine.settings import check_at_least, check_positive
 
 
 class FeatureAffinity(PairAffinity):
@@ -41,7 +40,13 @@ class FeatureAffinity(PairAffinity):
             sigma_rgb: standard deviation of colours, in RGB levels of 0…255; None leaves colours
                 out.
             centred: compare features less their mean over the image.
+
+        Raises:
+            WsssError: the radius is below 2, or the deviation not above 0.
         """
+        check_at_least(2, radius=radius)
+        if sigma_rgb is not None:
+            check_positive(sigma_rgb=sigma_rgb)
         self.radius = radius
         self.layers = layers
         self.sigma_rgb = sigma_rgb
@@ -72,8 +77,7 @@ class FeatureAffinity(PairAffinity):
         ]
         affinity = torch.stack(similarities).mean(dim=0).clamp(0, 1)
         if self.sigma_rgb is not None:
-            colours = F.interpolate(images, size, mode="area")
-            affinity = affinity * colour_similarity(colours, self.radius, self.sigma_rgb)
+            affinity = affinity * colour_affinity(images, size, self.radius, self.sigma_rgb)
         return PixelRelations(affinity, images.new_zeros((len(images), *size)))
 
 
@@ -92,21 +96,3 @@ def cosine_similarity(
     unit = F.normalize(features, dim=1)
     pairs = [(unit * neighbour(unit, offset, 0.0)).sum(dim=1) for offset in pair_offsets(radius)]
     return torch.stack(pairs, dim=1)
-
-
-def colour_similarity(
-    colours: Float[Tensor, "b 3 h w"], radius: int, sigma_rgb: float
-) -> Float[Tensor, "b k h w"]:
-    """Gaussian of the distance between every pixel's colour and its neighbours'.
-
-    Args:
-        colours: RGB in [0, 1].
-        radius: pairs nearer than this.
-        sigma_rgb: standard deviation in levels of 0…255.
-    """
-    scale = LEVELS / sigma_rgb
-    pairs = [
-        ((colours - neighbour(colours, offset, 0.0)) * scale).square().sum(dim=1)
-        for offset in pair_offsets(radius)
-    ]
-    return torch.exp(-torch.stack(pairs, dim=1) / 2)

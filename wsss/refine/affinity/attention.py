@@ -1,0 +1,180 @@
+"""Affinity without training: what a vision transformer pays attention alike."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from wsss.errors import user_error
+from wsss.models import SplitClassifier, VitBackbone
+from wsss.models.attention import patch_attention
+from wsss.models.vit import whole_patches
+from wsss.refine.affinity.colours import colour_affinity
+from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
+from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
+from wsss.refine.settings import check_at_least, check_positive
+
+SHORTEST = 1e-6
+"""Vectors are taken to be this long at least: what is shorter is rounding."""
+
+# Shape suffixes: B = batch, N = patches, in raster order, H, W = map, K = `pair_offsets(radius)`.
+
+
+class AttentionAffinity(PairAffinity):
+    """Agreement of a transformer's attention times a Gaussian of colours; ours, nothing is learned.
+
+    `A_ij = max(0, cos(r_i, r_j)) · exp(−|c_i − c_j|² / 2σ²)`. For a patch, `r` are the square roots
+    of what it pays to each patch, averaged over heads and layers, so that the cosine of two patches
+    is the Bhattacharyya coefficient of their attention; less their mean over the image, which all
+    patches have in common. Pixels of the walk are a quarter as large as patches: they have the
+    bilinear mixture of the four nearest patches' `r`. `c` are the colours, which part what lies
+    within a patch.
+
+    Attention comes from the classifier itself or, as in AD-CAM, from a second network that looks at
+    the same image. Images are looked at one by one, since every head and layer needs N × N numbers
+    for N patches: 1.7 GB with DeiT-S at 1024 × 1024 (measured on a CPU).
+    """
+
+    def __init__(
+        self,
+        radius: int = 5,
+        attention_network: VitBackbone | None = None,
+        layers: Sequence[int] | None = None,
+        sigma_rgb: float | None = 30.0,
+        centred: bool = True,
+    ) -> None:
+        """Set what is compared.
+
+        Args:
+            radius: pairs nearer than this, in pixels of the map.
+            attention_network: a vision transformer beside the classifier; None for the classifier's
+                own attention. It is frozen and put into evaluation mode, itself and not a copy.
+            layers: of the attention, from 0, or negative from the end; None for all.
+            sigma_rgb: standard deviation of colours, in RGB levels of 0…255; None leaves colours
+                out.
+            centred: compare attention less its mean over the image.
+
+        Raises:
+            WsssError: the radius is below 2, or the deviation not above 0.
+        """
+        check_at_least(2, radius=radius)
+        if sigma_rgb is not None:
+            check_positive(sigma_rgb=sigma_rgb)
+        self.radius = radius
+        self.attention_network = attention_network
+        self.layers = None if layers is None else tuple(layers)
+        self.sigma_rgb = sigma_rgb
+        self.centred = centred
+        if attention_network is not None:
+            attention_network.eval().requires_grad_(False)
+
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a classifier without attention where there is no second network, and wrong layers.
+
+        Raises:
+            WsssError: names what has attention, or the layers there are.
+        """
+        if self.attention_network is None and not isinstance(model.features, VitBackbone):
+            raise user_error(
+                "propagate.method.attention_network",
+                f"none, beside a {type(model.features).__name__}, which pays no attention",
+                "a vision transformer, whose layers pay attention between the image's patches",
+                "Put one beside the classifier, as configs/propagate/attention.yaml does, use "
+                "`backbone=deit_small`, or take `propagate=features`, which needs none.",
+            )
+        self._network(model).check_layers(self.layers, "propagate.method.layers")
+
+    @torch.no_grad()
+    def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:
+        """Affinities of attention and colours; of boundaries nothing is known."""
+        size = grid_of(images)
+        network = self._network(model).to(images.device)
+        seen = whole_patches(images, network.output_stride)
+        affinity = torch.cat(
+            [self._agreement(network, image, size) for image in torch.split(seen, 1)]
+        )
+        if self.sigma_rgb is not None:
+            affinity = affinity * colour_affinity(images, size, self.radius, self.sigma_rgb)
+        return PixelRelations(affinity, images.new_zeros((len(images), *size)))
+
+    def _agreement(
+        self, network: VitBackbone, image: Float[Tensor, "b 3 H W"], size: tuple[int, int]
+    ) -> Float[Tensor, "b k h w"]:
+        """Agreement of attention between the pixels of maps of `size`."""
+        _, attention = network.forward_with_attention(image, self.layers)
+        products = agreement_products(attention, self.centred)
+        return interpolated_cosine(products, network.grid(image), size, self.radius)
+
+    def _network(self, model: SplitClassifier) -> VitBackbone:
+        """The network whose attention is looked at."""
+        if self.attention_network is not None:
+            return self.attention_network
+        return cast("VitBackbone", model.features)
+
+
+def agreement_products(attention: Float[Tensor, "b t t"], centred: bool) -> Float[Tensor, "b N N"]:
+    """Scalar products of the square roots of what patches pay to each other.
+
+    Args:
+        attention: of tokens, the class token first.
+        centred: take the mean over the patches off first. Without that, the products are
+            Bhattacharyya coefficients.
+    """
+    roots = patch_attention(attention).sqrt()
+    if centred:
+        roots = roots - roots.mean(dim=1, keepdim=True)
+    return roots @ roots.transpose(1, 2)
+
+
+def interpolated_cosine(
+    products: Float[Tensor, "b N N"], grid: tuple[int, int], size: tuple[int, int], radius: int
+) -> Float[Tensor, "b k h w"]:
+    """Cosine of the angle between every pixel's vector and its neighbours', where positive.
+
+    It is 0 outside the map, and where there is hardly a vector to have an angle. A pixel's vector
+    is that of the cells of `grid`, bilinearly interpolated at `size`. Of the cells' vectors the
+    products alone are known, and needed: 16 of them for a pair of pixels.
+
+    Args:
+        products: scalar products of the cells' vectors.
+        grid: height and width in cells, N in all.
+        size: height and width of the map.
+        radius: pairs nearer than this, in pixels of the map.
+    """
+    cells, weights = (part.to(products.device) for part in nearest_cells(grid, size))
+    weights = weights.to(products.dtype)
+
+    def product(offset: Offset) -> Float[Tensor, "b h w"]:
+        others, their_weights = (neighbour(part, offset, 0) for part in (cells, weights))
+        between = products[:, cells[:, None], others[None]]
+        return (between * (weights[:, None] * their_weights[None])).sum(dim=(1, 2))
+
+    length = product((0, 0)).clamp(min=SHORTEST**2).sqrt()
+    pairs = [
+        product(offset) / (length * neighbour(length, offset, 1)) for offset in pair_offsets(radius)
+    ]
+    return torch.stack(pairs, dim=1).clamp(0, 1)
+
+
+def nearest_cells(
+    grid: tuple[int, int], size: tuple[int, int]
+) -> tuple[Int64[Tensor, "4 h w"], Float[Tensor, "4 h w"]]:
+    """The four cells that each pixel lies between, in raster order, and their bilinear weights."""
+    (rows, down), (columns, right) = (
+        _between(cells, pixels) for cells, pixels in zip(grid, size, strict=True)
+    )
+    cells = rows[:, None, :, None] * grid[1] + columns[None, :, None, :]
+    weights = down[:, None, :, None] * right[None, :, None, :]
+    return cells.flatten(0, 1), weights.flatten(0, 1)
+
+
+def _between(cells: int, pixels: int) -> tuple[Int64[Tensor, "2 p"], Float[Tensor, "2 p"]]:
+    """The two cells of a row that each pixel's centre lies between, and their weights."""
+    centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5
+    place = centres.clamp(0, cells - 1)
+    low = place.floor()
+    share = place - low
+    ends = torch.stack([low, (low + 1).clamp(max=cells - 1)])
+    return ends.long(), torch.stack([1 - share, share])
