@@ -47,7 +47,7 @@ CHAIN = (
 Some stages belong to one method. Without settings they are no part of a run.
 """
 
-RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs"})
+RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs", "max_batch_px"})
 """Settings of a stage that do not change its result and stay out of its fingerprint."""
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
+from wsss.refine.dense_crf import torch_engine
 from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.packing import packing
@@ -153,6 +155,48 @@ def test_a_batch_whose_keys_are_full_is_parted(scene, unaries, num_images, monke
     found = engine.solve_batch(images, energies)
     assert calls == ([16] if num_images == 16 else [17, 8, 9])
     np.testing.assert_array_equal(found, alone)
+
+
+class SmallDevice:
+    """Mean field on a device whose memory has room for a number of points at a time."""
+
+    def __init__(self, num_points):
+        self.num_points = num_points
+        self.asked = []
+        self.held = []
+
+    def __call__(self, energies, *more):
+        self.asked.append(len(energies))
+        # What a failed attempt had there must be gone before the next one.
+        assert [tensor() for tensor in self.held] == [None] * len(self.held)
+        self.held.append(weakref.ref(energies))
+        if len(energies) > self.num_points:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return mean_field(energies, *more)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_parted(scene, unaries, monkeypatch):
+    rng = np.random.default_rng(0)
+    images = [scene(rng, size) for size in ((8, 10), (12, 12), (6, 4), (10, 10), (4, 6))]
+    energies = [[unaries(rng, 2, image.shape[:2])] for image in images]
+    engine = TorchEngine(device="cpu")
+    alone = [engine.solve(*pair)[0] for pair in zip(images, energies, strict=True)]
+    device = SmallDevice(150)
+    monkeypatch.setattr(torch_engine, "mean_field", device)
+    found = engine.solve_batch(images, energies)
+    assert device.asked == [372, 224, 80, 144, 148]
+    for (one,), other in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_image_that_does_not_fit_into_memory_is_an_error(scene, unaries, monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(torch_engine, "mean_field", SmallDevice(100))
+    engine = TorchEngine(device="cpu")
+    image, energies = scene(rng, (12, 10)), unaries(rng, 2, (12, 10))
+    with pytest.raises(WsssError, match=r"12 × 10 pixels.*`max_side_px`") as caught:
+        engine(image, energies)
+    assert caught.value.__context__ is None  # It would hold the device's memory.
 
 
 def test_keys_of_64_bits_are_told_apart(scene, unaries, assert_same):

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.synthetic import Synthetic
@@ -168,6 +170,52 @@ def test_batches_make_the_masks_of_single_images_and_an_item_that_fails_stops_no
     assert sizes == [2, 2, 1]
     stage(tmp_path / "single", method=crf(OtsuMean()))
     assert content(tmp_path / "batches") == content(tmp_path / "single")
+
+
+def test_batches_are_bounded_in_pixels_at_the_size_they_are_refined_at(stage, source, tmp_path):
+    class Batched(NumbaEngine):
+        in_batches = True
+
+        def _solve_batch(self, images, unaries):
+            sizes.append([image.shape[0] * image.shape[1] for image in images])
+            return super()._solve_batch(images, unaries)
+
+    def batches_of(name, bound, **settings):
+        sizes.clear()
+        method = CrfRefinement(Batched(num_iterations=1), OtsuMean(), **settings)
+        stage(tmp_path / name, method=method, max_batch_px=bound)
+        return sizes
+
+    sizes = []
+    (whole,) = batches_of("whole", 10**9)
+    assert len(whole) == NUM_IMAGES
+    assert batches_of("full", sum(whole)) == [whole]
+    assert batches_of("two", sum(whole) - 1) == [whole[:-1], whole[-1:]]
+    assert batches_of("alone", 1) == [[one] for one in whole]
+    (shrunk,) = batches_of("shrunk", sum(whole) // 3, max_side_px=SIZE_PX // 2)
+    assert sum(shrunk) <= sum(whole) // 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12),
+    st.integers(1, 5),
+    st.integers(1, 200),
+)
+def test_batches_keep_the_order_and_both_bounds_and_are_full(sizes, batch_size, max_batch_px):
+    batches = refine.plan_batches(range(len(sizes)), sizes, batch_size, max_batch_px)
+    assert [item for batch in batches for item in batch] == [*range(len(sizes))]
+    pixels = [[sizes[item][0] * sizes[item][1] for item in batch] for batch in batches]
+    for batch, after in zip(pixels, [*pixels[1:], None], strict=True):
+        assert 1 <= len(batch) <= batch_size
+        assert len(batch) == 1 or sum(batch) <= max_batch_px
+        if after is not None:
+            assert len(batch) == batch_size or sum(batch) + after[0] > max_batch_px
+
+
+@pytest.mark.parametrize("name", ["batch_size", "max_batch_px", "min_region_px"])
+def test_wrong_settings_are_named(source, tmp_path, name):
+    with pytest.raises(WsssError, match=f"^{name}: -1"):
+        refine.check(Context(source, tmp_path), method=Threshold(), **{name: -1})
 
 
 def test_a_batch_that_fails_is_done_one_by_one(stage, source, tmp_path):

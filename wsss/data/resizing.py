@@ -7,12 +7,16 @@ from jaxtyping import UInt8
 
 def shrink(image: UInt8[np.ndarray, "h w 3"], max_side_px: int) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Reduce an image, by area, until its longer side has at most `max_side_px` pixels."""
-    height, width = image.shape[:2]
-    factor = max_side_px / max(height, width)
-    if factor >= 1:
+    height, width = shrunk_size((image.shape[0], image.shape[1]), max_side_px)
+    if (height, width) == image.shape[:2]:
         return image
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def shrunk_size(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
+    """The size (height, width) to which `shrink` brings an image of `size`."""
+    factor = min(1.0, max_side_px / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def resize_mask(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from wsss.artifacts import Seeds
-from wsss.data.resizing import resize_mask, shrink
+from wsss.data.resizing import resize_mask, shrink, shrunk_size
 from wsss.refine.background import Background, LevelBackground
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
@@ -32,6 +32,10 @@ class Refinement(ABC):
     def in_batches(self) -> bool:
         """Whether to call `batch` in the run's own process rather than this in CPU processes."""
         return False
+
+    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The height and width at which an image of `size` is refined."""
+        return size
 
     def batch(
         self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]
@@ -113,6 +117,10 @@ class CrfRefinement(Refinement):
     def in_batches(self) -> bool:
         """Whether the engine wants many images at once."""
         return self.engine.in_batches
+
+    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size, or one with a longer side of `max_side_px`."""
+        return shrunk_size(size, self.max_side_px)
 
     def batch(
         self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]

@@ -1,9 +1,10 @@
 """Turn seeds into pseudo masks."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -14,6 +15,7 @@ from wsss.data.source import TRAIN, Source
 from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
+from wsss.refine.settings import check_at_least
 from wsss.refine.thresholds import FixedThreshold
 from wsss.stages.background import fit_to_data_set
 from wsss.stages.context import Context
@@ -26,6 +28,9 @@ INPUTS = ("localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "foreground_fraction"
+
+Work = tuple[UInt8[np.ndarray, "_ _ 3"], Seeds]
+"""What a mask is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,23 @@ class RefineItem:
         self.masks.write(item, mask)
 
 
+def check(
+    _context: Context,
+    *,
+    min_region_px: int = 0,
+    batch_size: int = 16,
+    max_batch_px: int = 4_000_000,
+    **_: Any,
+) -> None:
+    """Refuse settings that are out of range before anything is computed.
+
+    Raises:
+        WsssError: names the setting.
+    """
+    check_at_least(0, min_region_px=min_region_px)
+    check_at_least(1, batch_size=batch_size, max_batch_px=max_batch_px)
+
+
 def run(
     context: Context,
     *,
@@ -67,6 +89,7 @@ def run(
     min_region_px: int = 0,
     keep_tags: bool = True,
     batch_size: int = 16,
+    max_batch_px: int = 4_000_000,
 ) -> dict[str, float]:
     """Write the pseudo mask of every training image, as `masks/<id>.png`.
 
@@ -78,6 +101,8 @@ def run(
         min_region_px: connected regions of one label with fewer pixels become void.
         keep_tags: give a tag without any pixel those where its map is strongest, one at least.
         batch_size: images that an engine for GPUs solves together, in the run's own process.
+        max_batch_px: the pixels of such a batch at the size at which they are refined, which its
+            memory grows with; a larger image is a batch of its own.
 
     Returns:
         `images`, the fractions of pixels that are labelled, foreground and void, the images in
@@ -93,7 +118,9 @@ def run(
     pending = [item for item in own if not masks.has(item)]
     task = RefineItem(context.source, seeds, masks, statistics, method, min_region_px, keep_tags)
     if method.in_batches:
-        results = process_batches(task, pending, batch_size, context.folder)
+        sizes = [method.working_size(context.size(item)) for item in pending]
+        batches = plan_batches(pending, sizes, batch_size, max_batch_px)
+        results = process_batches(task, batches, context.folder)
     else:
         calls = ((item,) for item in pending)
         results = process_items(task, calls, context.workers, context.folder)
@@ -112,32 +139,61 @@ def run(
     return numbers
 
 
+def plan_batches(
+    items: Sequence[Item],
+    sizes: Sequence[tuple[int, int]],
+    batch_size: int,
+    max_batch_px: int,
+) -> list[list[Item]]:
+    """Items in batches, in their order, each filled up as far as both bounds allow.
+
+    Args:
+        items: what to batch.
+        sizes: height and width of each.
+        batch_size: items of a batch at most.
+        max_batch_px: their pixels at most; a larger item is a batch of its own.
+    """
+    batches: list[list[Item]] = []
+    used_px = 0
+    for item, (height, width) in zip(items, sizes, strict=True):
+        used_px += height * width
+        if not batches or len(batches[-1]) == batch_size or used_px > max_batch_px:
+            batches.append([])
+            used_px = height * width
+        batches[-1].append(item)
+    return batches
+
+
 def process_batches(
-    task: RefineItem, items: Sequence[Item], batch_size: int, folder: Path
+    task: RefineItem, batches: Sequence[Sequence[Item]], folder: Path
 ) -> Iterator[Item]:
     """Make masks in batches, yielding finished items; the next batch is read meanwhile.
 
     A batch with an item that fails is done again one by one, so that it does not stop the others.
     """
-    batches = [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
     with ThreadPoolExecutor(1) as reader:
         reading = [reader.submit(_read_all, task, batch) for batch in batches[:1]]
         for number, batch in enumerate(batches):
             found = reading.pop()
             reading = [reader.submit(_read_all, task, after) for after in batches[number + 1 :][:1]]
-            try:
-                images, seeds = zip(*found.result(), strict=True)
-                for parts in zip(batch, seeds, task.method.batch(images, seeds), strict=True):
-                    task.write(*parts)
-            except ITEM_ERRORS:
+            if not _succeeds(task, batch, found):
                 for item in batch:
                     attempt(task, item, folder)
             yield from batch
 
 
-def _read_all(
-    task: RefineItem, batch: Sequence[Item]
-) -> list[tuple[UInt8[np.ndarray, "_ _ 3"], Seeds]]:
+def _succeeds(task: RefineItem, batch: Sequence[Item], reading: "Future[list[Work]]") -> bool:
+    """Make the masks of a batch; whether no item failed. An error would hold what it worked on."""
+    try:
+        images, seeds = zip(*reading.result(), strict=True)
+        for parts in zip(batch, seeds, task.method.batch(images, seeds), strict=True):
+            task.write(*parts)
+    except ITEM_ERRORS:
+        return False
+    return True
+
+
+def _read_all(task: RefineItem, batch: Sequence[Item]) -> list[Work]:
     return [task.read(item) for item in batch]
 
 

@@ -1,6 +1,7 @@
 """The engine for GPUs: a batch of images is one lattice of unconnected parts."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from wsss.devices import usable_device
+from wsss.errors import user_error
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
 from wsss.refine.dense_crf.torch_batch import (
@@ -57,23 +59,48 @@ class TorchEngine(DenseCrfEngine):
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         """Posteriors of several images of any sizes, whose kernels are built and applied as one.
 
-        Images have the channels of the one with the most: sort images by their number of labels
-        where it varies a lot. Memory grows with the pixels of the batch: 600 bytes a pixel on
-        scenes and 20 for each channel; 1300 and 70 on noise, where no pixels share vertices
-        (measured on a CPU, all that is kept on the host included).
+        A batch for which keys or memory have no room is solved in halves. Images have the channels
+        of the one with the most: sort images by their number of labels where it varies a lot.
+        Memory grows with the pixels of the batch: 600 bytes a pixel on scenes and 20 for each
+        channel; 1300 and 70 on noise, where no pixels share vertices (measured on a CPU, all that
+        is kept on the host included).
 
         Raises:
-            WsssError: the device is not there, or the kernels of an image have too many cells.
+            WsssError: the device is not there or its memory too small for an image, or the kernels
+                of an image have too many cells.
         """
         if not any(len(several) for _, several in zip(images, unaries, strict=True)):
             return [[] for _ in images]
         points = stack_points(
             images, self.gaussian_sxy_px, self.bilateral_sxy_px, self.bilateral_srgb
         )
-        if len(images) > 1 and not _has_room(points):
-            half = len(images) // 2
-            parts = (slice(half), slice(half, None))
-            return [one for part in parts for one in self._solve_batch(images[part], unaries[part])]
+        solved = None
+        if len(images) == 1 or _has_room(points):
+            # Nothing is done about it in the block: the error holds all tensors of the batch.
+            with suppress(torch.OutOfMemoryError):
+                solved = self._solve_points(points, images, unaries)
+        if solved is not None:
+            return solved
+        if len(images) == 1:
+            height, width, _ = images[0].shape
+            raise user_error(
+                "the dense CRF",
+                f"an image of {height} × {width} pixels needs more memory than its device has",
+                "one that fits",
+                "Lower `max_side_px` (1024 by default), or take `refine/engine=numba`, which needs "
+                "no GPU.",
+            )
+        half = len(images) // 2
+        parts = (slice(half), slice(half, None))
+        return [one for part in parts for one in self._solve_batch(images[part], unaries[part])]
+
+    def _solve_points(
+        self,
+        points: PointBatch,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+    ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
+        """Posteriors of images whose points share one lattice."""
         batch = stack_unaries(unaries, points)
         device = torch.device(usable_device(self.device, "the dense CRF", "`device`"))
         kernels = (
