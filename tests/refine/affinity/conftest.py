@@ -5,6 +5,8 @@ import itertools
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsss.models import Backbone, SplitClassifier, VitBackbone
 from wsss.refine.affinity.paths import pair_offsets
@@ -48,6 +50,34 @@ def transformer():
     for block in network.network.blocks:
         nn.init.normal_(block.attn.qkv.weight, std=0.2)
     return network
+
+
+@pytest.fixture
+def peak_memory():
+    """Call something, and count the bytes of tensors made meanwhile that are held at once."""
+
+    class Watch(TorchDispatchMode):
+        def __init__(self):
+            super().__init__()
+            self.held, self.peak = {}, 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            given = {one.untyped_storage()._cdata for one in args if isinstance(one, torch.Tensor)}
+            self.held = {key: one for key, one in self.held.items() if not one[0].expired()}
+            for one in result if isinstance(result, tuple | list) else (result,):
+                storage = one.untyped_storage()
+                if storage._cdata not in given:
+                    self.held[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+            self.peak = max(self.peak, sum(nbytes for _, nbytes in self.held.values()))
+            return result
+
+    def measure(call):
+        with Watch() as watch:
+            call()
+        return watch.peak
+
+    return measure
 
 
 @pytest.fixture

@@ -92,10 +92,28 @@ def test_an_image_has_the_same_bytes_alone_and_in_a_batch():
     assert torch.equal(together[1:2], alone)
 
 
-def test_a_map_whose_matrix_would_not_fit_is_walked():
-    # 640,000 pixels: a dense matrix of them takes 1.5 TiB.
-    scores = torch.rand(1, 1, 800, 800)
-    affinity = torch.full((1, len(pair_offsets(2)), 1, 1), 0.5).expand(-1, -1, 800, 800)
-    found = random_walk(scores, affinity, 2, num_steps=2)
-    assert found.shape == scores.shape
-    assert found.std() < scores.std()
+@pytest.mark.parametrize("num_steps", [1, 2, 9])
+def test_a_walk_holds_a_weight_for_each_pair_and_two_maps_whatever_its_steps(
+    peak_memory, num_steps
+):
+    """An image of 1000 × 1000: a dense matrix of its map would take 15 GB, of pairs alone 9 MB."""
+    radius, maps, pixels = 5, 3, 250 * 250
+    scores = torch.rand(1, maps, 250, 250)
+    affinity = torch.rand(1, len(pair_offsets(radius)), 250, 250)
+    found = peak_memory(lambda: random_walk(scores, affinity, radius, num_steps=num_steps))
+    weights = affinity.nbytes
+    assert weights < 9e6
+    # Beside them: what is outside of the map, degrees and their inverses.
+    assert weights < found <= weights + (2 * maps + 4) * pixels * 4
+
+
+def test_peak_memory_counts_what_is_held_at_once(peak_memory):
+    def one_after_the_other():
+        for _ in range(9):
+            torch.ones(1000).exp().view(10, 100).add_(1)
+
+    def together():
+        return [torch.ones(1000) for _ in range(9)]
+
+    assert peak_memory(one_after_the_other) == 2 * 4000
+    assert peak_memory(together) == 9 * 4000

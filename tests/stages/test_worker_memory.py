@@ -1,0 +1,90 @@
+"""The memory of a worker process of the stage `refine`, over thousands of images."""
+
+import itertools
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsss.artifacts import Seeds, SeedStore, seed_size
+from wsss.data.sample import Item
+
+NUM_FILES = 250
+WARM_UP, NUM_IMAGES, NUM_LEAKING = 500, 4000, 2000
+BOUND = 2_000_000
+"""Bytes by which a process may grow: what its allocator keeps, and caches of bounded size."""
+
+WORKER = """
+import json, sys
+from pathlib import Path
+
+import psutil
+
+from wsss.artifacts import LabelStore, SeedStore
+from wsss.data.images import read_rgb
+from wsss.data.sample import Item
+from wsss.refine import CrfRefinement, NumbaEngine
+from wsss.refine.pseudo_label import upsample
+from wsss.stages import items
+from wsss.stages.mask_statistics import StatisticsStore
+from wsss.stages.refine import RefineItem
+
+
+class Pictures:
+    def read_image(self, item):
+        return read_rgb(item.image)
+
+
+class Leaking(RefineItem):
+    def write(self, item, seeds, mask):
+        kept.append(upsample(seeds.maps, mask.shape))
+        super().write(item, seeds, mask)
+
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+
+def work(kind, numbers):
+    stores = (SeedStore(root / "seeds"), LabelStore(root / "masks"))
+    statistics = StatisticsStore(root / "statistics")
+    method = CrfRefinement(NumbaEngine(num_iterations=1))
+    items._install(kind(Pictures(), *stores, statistics, method, 10, True))
+    for number in numbers:
+        # New sizes come up to the end: a cache of all would grow.
+        file = number * num_files // num_images if number % 2 else number % 20
+        item = Item(id=f"{file}", image=root / f"{file}.png", labels=(1,))
+        assert items._attempt(item) is None
+    return resident()
+
+
+root = Path(sys.argv[1])
+num_files, warm_up, num_images, num_leaking = map(int, sys.argv[2:])
+kept = []
+found = [work(RefineItem, range(warm_up)), work(RefineItem, range(warm_up, num_images))]
+print(json.dumps([*found, work(Leaking, range(num_leaking))]))
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
+    """What a deliberate leak of one map an image adds in half as many images is seen."""
+    rng = np.random.default_rng(0)
+    seeds = SeedStore(tmp_path / "seeds")
+    sizes = rng.permutation([*itertools.product(range(16, 33), repeat=2)])
+    for number, size in enumerate(sizes[:NUM_FILES].tolist()):
+        image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+        maps = rng.random((1, *seed_size(*size))).astype(np.float16)
+        item = Item(id=f"{number}", image=tmp_path / f"{number}.png", labels=(1,))
+        seeds.write(item, Seeds(np.array([1], dtype=np.uint16), maps, size))
+    numbers = map(str, (NUM_FILES, WARM_UP, NUM_IMAGES, NUM_LEAKING))
+    words = [sys.executable, "-c", WORKER, str(tmp_path), *numbers]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    warm, full, leaking = json.loads(result.stdout)
+    assert full - warm < BOUND
+    assert leaking - full > BOUND
