@@ -1,6 +1,6 @@
 """Fixtures that build small data sets on disk, and find problems by what they say."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +108,30 @@ def largest_tensor() -> Callable[[Callable[[], object]], int]:
         return watch.largest
 
     return measure
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        ),
+    ],
+)
+def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """Where a test computes: on the CPU, and on a GPU if there is one.
+
+    A GPU's convolutions are exact: they repeat, and single precision is not cut to TF32.
+    """
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield torch.device(request.param)
 
 
 def save(path: Path, picture: Image.Image) -> None:

@@ -1,4 +1,4 @@
-"""A network small enough to be checked by hand, in float64."""
+"""A network small enough to be checked by hand, in float64, on the device of the test."""
 
 from collections.abc import Mapping
 
@@ -112,59 +112,60 @@ class ToyGnn(VisionGnnBackbone):
 
 
 @pytest.fixture
-def classifier():
+def classifier(device):
     """Makes a linear classifier of three classes in float64 from what makes its parts."""
 
     def make(*parts, num_features=5):
         torch.manual_seed(0)
         features = RowBackbone([part() for part in parts], num_features)
-        return SplitClassifier.linear(features, 3, bias=True).double().eval()
+        return SplitClassifier.linear(features, 3, bias=True).to(device).double().eval()
 
     return make
 
 
 @pytest.fixture
-def toy() -> SplitClassifier:
+def toy(device) -> SplitClassifier:
     """A classifier with a linear head and a bias, seeded, float64, in evaluation mode."""
     torch.manual_seed(0)
-    return SplitClassifier.linear(ToyBackbone(), NUM_CLASSES, bias=True).double().eval()
+    return SplitClassifier.linear(ToyBackbone(), NUM_CLASSES, bias=True).to(device).double().eval()
 
 
 @pytest.fixture
-def toy_mlp() -> SplitClassifier:
+def toy_mlp(device) -> SplitClassifier:
     """The same features with a head that is not linear."""
     torch.manual_seed(0)
-    return SplitClassifier(ToyBackbone(), MlpHead()).double().eval()
+    return SplitClassifier(ToyBackbone(), MlpHead()).to(device).double().eval()
 
 
 @pytest.fixture
-def toy_vit() -> SplitClassifier:
+def toy_vit(device) -> SplitClassifier:
     """A vision transformer with a linear head and a bias."""
     torch.manual_seed(0)
-    return SplitClassifier.linear(ToyVit(), NUM_CLASSES, bias=True).double().eval()
+    return SplitClassifier.linear(ToyVit(), NUM_CLASSES, bias=True).to(device).double().eval()
 
 
 @pytest.fixture
-def toy_gnn() -> SplitClassifier:
+def toy_gnn(device) -> SplitClassifier:
     """A vision GNN with its own head, which is not linear."""
     torch.manual_seed(0)
-    return SplitClassifier(ToyGnn(), VisionGnnHead(16, NUM_CLASSES)).double().eval()
+    return SplitClassifier(ToyGnn(), VisionGnnHead(16, NUM_CLASSES)).to(device).double().eval()
 
 
 @pytest.fixture
-def toy_reactivated(toy) -> SplitClassifier:
+def toy_reactivated(toy, device) -> SplitClassifier:
     """The linear classifier with a second one beside it."""
-    toy.head = ReactivatedHead.beside(toy.head).double().eval()
+    toy.head = ReactivatedHead.beside(toy.head).to(device).double().eval()
     return toy
 
 
 @pytest.fixture
-def toy_opposed(toy) -> SplitClassifier:
+def toy_opposed(toy, device) -> SplitClassifier:
     """The linear classifier with heads against representatives 1 and 4, and 2 for class 4."""
     pairs = [(0, 1), (0, 4), (1, 4), (2, 1), (2, 4), (3, 1), (3, 4), (4, 1), (4, 2)]
     targets, opponents = (torch.tensor(column) for column in zip(*pairs, strict=True))
-    toy.pair_heads = PairHeads(targets, opponents, NUM_CLASSES, 16).double().eval()
-    torch.nn.init.normal_(toy.pair_heads.weight)
+    heads = PairHeads(targets, opponents, NUM_CLASSES, 16)
+    torch.nn.init.normal_(heads.weight)
+    toy.pair_heads = heads.to(device).double().eval()
     return toy
 
 
@@ -183,14 +184,19 @@ def toy_tuned(toy_opposed) -> SplitClassifier:
 
 
 @pytest.fixture
-def toy_images() -> torch.Tensor:
+def toy_images(device) -> torch.Tensor:
     """Three RGB images in [0, 1], float64 [3, 3, 14, 12]."""
-    return torch.rand(
-        3, 3, *IMAGE_SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
-    )
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(3, 3, *IMAGE_SIZE, dtype=torch.float64, generator=generator).to(device)
 
 
 @pytest.fixture
-def toy_classes() -> torch.Tensor:
+def toy_classes(device) -> torch.Tensor:
     """Two classes of each image."""
-    return torch.tensor([[0, 3], [4, 4], [2, 1]])
+    return torch.tensor([[0, 3], [4, 4], [2, 1]], device=device)
+
+
+@pytest.fixture
+def every_class(device) -> torch.Tensor:
+    """All classes of each image."""
+    return torch.arange(NUM_CLASSES, device=device).expand(3, -1)

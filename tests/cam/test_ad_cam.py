@@ -43,9 +43,9 @@ def test_two_networks_are_paired(toy, vit, toy_images, toy_classes):
     torch.testing.assert_close(maps, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_maps_are_resized_to_the_grid_of_patches(toy, vit, toy_classes):
+def test_maps_are_resized_to_the_grid_of_patches(toy, vit, toy_classes, device):
     generator = torch.Generator().manual_seed(2)
-    images = torch.rand(3, 3, 11, 16, dtype=torch.float64, generator=generator)
+    images = torch.rand(3, 3, 11, 16, dtype=torch.float64, generator=generator).to(device)
     maps = ADCAM(attention_network=vit, coupling=Diffusion(steps=0))(toy, images, toy_classes)
     assert CAM()(toy, images, toy_classes).shape[2:] == (5, 8)
     assert whole_patches(images, 2).shape[2:] == (12, 16)
@@ -61,7 +61,9 @@ class OnlyItself(Coupling):
     provenance = Diffusion.provenance
 
     def __call__(self, maps, attention):
-        return Diffusion(steps=2)(maps, torch.eye(attention.shape[1]).expand_as(attention).double())
+        return Diffusion(steps=2)(
+            maps, torch.eye(attention.shape[1]).to(attention).expand_as(attention)
+        )
 
 
 @pytest.mark.parametrize("coupling", [OnlyItself(), Diffusion(steps=0), Diffusion(eta=0)])
@@ -87,11 +89,13 @@ def test_normalising_first_changes_the_scale_only(toy_vit, toy_images, toy_class
     torch.testing.assert_close(scaled / peaks[0], raw / peaks[1], rtol=1e-9, atol=1e-12)
 
 
-def test_a_model_without_attention_needs_a_second_network(toy, toy_mlp, vit, toy_vit, toy_images):
+def test_a_model_without_attention_needs_a_second_network(
+    toy, toy_mlp, vit, toy_vit, toy_images, device
+):
     with pytest.raises(WsssError, match=r"cam\.attention_network"):
         ADCAM().check(toy)
     with pytest.raises(WsssError, match="backbone=deit_small"):
-        ADCAM()(toy, toy_images, torch.zeros(3, 1, dtype=torch.int64))
+        ADCAM()(toy, toy_images, torch.zeros(3, 1, dtype=torch.int64, device=device))
     paired = ADCAM(attention_network=vit)
     paired.check(toy)
     paired.check(toy_vit)

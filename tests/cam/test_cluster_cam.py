@@ -124,11 +124,13 @@ def test_maps_are_those_of_the_formulas_given_the_clusters(
 
 
 @pytest.mark.parametrize(("cic", "expected"), [(False, 1 + 4), (True, 1 + 4 + 1)])
-def test_it_takes_one_pass_and_one_for_each_cluster(toy, toy_images, cic, expected):
+def test_it_takes_one_pass_and_one_for_each_cluster(toy, toy_images, cic, expected, device):
     seen = []
     handle = toy.features.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     with torch.no_grad():
-        ClusterCAM(num_clusters=4, cic=cic)(toy, toy_images[:1], torch.tensor([[0, 3]]))
+        ClusterCAM(num_clusters=4, cic=cic)(
+            toy, toy_images[:1], torch.tensor([[0, 3]], device=device)
+        )
     handle.remove()
     assert sum(seen) == expected
     assert seen[:2] == [1, 4]
@@ -167,9 +169,11 @@ def test_another_seed_may_find_other_clusters_and_the_same_does_not():
     assert (first != other).any()
 
 
-def test_as_many_clusters_as_channels_find_the_best_single_channel(toy, toy_images):
+def test_as_many_clusters_as_channels_find_the_best_single_channel(toy, toy_images, device):
     with torch.no_grad():
-        maps = ClusterCAM(num_clusters=50, bottom=0)(toy, toy_images[:1], torch.tensor([[3]]))
+        maps = ClusterCAM(num_clusters=50, bottom=0)(
+            toy, toy_images[:1], torch.tensor([[3]], device=device)
+        )
         features = toy.features(toy_images[:1])[0]
         scores = []
         for channel in features:
@@ -184,8 +188,8 @@ def test_as_many_clusters_as_channels_find_the_best_single_channel(toy, toy_imag
 
 
 @pytest.mark.parametrize("merge", ["difference", "score"])
-def test_one_cluster_is_its_own_map(toy, toy_images, merge):
-    classes = torch.tensor([[3]])
+def test_one_cluster_is_its_own_map(toy, toy_images, merge, device):
+    classes = torch.tensor([[3]], device=device)
     with torch.no_grad():
         maps = ClusterCAM(num_clusters=1, merge=merge)(toy, toy_images[:1], classes)
         features = toy.features(toy_images[:1])[0]
@@ -247,8 +251,8 @@ def test_scores_below_zero_have_no_weight():
     torch.testing.assert_close(found[0, 0], torch.full((2,), 0.5, dtype=torch.float64))
 
 
-def test_the_increase_of_confidence_is_over_the_hidden_image(toy, toy_images):
-    classes = torch.tensor([[3]])
+def test_the_increase_of_confidence_is_over_the_hidden_image(toy, toy_images, device):
+    classes = torch.tensor([[3]], device=device)
     options = {"num_clusters": 2, "merge": "score"}
     with torch.no_grad():
         plain = ClusterCAM(**options)(toy, toy_images[:1], classes)[0, 0]
@@ -261,15 +265,17 @@ def test_the_increase_of_confidence_is_over_the_hidden_image(toy, toy_images):
     torch.testing.assert_close(plain - increase, baseline * (base + scissors), **CLOSE)
 
 
-def test_a_blurred_image_fills_what_is_masked(toy, toy_images):
+def test_a_blurred_image_fills_what_is_masked(toy, toy_images, device):
     with torch.no_grad():
         image = toy_images[0]
         background = Blur()(image[None])[0]
-        maps = torch.zeros(1, 2, 2, dtype=torch.float64)
+        maps = toy_images.new_zeros(1, 2, 2)
         found = masking.masked_probabilities(toy, image, background, maps)
         expected = toy.probabilities(toy(background[None]))
         assert background.std() < image.std()
-        blur = ClusterCAM(num_clusters=3, fill="blur")(toy, toy_images, torch.tensor([[0]] * 3))
+        blur = ClusterCAM(num_clusters=3, fill="blur")(
+            toy, toy_images, torch.tensor([[0]] * 3, device=device)
+        )
     torch.testing.assert_close(found, expected, **CLOSE)
     assert blur.isfinite().all()
 

@@ -16,12 +16,11 @@ from wsss.cam.extended_cam import (
 from wsss.cam.receptive_field import features_and_fields
 from wsss.models import SplitClassifier
 
-EVERY_CLASS = torch.arange(5).expand(3, 5)
 SIGMAS = ["erf", "stride", "empirical", 0.01, 3.0, 100.0]
 
 
 @pytest.fixture
-def toy_homogeneous(toy):
+def toy_homogeneous(toy, device):
     """The same features with a head of ReLUs without biases, positively homogeneous."""
 
     class Head(nn.Module):
@@ -41,41 +40,41 @@ def toy_homogeneous(toy):
             return self.layers(features)
 
     torch.manual_seed(2)
-    return SplitClassifier(toy.features, Head()).double().eval()
+    return SplitClassifier(toy.features, Head()).to(device).double().eval()
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
 @pytest.mark.parametrize("align", ["grid", "rf"])
 @pytest.mark.parametrize("bias", ["omit", "spread"])
-def test_the_pixels_of_a_map_sum_to_the_logit(toy, toy_images, sigma, align, bias):
+def test_the_pixels_of_a_map_sum_to_the_logit(toy, toy_images, sigma, align, bias, every_class):
     explain = ExtendedCAM(sigma=sigma, align=align, bias=bias)
-    maps = explain(toy, toy_images, EVERY_CLASS)
+    maps = explain(toy, toy_images, every_class)
     assert maps.shape == (3, 5, 14, 12)
     left_out = toy.head.bias if bias == "omit" else 0
     assert_close(maps.sum(dim=(2, 3)) + left_out, toy(toy_images), rtol=1e-9, atol=1e-12)
 
 
-def test_maps_of_homogeneous_heads_sum_to_the_logit(toy_homogeneous, toy_images):
-    maps = ExtendedCAM()(toy_homogeneous, toy_images, EVERY_CLASS)
+def test_maps_of_homogeneous_heads_sum_to_the_logit(toy_homogeneous, toy_images, every_class):
+    maps = ExtendedCAM()(toy_homogeneous, toy_images, every_class)
     logits = toy_homogeneous(toy_images)
     assert logits.abs().min() > 1e-4
     assert_close(maps.sum(dim=(2, 3)), logits, rtol=1e-9, atol=1e-12)
 
 
-def test_maps_of_other_heads_sum_to_activations_times_gradients(toy_mlp, toy_images):
+def test_maps_of_other_heads_sum_to_activations_times_gradients(toy_mlp, toy_images, every_class):
     features = toy_mlp.features(toy_images).detach().requires_grad_()
     logits = toy_mlp.head(features)
-    maps = ExtendedCAM()(toy_mlp, toy_images, EVERY_CLASS)
+    maps = ExtendedCAM()(toy_mlp, toy_images, every_class)
     for c in range(5):
         (gradients,) = torch.autograd.grad(logits[:, c].sum(), features, retain_graph=True)
         expected = (features * gradients).sum(dim=(1, 2, 3))
         assert_close(maps[:, c].sum(dim=(1, 2)), expected.detach(), rtol=1e-9, atol=1e-12)
 
 
-def test_rescaled_maps_of_other_heads_sum_to_the_logit(toy_mlp, toy_images):
-    maps = ExtendedCAM(rescale=True)(toy_mlp, toy_images, EVERY_CLASS)
+def test_rescaled_maps_of_other_heads_sum_to_the_logit(toy_mlp, toy_images, every_class):
+    maps = ExtendedCAM(rescale=True)(toy_mlp, toy_images, every_class)
     assert_close(maps.sum(dim=(2, 3)), toy_mlp(toy_images), rtol=1e-9, atol=1e-12)
-    plain = ExtendedCAM()(toy_mlp, toy_images, EVERY_CLASS)
+    plain = ExtendedCAM()(toy_mlp, toy_images, every_class)
     assert ((plain.sum(dim=(2, 3)) - toy_mlp(toy_images)).abs() > 1e-6).all()
 
 
@@ -91,9 +90,9 @@ def test_dead_channels_have_no_weight():
     assert_close(conservative_weights(activations, gradients), torch.tensor([[0.0, -0.25]]))
 
 
-def test_a_tiny_width_puts_every_cell_on_the_pixel_it_is_centred_at(toy, toy_images):
-    cam = CAM()(toy, toy_images, EVERY_CLASS)
-    maps = ExtendedCAM(sigma=1e-3, align="rf")(toy, toy_images, EVERY_CLASS)
+def test_a_tiny_width_puts_every_cell_on_the_pixel_it_is_centred_at(toy, toy_images, every_class):
+    cam = CAM()(toy, toy_images, every_class)
+    maps = ExtendedCAM(sigma=1e-3, align="rf")(toy, toy_images, every_class)
     # Convolutions of 3 with padding 1 and a pooling of 2: the centres are pixel edges 1, 3, 5, …
     assert_close(maps[..., ::2, ::2] * 4 * 42, cam, rtol=1e-9, atol=1e-12)
     assert_close(maps[..., 1::2, ::2], maps[..., ::2, 1::2], rtol=1e-9, atol=1e-12)
@@ -164,22 +163,22 @@ def test_shares_sum_to_one_for_cells_and_not_for_pixels():
 
 
 @pytest.mark.parametrize("align", ["grid", "rf"])
-def test_the_width_and_the_centres_are_those_of_the_layers(toy, toy_images, align):
-    maps = ExtendedCAM(align=align)(toy, toy_images, EVERY_CLASS)
+def test_the_width_and_the_centres_are_those_of_the_layers(toy, toy_images, align, every_class):
+    maps = ExtendedCAM(align=align)(toy, toy_images, every_class)
     _, (height, _) = features_and_fields(toy.features, toy_images)
     assert height.variance == pytest.approx((8 + 8 + 3 + 4 * 8) / 12)
     assert (height.centre, height.jump) == (1.0, 2)
-    named = ExtendedCAM(sigma=height.sigma, align=align)(toy, toy_images, EVERY_CLASS)
+    named = ExtendedCAM(sigma=height.sigma, align=align)(toy, toy_images, every_class)
     # In this network, the centre of a cell is also the centre of what it sees.
     assert_close(maps, named, rtol=1e-12, atol=0)
-    other = ExtendedCAM(sigma=height.sigma)(toy, toy_images, EVERY_CLASS)
+    other = ExtendedCAM(sigma=height.sigma)(toy, toy_images, every_class)
     assert_close(named, other, rtol=1e-9, atol=1e-12)
 
 
-def test_half_a_stride_is_the_width_of_a_cell(toy, toy_images):
+def test_half_a_stride_is_the_width_of_a_cell(toy, toy_images, every_class):
     assert_close(
-        ExtendedCAM(sigma="stride")(toy, toy_images, EVERY_CLASS),
-        ExtendedCAM(sigma=1.0)(toy, toy_images, EVERY_CLASS),
+        ExtendedCAM(sigma="stride")(toy, toy_images, every_class),
+        ExtendedCAM(sigma=1.0)(toy, toy_images, every_class),
         rtol=1e-9,
         atol=1e-12,
     )
@@ -201,11 +200,11 @@ def test_the_empirical_width_of_uniform_weights_is_that_of_the_arithmetic():
     assert_close(width, expected, rtol=1e-9, atol=0)
 
 
-def test_an_image_that_its_centre_does_not_see_has_a_finite_map(toy, toy_images):
+def test_an_image_that_its_centre_does_not_see_has_a_finite_map(toy, toy_images, every_class):
     with torch.no_grad():
         toy.features.network[2][0].weight.zero_()
         toy.features.network[2][0].bias.fill_(1)
-    maps = ExtendedCAM(sigma="empirical")(toy, toy_images, EVERY_CLASS)
+    maps = ExtendedCAM(sigma="empirical")(toy, toy_images, every_class)
     assert_close(maps.sum(dim=(2, 3)) + toy.head.bias, toy(toy_images), rtol=1e-9, atol=1e-12)
 
 

@@ -37,12 +37,14 @@ def vgg(classifier):
 
 
 @pytest.fixture
-def images():
+def images(device):
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(2, 3, 8, 8, dtype=torch.float64, generator=generator)
+    return torch.rand(2, 3, 8, 8, dtype=torch.float64, generator=generator).to(device)
 
 
-CLASSES = torch.tensor([[0, 2], [1, 1]])
+@pytest.fixture
+def classes(device):
+    return torch.tensor([[0, 2], [1, 1]], device=device)
 
 
 def naive_map(model, image, label, target, base):
@@ -104,13 +106,15 @@ def naive_map(model, image, label, target, base):
 @pytest.mark.parametrize(
     ("target", "position"), [(None, 8), ("7", 7), ("4", 4), ("3", 3), ("input", -1)]
 )
-def test_maps_are_those_of_the_formulas_layer_by_layer(vgg, images, base, target, position):
-    found = FGCAM(base=base, target_layer=target)(vgg, images, CLASSES)
+def test_maps_are_those_of_the_formulas_layer_by_layer(
+    vgg, images, classes, base, target, position
+):
+    found = FGCAM(base=base, target_layer=target)(vgg, images, classes)
     with torch.no_grad():
         expected = torch.stack(
             [
                 torch.stack([naive_map(vgg, image, int(c), position, base) for c in row])
-                for image, row in zip(images, CLASSES, strict=True)
+                for image, row in zip(images, classes, strict=True)
             ]
         )
     torch.testing.assert_close(found, expected, **CLOSE)
@@ -156,15 +160,15 @@ class Residual(nn.Module):
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_both_branches_of_a_residual_block_get_their_share(classifier, images, in_place):
+def test_both_branches_of_a_residual_block_get_their_share(classifier, images, classes, in_place):
     model = classifier(lambda: nn.Conv2d(3, 5, 3, padding=1), lambda: Residual(in_place))
-    maps = FGCAM(target_layer="0")(model, images, CLASSES)
+    maps = FGCAM(target_layer="0")(model, images, classes)
     with torch.no_grad():
         x = model.features.network[0](model.features.normalise(images))
         body = model.features.network[1].body
         u = body(x)
         features = (u + x).relu()
-        weights = model.head.weight[CLASSES] / 64
+        weights = model.head.weight[classes] / 64
         components = (weights[..., None, None] * features[:, None]).transpose(0, 1)
         total = u + x.relu()
         share = torch.where(total > 0, u / total, 0.5)
@@ -191,7 +195,7 @@ class Concatenation(nn.Module):
         return F.relu(torch.cat([self.one(x), self.other(x)], dim=1))
 
 
-def test_concatenations_and_average_pooling_conserve_the_sum(classifier, images):
+def test_concatenations_and_average_pooling_conserve_the_sum(classifier, images, classes):
     model = classifier(
         lambda: nn.Conv2d(3, 4, 3, padding=1),
         nn.ReLU,
@@ -199,21 +203,21 @@ def test_concatenations_and_average_pooling_conserve_the_sum(classifier, images)
         lambda: nn.AvgPool2d(2),
         nn.Dropout,
     )
-    maps = FGCAM(target_layer="1")(model, images, CLASSES)
-    base = FGCAM(target_layer=None)(model, images, CLASSES)
+    maps = FGCAM(target_layer="1")(model, images, classes)
+    base = FGCAM(target_layer=None)(model, images, classes)
     torch.testing.assert_close(maps.sum(dim=(2, 3)), base.sum(dim=(2, 3)), **CLOSE)
 
 
 @pytest.mark.parametrize("target", ["3", "input"])
-def test_a_plain_network_conserves_the_sum_from_the_last_layer_to_any(vgg, images, target):
-    maps = FGCAM(target_layer=target)(vgg, images, CLASSES)
-    base = FGCAM(target_layer=None)(vgg, images, CLASSES)
+def test_a_plain_network_conserves_the_sum_from_the_last_layer_to_any(vgg, images, classes, target):
+    maps = FGCAM(target_layer=target)(vgg, images, classes)
+    base = FGCAM(target_layer=None)(vgg, images, classes)
     torch.testing.assert_close(maps.sum(dim=(2, 3)), base.sum(dim=(2, 3)), rtol=1e-6, atol=1e-9)
 
 
-def test_folded_batch_norm_is_the_convolution_with_its_weights(vgg, images):
-    folded = FGCAM(target_layer="input", fold_bn=True)(vgg, images, CLASSES)
-    plain = FGCAM(target_layer="input")(vgg, images, CLASSES)
+def test_folded_batch_norm_is_the_convolution_with_its_weights(vgg, images, classes):
+    folded = FGCAM(target_layer="input", fold_bn=True)(vgg, images, classes)
+    plain = FGCAM(target_layer="input")(vgg, images, classes)
     assert not torch.allclose(folded, plain)
     with torch.no_grad():
         convolution, norm = vgg.features.network[:2]
@@ -223,7 +227,7 @@ def test_folded_batch_norm_is_the_convolution_with_its_weights(vgg, images):
         convolution.bias *= scale
         convolution.bias += norm.bias
         vgg.features.network[1] = nn.Identity()
-    expected = FGCAM(target_layer="input")(vgg, images, CLASSES)
+    expected = FGCAM(target_layer="input")(vgg, images, classes)
     torch.testing.assert_close(folded, expected, rtol=1e-7, atol=1e-10)
 
 
@@ -232,10 +236,10 @@ def test_denoised_maps_have_zero_mean_at_the_last_layer(toy, toy_images, toy_cla
     torch.testing.assert_close(maps.mean(dim=(2, 3)), torch.zeros_like(maps[..., 0, 0]), **CLOSE)
 
 
-def test_score_weights_take_a_pass_for_each_channel(vgg, images):
+def test_score_weights_take_a_pass_for_each_channel(vgg, images, classes):
     seen = []
     handle = vgg.features.register_forward_hook(lambda _module, inputs, _: seen.append(inputs[0]))
-    FGCAM(base="score")(vgg, images, CLASSES)
+    FGCAM(base="score")(vgg, images, classes)
     handle.remove()
     assert sum(map(len, seen)) == 2 * (1 + 5)
 
@@ -275,11 +279,13 @@ class Gate(nn.Module):
 
 
 @pytest.mark.parametrize("use", ["check", "call"])
-def test_an_operation_without_a_rule_is_refused_with_the_modules_name(classifier, use, images):
+def test_an_operation_without_a_rule_is_refused_with_the_modules_name(
+    classifier, use, images, classes
+):
     model = classifier(lambda: nn.Conv2d(3, 5, 3), Gate)
     method = FGCAM(target_layer=0)
     with pytest.raises(WsssError, match=r"cam=fg_cam: .*mul in network\.1 \(Gate\)"):
-        method.check(model) if use == "check" else method(model, images, CLASSES)
+        method.check(model) if use == "check" else method(model, images, classes)
     FGCAM(target_layer=1).check(model)
 
 
@@ -295,9 +301,9 @@ def test_a_model_without_inner_layers_is_refused():
         FGCAM().check(model)
 
 
-def test_an_error_in_the_pass_leaves_no_hook(vgg, images):
+def test_an_error_in_the_pass_leaves_no_hook(vgg, images, classes):
     with pytest.raises(RuntimeError):
-        FGCAM()(vgg, images[:, :2], CLASSES)
+        FGCAM()(vgg, images[:, :2], classes)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in vgg.modules())
 
 

@@ -29,23 +29,20 @@ def test_a_batch_has_the_maps_of_its_images(toy_mlp, toy_images, toy_classes, me
         assert_close(together[index : index + 1], alone, rtol=1e-9, atol=1e-12)
 
 
-def test_on_a_linear_head_it_is_cam_over_the_cells_for_every_class(toy, toy_images):
-    classes = torch.arange(5).expand(3, 5)
-    maps = GradCAM()(toy, toy_images, classes)
-    cam = CAM()(toy, toy_images, classes)
+def test_on_a_linear_head_it_is_cam_over_the_cells_for_every_class(toy, toy_images, every_class):
+    maps = GradCAM()(toy, toy_images, every_class)
+    cam = CAM()(toy, toy_images, every_class)
     assert_close(42 * maps, cam, rtol=1e-9, atol=1e-12)
     same = [normalise_minmax(one.relu().flatten(0, 1)) for one in (maps, cam)]
     assert_close(*same, rtol=1e-9, atol=1e-12)
 
 
-def test_gradients_are_finite_differences_of_the_logit(toy_mlp, toy_images):
-    image, classes = toy_images[:1], torch.tensor([[3, 1]])
+def test_gradients_are_finite_differences_of_the_logit(toy_mlp, toy_images, device):
+    image, classes = toy_images[:1], torch.tensor([[3, 1]], device=device)
     with torch.no_grad():
         features = toy_mlp.features(image)
         step = 1e-6
-        basis = step * torch.eye(features.numel(), dtype=torch.float64).view(
-            -1, *features.shape[1:]
-        )
+        basis = step * torch.eye(features.numel()).to(features).view(-1, *features.shape[1:])
         slopes = (toy_mlp.head(features + basis) - toy_mlp.head(features - basis)) / (2 * step)
         gradients = slopes[:, classes[0]].T.view(2, *features.shape[1:])
     weighted = torch.einsum("nk,khw->nhw", gradients.mean(dim=(2, 3)), features[0])
@@ -76,9 +73,10 @@ def test_the_scale_of_the_features_does_not_change_the_normalised_map(toy, toy_i
     )
 
 
-def test_maps_of_a_head_that_is_not_linear_do_not_sum_to_its_logit(toy_mlp, toy_images):
-    classes = torch.arange(5).expand(3, 5)
-    sums = GradCAM()(toy_mlp, toy_images, classes).sum(dim=(2, 3)) * 42
+def test_maps_of_a_head_that_is_not_linear_do_not_sum_to_its_logit(
+    toy_mlp, toy_images, every_class
+):
+    sums = GradCAM()(toy_mlp, toy_images, every_class).sum(dim=(2, 3)) * 42
     assert ((sums / 42 - toy_mlp(toy_images)).abs() > 1e-3).all()
 
 
@@ -124,9 +122,9 @@ def test_layers_that_a_model_lacks_are_refused_with_those_it_has(toy, toy_images
         GradCAM(layers="layer4")
 
 
-def test_classes_out_of_range_are_refused(toy, toy_images):
+def test_classes_out_of_range_are_refused(toy, toy_images, device):
     with pytest.raises(IndexError, match="expected 0…4"):
-        GradCAM()(toy, toy_images, torch.tensor([[5]] * 3))
+        GradCAM()(toy, toy_images, torch.tensor([[5]] * 3, device=device))
 
 
 @pytest.mark.parametrize("layers", [None, ("0", "1")])
@@ -155,10 +153,10 @@ def test_backward_passes_end_at_the_layer(toy_mlp, toy_images, toy_classes):
 
 
 @pytest.fixture(scope="module", params=list(LAYERS))
-def network(request):
+def network(request, device):
     """A split classifier of random weights, seeded, and two images."""
     torch.manual_seed(0)
-    model = SplitClassifier.linear(TimmBackbone(request.param, None), 6, bias=True).eval()
+    model = SplitClassifier.linear(TimmBackbone(request.param, None), 6, bias=True)
     # Random BatchNorm statistics, as random weights alone make features that hardly vary.
     generator = torch.Generator().manual_seed(1)
     for layer in model.modules():
@@ -166,7 +164,8 @@ def network(request):
             layer.bias.data.normal_(0, 0.3, generator=generator)
     # Positive, so that maps are not cut to nothing by the ReLU.
     model.head.linear.weight.data.abs_()
-    return request.param, model, torch.rand(2, 3, 64, 96, generator=generator)
+    images = torch.rand(2, 3, 64, 96, generator=generator)
+    return request.param, model.to(device).eval(), images.to(device)
 
 
 CLASSES = torch.tensor([[0, 5, 2], [3, 3, 1]])
@@ -184,12 +183,12 @@ def assert_drawn_by_pytorch_grad_cam(extractor, images, found):
         targets = [ClassifierOutputTarget(int(c)) for c in CLASSES[:, n]]
         maps = torch.from_numpy(np.asarray(extractor(images, targets)))
         assert maps.amax() > 0.4
-        assert_close(found[:, n], normalised(maps), rtol=0, atol=1e-5)
+        assert_close(found[:, n].cpu(), normalised(maps), rtol=0, atol=1e-5)
 
 
 def test_torchcam_and_pytorch_grad_cam_draw_the_same_class_activation_maps(network):
     _, model, images = network
-    found = normalised(CAM()(model, images, CLASSES))
+    found = normalised(CAM()(model, images, CLASSES.to(images.device)))
     reference = copy.deepcopy(model)
     layer = reference.features
     with torchcam.methods.CAM(reference, layer, fc_layer=reference.head.linear) as extractor:
@@ -207,7 +206,7 @@ def test_torchcam_and_pytorch_grad_cam_draw_the_same_class_activation_maps(netwo
 def test_torchcam_draws_the_same_maps(network, method):
     name, model, images = network
     layer = LAYERS[name][-1]
-    found = normalised(method(layers=(layer,))(model, images, CLASSES))
+    found = normalised(method(layers=(layer,))(model, images, CLASSES.to(images.device)))
     reference = copy.deepcopy(model)
     with getattr(torchcam.methods, method.__name__)(
         reference, target_layer=reference.inner_layers[layer]
@@ -224,7 +223,7 @@ def test_torchcam_draws_the_same_maps(network, method):
 def test_pytorch_grad_cam_draws_the_same_maps(network, method, fused):
     name, model, images = network
     layers = LAYERS[name] if fused else LAYERS[name][-1:]
-    found = normalised(method(layers=layers)(model, images, CLASSES))
+    found = normalised(method(layers=layers)(model, images, CLASSES.to(images.device)))
     reference = copy.deepcopy(model)
     modules = [reference.inner_layers[layer] for layer in layers]
     with getattr(pytorch_grad_cam, method.__name__)(reference, modules) as extractor:

@@ -14,9 +14,14 @@ from wsss.models.normalisation import Normalisation
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 
 
-def big_images(count=2, size=(40, 52)):
-    generator = torch.Generator().manual_seed(3)
-    return torch.rand(count, 3, *size, dtype=torch.float64, generator=generator)
+@pytest.fixture
+def big_images(device):
+    def make(count=2, size=(40, 52)):
+        generator = torch.Generator().manual_seed(3)
+        images = torch.rand(count, 3, *size, dtype=torch.float64, generator=generator)
+        return images.to(device)
+
+    return make
 
 
 def bilinear(tensor, size):
@@ -27,7 +32,7 @@ def naive_cams(model, patch, labels, kept, official=False, scales=(1, 0.5, 1.5, 
     """Section 2.9, steps 4 and 5, one pass after the other; class maps in a list."""
     height, width = patch.shape[1:]
     weight = model.head.weight
-    total = [torch.zeros(height, width, dtype=patch.dtype) for _ in labels]
+    total = [patch.new_zeros(height, width) for _ in labels]
     mask = kept
     for scale in scales:
         rows, columns = round(height * scale), round(width * scale)
@@ -55,7 +60,7 @@ def naive_cams(model, patch, labels, kept, official=False, scales=(1, 0.5, 1.5, 
 def naive_response(model, image, labels, official=False):
     """Section 2.9 as written: four patches, five rounds, pasted by maximum."""
     height, width = image.shape[1:]
-    everything = torch.ones(height, width, dtype=torch.bool)
+    everything = torch.ones(height, width, dtype=torch.bool, device=image.device)
     centres = []
     for cam in naive_cams(model, image, labels, everything):
         mass = float(cam.sum())
@@ -74,11 +79,11 @@ def naive_response(model, image, labels, official=False):
         top, bottom = (0, y_max + buffer), (max(0, y_min - buffer), height)
         left, right = (0, x_max + buffer), (max(0, x_min - buffer), width)
         boxes = [top + left, top + right, bottom + left, bottom + right]
-    merged = torch.zeros(len(labels), height, width, dtype=image.dtype)
+    merged = image.new_zeros(len(labels), height, width)
     for y0, y1, x0, x1 in boxes:
         patch = image[:, y0:y1, x0:x1]
-        kept = torch.ones(patch.shape[1:], dtype=torch.bool)
-        response = torch.zeros(len(labels), *patch.shape[1:], dtype=image.dtype)
+        kept = torch.ones_like(patch[0], dtype=torch.bool)
+        response = image.new_zeros(len(labels), *patch.shape[1:])
         for _ in range(5):
             response = torch.maximum(
                 response, torch.stack(naive_cams(model, patch, labels, kept, official))
@@ -99,11 +104,13 @@ def naive_response(model, image, labels, official=False):
 
 @pytest.mark.parametrize("official", [False, True])
 @pytest.mark.parametrize("labels", [[1], [0, 3], [1, 2, 4]])
-def test_responses_are_those_of_the_formulas_written_with_loops(toy, labels, official):
+def test_responses_are_those_of_the_formulas_written_with_loops(
+    toy, labels, official, big_images, device
+):
     image = big_images(1, (18, 30))
     method = InferCAM(compat="official" if official else None)
     with torch.no_grad():
-        found = method(toy, image, torch.tensor([labels]))[0]
+        found = method(toy, image, torch.tensor([labels], device=device))[0]
         expected = naive_response(toy, image[0], labels, official)
     torch.testing.assert_close(found, expected, **CLOSE)
 
@@ -127,30 +134,32 @@ class Counter:
         self.handle.remove()
 
 
-def test_no_image_takes_more_than_168_passes_and_mirror_images_go_together(toy):
+def test_no_image_takes_more_than_168_passes_and_mirror_images_go_together(toy, big_images, device):
     images = big_images(1, (44, 60))
     method = InferCAM(min_erased_fraction=-1.0)
     with torch.no_grad(), Counter(toy.features) as counter:
-        method(toy, images, torch.tensor([[1]]))
+        method(toy, images, torch.tensor([[1]], device=device))
     assert counter.images == 168
     assert counter.calls == 84
 
 
-def test_an_image_that_is_not_split_is_looked_at_once_a_round(toy):
+def test_an_image_that_is_not_split_is_looked_at_once_a_round(toy, big_images, device):
     images = big_images(1)
     with torch.no_grad(), Counter(toy.features) as counter:
-        InferCAM(erase_threshold=1.1)(toy, images, torch.tensor([[0, 1, 2]]))
+        InferCAM(erase_threshold=1.1)(toy, images, torch.tensor([[0, 1, 2]], device=device))
     assert counter.images == 8
 
 
-def test_patches_that_are_the_whole_image_are_looked_at_once(toy, toy_images):
+def test_patches_that_are_the_whole_image_are_looked_at_once(toy, toy_images, device):
     with torch.no_grad(), Counter(toy.features) as counter:
-        InferCAM(erase_threshold=1.1, buffers_px=(50,))(toy, toy_images[:1], torch.tensor([[0]]))
+        InferCAM(erase_threshold=1.1, buffers_px=(50,))(
+            toy, toy_images[:1], torch.tensor([[0]], device=device)
+        )
     assert counter.images == 8
 
 
-def test_responses_never_fall_from_round_to_round(toy):
-    images, classes = big_images(1, (24, 32)), torch.tensor([[0, 3]])
+def test_responses_never_fall_from_round_to_round(toy, big_images, device):
+    images, classes = big_images(1, (24, 32)), torch.tensor([[0, 3]], device=device)
     with torch.no_grad():
         rounds = [
             InferCAM(max_rounds=count, min_erased_fraction=-1.0)(toy, images, classes)
@@ -161,28 +170,30 @@ def test_responses_never_fall_from_round_to_round(toy):
     assert (rounds[-1] > rounds[0]).any()
 
 
-def test_responses_are_in_zero_to_one_and_fill_the_image(toy):
+def test_responses_are_in_zero_to_one_and_fill_the_image(toy, big_images, device):
     images = big_images()
     with torch.no_grad():
-        maps = InferCAM()(toy, images, torch.tensor([[0, 3], [2, 4]]))
+        maps = InferCAM()(toy, images, torch.tensor([[0, 3], [2, 4]], device=device))
     assert maps.shape == (2, 2, 40, 52)
     assert (maps >= 0).all()
     assert (maps < 1).all()
 
 
-def test_a_class_given_twice_counts_once(toy):
+def test_a_class_given_twice_counts_once(toy, big_images, device):
     images = big_images(1)
     with torch.no_grad():
-        once = InferCAM()(toy, images, torch.tensor([[2]]))
-        twice = InferCAM()(toy, images, torch.tensor([[2, 2, 2]]))
+        once = InferCAM()(toy, images, torch.tensor([[2]], device=device))
+        twice = InferCAM()(toy, images, torch.tensor([[2, 2, 2]], device=device))
     torch.testing.assert_close(twice, once.expand(-1, 3, -1, -1), rtol=0, atol=0)
 
 
-def test_a_threshold_above_one_and_three_classes_give_the_multiscale_cam(toy):
+def test_a_threshold_above_one_and_three_classes_give_the_multiscale_cam(toy, device):
     model = toy.float()
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (2, 3, 40, 52), dtype=torch.uint8, generator=generator)
-    classes = torch.tensor([[0, 3, 4], [4, 1, 2]])
+    images = torch.randint(0, 256, (2, 3, 40, 52), dtype=torch.uint8, generator=generator).to(
+        device
+    )
+    classes = torch.tensor([[0, 3, 4], [4, 1, 2]], device=device)
     with torch.no_grad():
         found = InferCAM(scales=(1.0,), erase_threshold=1.1)(model, images.float() / 255, classes)
         expected = multiscale_maps(model, CAM(), [images], classes, [(40, 52)] * 2)
@@ -191,11 +202,13 @@ def test_a_threshold_above_one_and_three_classes_give_the_multiscale_cam(toy):
     torch.testing.assert_close(found / peaks, torch.stack(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_a_threshold_above_one_gives_the_maximum_of_the_patches_cams(toy):
+def test_a_threshold_above_one_gives_the_maximum_of_the_patches_cams(toy, big_images, device):
     image = big_images(1)[0]
-    kept = torch.ones(40, 52, dtype=torch.bool)
+    kept = torch.ones_like(image[0], dtype=torch.bool)
     with torch.no_grad():
-        found = InferCAM(erase_threshold=1.1)(toy, image[None], torch.tensor([[3]]))[0]
+        found = InferCAM(erase_threshold=1.1)(toy, image[None], torch.tensor([[3]], device=device))[
+            0
+        ]
         whole = torch.stack(naive_cams(toy, image, [3], kept))
         expected = torch.zeros_like(whole)
         for y0, y1, x0, x1 in corner_patches(centres_of_mass(whole), (40, 52), 10):
@@ -252,8 +265,8 @@ def test_an_unmirrored_mask_fails_to_erase_in_the_mirror_image():
     assert theirs[4:12, 14:22].max() < 0.9
 
 
-def test_a_mirrored_image_has_mirrored_responses_when_it_is_not_split(toy):
-    images, classes = big_images(), torch.tensor([[0, 1, 2], [2, 3, 4]])
+def test_a_mirrored_image_has_mirrored_responses_when_it_is_not_split(toy, big_images, device):
+    images, classes = big_images(), torch.tensor([[0, 1, 2], [2, 3, 4]], device=device)
     with torch.no_grad():
         # At other scales the nearest pixel of a mask is a tie, which mirroring decides otherwise.
         method = InferCAM(scales=(1.0, 2.0))

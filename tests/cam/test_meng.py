@@ -10,11 +10,11 @@ from wsss.models.last_stage import cut_before_last_stage
 
 
 @pytest.fixture
-def toy_pairwise(toy):
+def toy_pairwise(toy, device):
     """The linear classifier's own rows as the heads of all pairs."""
     pairs = [(one, other) for one in range(5) for other in range(5) if one != other]
     targets, opponents = (torch.tensor(column) for column in zip(*pairs, strict=True))
-    heads = PairHeads(targets, opponents, 5, 16).double()
+    heads = PairHeads(targets, opponents, 5, 16).to(device).double()
     weight = toy.head.weight.detach()
     heads.weight.data = torch.stack([weight[targets], weight[opponents]], dim=1)
     toy.pair_heads = heads
@@ -22,7 +22,7 @@ def toy_pairwise(toy):
 
 
 def test_rows_of_one_classifier_give_the_map_less_the_mean_of_the_others(
-    toy_pairwise, toy_images, toy_classes
+    toy_pairwise, toy_images, toy_classes, every_class
 ):
     pairs, real = toy_pairwise.pair_heads.of_classes(toy_classes)
     assert real.all()
@@ -30,7 +30,7 @@ def test_rows_of_one_classifier_give_the_map_less_the_mean_of_the_others(
     with torch.no_grad():
         maps = pair_maps(toy_pairwise.features(toy_images), difference)
     found = maps.unflatten(1, (2, 4)).mean(dim=2)
-    every = CAM()(toy_pairwise, toy_images, torch.arange(5).expand(3, 5))
+    every = CAM()(toy_pairwise, toy_images, every_class)
     for image in range(3):
         for position, target in enumerate(toy_classes[image]):
             others = [c for c in range(5) if c != target]

@@ -7,7 +7,6 @@ from torch import nn
 from wsss.cam import CAM, FDCAM, FGCAM, ExtendedCAM, GradCAM, LayerCAM, ReciproCAM
 from wsss.cam.multiscale import multiscale_maps
 
-CLASSES = torch.tensor([[0, 2]])
 METHODS = {
     "cam": CAM,
     "gradcam": GradCAM,
@@ -35,29 +34,35 @@ def points(classifier):
     return model
 
 
+@pytest.fixture
+def classes(device):
+    return torch.tensor([[0, 2]], device=device)
+
+
 def doubled(images):
     return images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_maps_of_two_scales_weigh_the_same(points, name):
+def test_maps_of_two_scales_weigh_the_same(points, classes, name):
     method = METHODS[name]()
-    images = torch.rand(1, 3, 8, 10, dtype=torch.float64)
+    images = torch.rand(1, 3, 8, 10, dtype=torch.float64).to(classes.device)
     masses = []
     for one in (images, doubled(images)):
-        maps = method(points, one, CLASSES).mean(dim=(2, 3))
+        maps = method(points, one, classes).mean(dim=(2, 3))
         masses.append(maps * one[0, 0].numel() if method.shares_score else maps)
     # One position of a non-linear score adds a little more or less than its share.
     tolerance = 1e-2 if name.startswith("recipro_cam") else 1e-9
     torch.testing.assert_close(masses[0], masses[1], rtol=tolerance, atol=0)
 
 
-def test_grad_cams_seeds_are_those_of_cam_at_any_scales(toy):
+def test_grad_cams_seeds_are_those_of_cam_at_any_scales(toy, device):
     toy = toy.float()
     pyramid = [
-        torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8) for size in [(14, 12), (28, 24)]
+        torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8).to(device)
+        for size in [(14, 12), (28, 24)]
     ]
-    classes = torch.tensor([[0, 3], [1, 1]])
+    classes = torch.tensor([[0, 3], [1, 1]], device=device)
     seeds = [
         multiscale_maps(toy, method, pyramid, classes, [(14, 12)] * 2)
         for method in (CAM(), GradCAM())
@@ -67,9 +72,9 @@ def test_grad_cams_seeds_are_those_of_cam_at_any_scales(toy):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_largest_value_of_a_seed_is_one_however_small_the_maps_are(points, name):
-    images = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8)
-    (seeds,) = multiscale_maps(points.float(), METHODS[name](), [images], CLASSES, [(16, 24)])
+def test_the_largest_value_of_a_seed_is_one_however_small_the_maps_are(points, classes, name):
+    images = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8).to(classes.device)
+    (seeds,) = multiscale_maps(points.float(), METHODS[name](), [images], classes, [(16, 24)])
     found = seeds.amax(dim=(1, 2))
     assert ((found == 0) | (found == 1)).all()
     assert (found == 1).any()

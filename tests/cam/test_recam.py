@@ -8,7 +8,7 @@ from wsss.models import ReactivatedHead
 
 def naive_maps(features, first, second, classes):
     batch, channels, height, width = features.shape
-    maps = torch.zeros(batch, classes.shape[1], height, width, dtype=torch.float64)
+    maps = features.new_zeros(batch, classes.shape[1], height, width)
     for image in range(batch):
         for position, target in enumerate(classes[image]):
             for i in range(height):
@@ -43,7 +43,7 @@ def test_a_second_classifier_changes_neither_logits_nor_class_activation_maps(
 ):
     with torch.no_grad():
         logits, maps = toy(toy_images), CAM()(toy, toy_images, toy_classes)
-        toy.head = ReactivatedHead.beside(toy.head).double()
+        toy.head = ReactivatedHead.beside(toy.head).to(toy_images.device).double()
         assert torch.equal(toy(toy_images), logits)
     assert torch.equal(CAM()(toy, toy_images, toy_classes), maps)
 

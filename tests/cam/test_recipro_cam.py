@@ -11,7 +11,6 @@ from wsss.models import SplitClassifier
 MASKS = ["delta", "gaussian", "gaussian_neighbour"]
 DELTA = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
 GAUSS = [[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16], [1 / 16, 2 / 16, 1 / 16]]
-EVERY_CLASS = torch.arange(5).expand(3, 5)
 AUTHORS = ReciproCAM(baseline="none")
 AUTHORS_LOGITS = ReciproCAM(score="logit", baseline="none")
 
@@ -59,7 +58,7 @@ def naive_score(model, features, score):
 
 def naive_maps(model, images, classes, mask, score, baseline):
     features = model.features(images)
-    maps = torch.zeros(*classes.shape, *features.shape[2:], dtype=images.dtype)
+    maps = images.new_zeros(*classes.shape, *features.shape[2:])
     for b, own in enumerate(classes):
         for i in range(features.shape[2]):
             for j in range(features.shape[3]):
@@ -95,9 +94,9 @@ def test_maps_are_those_of_a_naive_loop(
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, literal], ids=["pooled", "literal"])
-def test_delta_masks_and_logits_give_cam(toy, toy_images, wrap):
-    maps = AUTHORS_LOGITS(wrap(toy), toy_images, EVERY_CLASS)
-    cam = CAM()(toy, toy_images, EVERY_CLASS)
+def test_delta_masks_and_logits_give_cam(toy, toy_images, wrap, every_class):
+    maps = AUTHORS_LOGITS(wrap(toy), toy_images, every_class)
+    cam = CAM()(toy, toy_images, every_class)
     assert_close(maps, cam / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
     assert_close(
         normalise_minmax(maps.flatten(0, 1)),
@@ -108,33 +107,35 @@ def test_delta_masks_and_logits_give_cam(toy, toy_images, wrap):
 
 
 @pytest.mark.parametrize("wrap", [False, True], ids=["pooled", "literal"])
-def test_delta_masks_and_soft_max_give_the_soft_max_of_cam(toy, toy_images, wrap):
+def test_delta_masks_and_soft_max_give_the_soft_max_of_cam(toy, toy_images, wrap, every_class):
     toy.multi_label = False
-    cam = CAM()(toy, toy_images, EVERY_CLASS)
+    cam = CAM()(toy, toy_images, every_class)
     expected = (cam / 42 + toy.head.bias[:, None, None]).softmax(dim=1)
     model = literal(toy, multi_label=False) if wrap else toy
-    assert_close(AUTHORS(model, toy_images, EVERY_CLASS), expected, rtol=1e-9, atol=1e-12)
+    assert_close(AUTHORS(model, toy_images, every_class), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, literal], ids=["pooled", "literal"])
-def test_replicated_gaussians_weigh_cam_by_the_mass_inside_the_map(toy, toy_images, wrap):
-    mass = torch.ones(7, 6, dtype=torch.float64)
+def test_replicated_gaussians_weigh_cam_by_the_mass_inside_the_map(
+    toy, toy_images, wrap, every_class
+):
+    mass = toy_images.new_ones(7, 6)
     mass[[0, -1]] *= 3 / 4
     mass[:, [0, -1]] *= 3 / 4
     assert mass[0, 0] == 9 / 16
-    cam = CAM()(toy, toy_images, EVERY_CLASS)
+    cam = CAM()(toy, toy_images, every_class)
     explain = ReciproCAM(mask="gaussian", score="logit", baseline="none")
-    maps = explain(wrap(toy), toy_images, EVERY_CLASS)
+    maps = explain(wrap(toy), toy_images, every_class)
     assert_close(maps, mass * cam / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, literal], ids=["pooled", "literal"])
-def test_gaussians_of_neighbours_smooth_cam(toy, toy_images, wrap):
-    kernel = torch.tensor(GAUSS, dtype=torch.float64)[None, None]
-    cam = CAM()(toy, toy_images, EVERY_CLASS)
+def test_gaussians_of_neighbours_smooth_cam(toy, toy_images, wrap, every_class):
+    kernel = toy_images.new_tensor(GAUSS)[None, None]
+    cam = CAM()(toy, toy_images, every_class)
     smooth = F.conv2d(cam.flatten(0, 1)[:, None], kernel, padding=1).view_as(cam)
     explain = ReciproCAM(mask="gaussian_neighbour", score="logit", baseline="none")
-    maps = explain(wrap(toy), toy_images, EVERY_CLASS)
+    maps = explain(wrap(toy), toy_images, every_class)
     assert_close(maps, smooth / 42 + toy.head.bias[:, None, None], rtol=1e-9, atol=1e-12)
 
 
@@ -169,10 +170,10 @@ def test_a_dead_position_scores_what_the_head_answers_to_zeros(toy_mlp, toy_imag
 
     model = SplitClassifier(Dead(), toy_mlp.head)
     maps = AUTHORS_LOGITS(model, toy_images, toy_classes)
-    answer = model.head(torch.zeros(1, 16, 7, 6, dtype=torch.float64))[0]
+    answer = model.head(toy_images.new_zeros(1, 16, 7, 6))[0]
     assert_close(maps[:, :, 2, 4], answer[toy_classes], rtol=1e-12, atol=0)
     maps = ReciproCAM()(model, toy_images, toy_classes)
-    assert_close(maps[:, :, 2, 4], torch.zeros(3, 2).double(), rtol=0, atol=1e-15)
+    assert_close(maps[:, :, 2, 4], toy_images.new_zeros(3, 2), rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -189,13 +190,13 @@ def test_the_zero_of_seeds_adds_the_same_to_a_whole_map(
     assert_close(stretched, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_maps_of_sigmoids_are_nearly_those_of_cam(toy, toy_images):
+def test_maps_of_sigmoids_are_nearly_those_of_cam(toy, toy_images, every_class):
     # The sigmoid is nearly a straight line over what a single position can move it.
     toy.head.linear.weight.data /= 10
     found, cam = (
         maps / maps.abs().amax(dim=(2, 3), keepdim=True)
         for maps in (
-            method(toy, toy_images, EVERY_CLASS).detach() for method in (ReciproCAM(), CAM())
+            method(toy, toy_images, every_class).detach() for method in (ReciproCAM(), CAM())
         )
     )
     assert_close(found, cam, rtol=0, atol=1e-3)

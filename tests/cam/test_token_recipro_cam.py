@@ -28,11 +28,11 @@ class Registers(VitBackbone):
 
 
 @pytest.fixture(params=["class token", "registers"])
-def vit(request, toy_vit):
+def vit(request, toy_vit, device):
     if request.param == "class token":
         return toy_vit
     torch.manual_seed(0)
-    return SplitClassifier.linear(Registers(), 5, bias=True).double().eval()
+    return SplitClassifier.linear(Registers(), 5, bias=True).to(device).double().eval()
 
 
 def layer_norm(x, layer):
@@ -81,11 +81,11 @@ def naive_maps(model, images, classes, mask, score, baseline):
     model.features(images)
     handle.remove()
     num_prefix = model.features.network.num_prefix_tokens
-    maps = torch.zeros(*classes.shape, 7, 6, dtype=images.dtype)
+    maps = images.new_zeros(*classes.shape, 7, 6)
     for b, own in enumerate(classes):
         for i in range(7):
             for j in range(6):
-                weights = torch.zeros(7, 6, dtype=images.dtype)
+                weights = images.new_zeros(7, 6)
                 for di in (-1, 0, 1):
                     for dj in (-1, 0, 1):
                         if 0 <= i + di < 7 and 0 <= j + dj < 6:
@@ -93,7 +93,7 @@ def naive_maps(model, images, classes, mask, score, baseline):
                 if mask == "delta":
                     weights.zero_()
                     weights[i, j] = 1
-                row = torch.cat([torch.ones(num_prefix, dtype=images.dtype), weights.flatten()])
+                row = torch.cat([images.new_ones(num_prefix), weights.flatten()])
                 found = naive_score(model, naive_logits(model, entering[0][b], row), score)
                 if baseline == "zeros":
                     row[num_prefix:] = 0

@@ -34,21 +34,25 @@ class Features(nn.Module):
 
 
 @pytest.fixture
-def model():
+def model(device):
     torch.manual_seed(0)
     head = LinearHead(6, NUM_CLASSES, bias=True)
     head.linear.weight.data.abs_()  # No map is zero everywhere.
-    return SplitClassifier(Features(), head).double().eval()
+    return SplitClassifier(Features(), head).to(device).double().eval()
 
 
 @pytest.fixture
-def images():
+def images(device):
     rng = torch.Generator().manual_seed(1)
-    return torch.rand(3, 3, 12, 14, dtype=torch.float64, generator=rng)
+    return torch.rand(3, 3, 12, 14, dtype=torch.float64, generator=rng).to(device)
 
 
-TAGS = torch.tensor([[1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0]], dtype=torch.bool)
 PAIRS = [(0, 0), (0, 3), (1, 2)]
+
+
+@pytest.fixture
+def tags(device):
+    return torch.tensor([[1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0]], dtype=torch.bool, device=device)
 
 
 def by_hand(model, image, label, size=(12, 14)):
@@ -70,23 +74,23 @@ def by_hand(model, image, label, size=(12, 14)):
 
 
 @torch.no_grad()
-def test_scores_are_those_of_masked_images_run_one_by_one(model, images):
-    scores = judge(model, CAM(), images, TAGS, FAST)
+def test_scores_are_those_of_masked_images_run_one_by_one(model, images, tags):
+    scores = judge(model, CAM(), images, tags, FAST)
     for index, (image, label) in enumerate(PAIRS):
         whole, kept, deleted, maps, maps_of_kept = by_hand(model, images[image], label)
         torch.testing.assert_close(scores.whole[index], whole, rtol=1e-9, atol=0)
         torch.testing.assert_close(scores.kept[index], kept, rtol=1e-9, atol=0)
         torch.testing.assert_close(scores.deleted[index], deleted, rtol=1e-9, atol=0)
         torch.testing.assert_close(scores.complexity[index], maps.mean(), rtol=1e-9, atol=0)
-        pearson = np.corrcoef(maps.flatten(), maps_of_kept.flatten())[0, 1]
+        pearson = np.corrcoef(maps.flatten().cpu(), maps_of_kept.flatten().cpu())[0, 1]
         assert float(scores.coherency[index]) == pytest.approx((1 + pearson) / 2)
 
 
 @torch.no_grad()
-def test_the_batch_size_changes_nothing(model, images):
+def test_the_batch_size_changes_nothing(model, images, tags):
     protocol = replace(FAST, curves=True, step=40)
-    whole = judge(model, CAM(), images, TAGS, protocol)
-    parts = judge(model, CAM(), images, TAGS, replace(protocol, batch_size=2))
+    whole = judge(model, CAM(), images, tags, protocol)
+    parts = judge(model, CAM(), images, tags, replace(protocol, batch_size=2))
     for name in ("whole", "kept", "deleted", "complexity", "coherency", "deletion", "insertion"):
         torch.testing.assert_close(getattr(whole, name), getattr(parts, name), rtol=1e-9, atol=0)
 
@@ -98,32 +102,32 @@ def test_predicted_classes_are_the_most_probable_ones():
     assert classes.tolist() == [1, 2]
 
 
-def test_labelled_classes_are_all_tags():
-    images, classes = labelled_classes(torch.zeros(3, NUM_CLASSES), TAGS)
+def test_labelled_classes_are_all_tags(tags):
+    images, classes = labelled_classes(torch.zeros(3, NUM_CLASSES), tags)
     assert list(zip(images.tolist(), classes.tolist(), strict=True)) == PAIRS
 
 
-def test_images_without_tags_have_no_pairs(model, images):
-    scores = judge(model, CAM(), images, torch.zeros_like(TAGS), Protocol(labelled_classes))
+def test_images_without_tags_have_no_pairs(model, images, tags):
+    scores = judge(model, CAM(), images, torch.zeros_like(tags), Protocol(labelled_classes))
     assert len(scores.whole) == len(scores.coherency) == 0
 
 
 @torch.no_grad()
-def test_what_hides_parts_can_be_chosen(model, images):
-    found = judge(model, CAM(), images, TAGS, replace(FAST, fill=black))
+def test_what_hides_parts_can_be_chosen(model, images, tags):
+    found = judge(model, CAM(), images, tags, replace(FAST, fill=black))
     for index, (image, label) in enumerate(PAIRS):
         maps = by_hand(model, images[image], label)[3]
         kept = model((images[image] * maps)[None]).sigmoid()[0, label]
         torch.testing.assert_close(found.kept[index], kept, rtol=1e-9, atol=0)
-    blurred = judge(model, CAM(), images, TAGS, replace(FAST, fill=Blur()))
+    blurred = judge(model, CAM(), images, tags, replace(FAST, fill=Blur()))
     assert (blurred.kept != found.kept).all()
 
 
 @torch.no_grad()
-def test_own_resolution_looks_at_the_maps_before_resizing(model, images):
-    found = judge(model, CAM(), images, TAGS, replace(FAST, own_resolution=True, curves=True))
+def test_own_resolution_looks_at_the_maps_before_resizing(model, images, tags):
+    found = judge(model, CAM(), images, tags, replace(FAST, own_resolution=True, curves=True))
     for index, (image, label) in enumerate(PAIRS):
-        raw = CAM()(model, images[image, None], torch.tensor([[label]]))[0]
+        raw = CAM()(model, images[image, None], torch.tensor([[label]], device=images.device))[0]
         maps = unit_maps(raw, (6, 7))[0]
         torch.testing.assert_close(found.complexity[index], maps.mean(), rtol=1e-9, atol=0)
         order = maps.flatten().argsort(descending=True, stable=True)
@@ -139,10 +143,10 @@ def test_own_resolution_looks_at_the_maps_before_resizing(model, images):
 
 
 @torch.no_grad()
-def test_insertion_begins_with_the_blurred_image(model, images):
+def test_insertion_begins_with_the_blurred_image(model, images, tags):
     start = Blur()(images[1:2])
     protocol = replace(FAST, curves=True, step=12 * 14)  # one step: two points
-    found = judge(model, CAM(), images[1:2], TAGS[1:2], protocol)
+    found = judge(model, CAM(), images[1:2], tags[1:2], protocol)
     ends = [float(model(one).sigmoid()[0, 2]) for one in (start, images[1:2])]
     assert float(found.insertion) == pytest.approx(sum(ends) / 2)
 

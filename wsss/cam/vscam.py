@@ -145,17 +145,19 @@ def is_neighbour(graph: Graph, images: slice = slice(None)) -> Bool[Tensor, "b N
     chosen.scatter_(2, neighbours, True)
     if graph.pooling == 1:
         return chosen
-    return chosen[:, :, cells_of_vertices(graph.size, graph.pooling).to(chosen.device)]
+    return chosen[:, :, cells_of_vertices(graph.size, graph.pooling, chosen.device)]
 
 
-def cells_of_vertices(size: tuple[int, int], pooling: int) -> Int64[Tensor, " N"]:
+def cells_of_vertices(
+    size: tuple[int, int], pooling: int, device: torch.device | None = None
+) -> Int64[Tensor, " N"]:
     """Index of the cell of `pooling` × `pooling` vertices that each vertex is in.
 
     Rows and columns that fill no cell, which pooling drops, count to the last.
     """
     height, width = (side // pooling for side in size)
-    rows = (torch.arange(size[0]) // pooling).clamp(max=height - 1)
-    columns = (torch.arange(size[1]) // pooling).clamp(max=width - 1)
+    rows = (torch.arange(size[0], device=device) // pooling).clamp(max=height - 1)
+    columns = (torch.arange(size[1], device=device) // pooling).clamp(max=width - 1)
     return (rows[:, None] * width + columns).flatten()
 
 

@@ -5,16 +5,22 @@ import torch
 from wsss.metrics.explanation import adcc, adcc_of_means, coherency, complexity, mean_adcc
 
 
-def rand(*shape, seed=0):
-    return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+@pytest.fixture
+def rand(device):
+    def make(*shape, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.rand(*shape, dtype=torch.float64, generator=generator).to(device)
+
+    return make
 
 
-def column(*values):
-    return torch.tensor(values, dtype=torch.float64)
+@pytest.fixture
+def column(device):
+    return lambda *values: torch.tensor(values, dtype=torch.float64, device=device)
 
 
-def test_a_full_mask_is_fully_complex_and_not_coherent():
-    full = torch.ones(2, 6, 5, dtype=torch.float64)
+def test_a_full_mask_is_fully_complex_and_not_coherent(rand):
+    full = torch.ones_like(rand(2, 6, 5))
     assert complexity(full).tolist() == [1, 1]
     assert coherency(full, full).tolist() == [0, 0]
     assert coherency(full, rand(2, 6, 5)).tolist() == [0, 0]
@@ -25,25 +31,25 @@ def test_a_constant_map_is_not_coherent_whatever_its_value():
     assert coherency(constant, constant) == 0
 
 
-def test_complexity_is_the_mean_absolute_value():
+def test_complexity_is_the_mean_absolute_value(rand):
     maps = rand(2, 3, 4, 5) - 0.5
-    expected = np.abs(maps.numpy()).sum(axis=(2, 3)) / 20
-    np.testing.assert_allclose(complexity(maps), expected, rtol=1e-12)
+    expected = np.abs(maps.cpu().numpy()).sum(axis=(2, 3)) / 20
+    np.testing.assert_allclose(complexity(maps).cpu(), expected, rtol=1e-12)
 
 
-def test_the_same_map_is_coherent_and_its_negative_is_not():
+def test_the_same_map_is_coherent_and_its_negative_is_not(rand):
     maps = rand(4, 6, 5)
-    ones = torch.ones(4, dtype=torch.float64)
+    ones = maps.new_ones(4)
     for others, expected in ((maps, ones), (-maps, 0 * ones), (3 * maps + 2, ones)):
         torch.testing.assert_close(coherency(maps, others), expected, rtol=0, atol=1e-12)
 
 
-def test_coherency_follows_pearsons_correlation():
+def test_coherency_follows_pearsons_correlation(rand):
     maps, others = rand(2, 3, 7, 6), rand(2, 3, 7, 6, seed=1)
     found = coherency(maps, others)
     for image in range(2):
         for index in range(3):
-            pearson = np.corrcoef(maps[image, index].flatten(), others[image, index].flatten())
+            pearson = np.corrcoef(*(one[image, index].flatten().cpu() for one in (maps, others)))
             assert float(found[image, index]) == pytest.approx((1 + pearson[0, 1]) / 2, rel=1e-12)
 
 
@@ -57,13 +63,13 @@ def test_coherency_follows_pearsons_correlation():
         (0.6642, 0.6920, 0.1565, 0.5349),
     ],
 )
-def test_adcc_of_published_averages(drop, coherent, complex_, expected):
+def test_adcc_of_published_averages(drop, coherent, complex_, expected, column):
     parts = column(drop), column(coherent), column(complex_)
     assert adcc_of_means(*parts) == pytest.approx(expected, abs=3e-4)
     assert mean_adcc(*parts) == pytest.approx(expected, abs=3e-4)
 
 
-def test_adcc_of_means_is_not_the_mean():
+def test_adcc_of_means_is_not_the_mean(rand):
     parts = rand(20), rand(20, seed=1), rand(20, seed=2)
     pairs = [3 / (1 / c + 1 / (1 - m) + 1 / (1 - d)) for d, c, m in zip(*parts, strict=True)]
     assert mean_adcc(*parts) == pytest.approx(float(sum(pairs) / 20))
@@ -73,13 +79,13 @@ def test_adcc_of_means_is_not_the_mean():
     assert abs(mean_adcc(*parts) - expected) > 0.05
 
 
-def test_a_part_that_is_worst_makes_adcc_zero():
+def test_a_part_that_is_worst_makes_adcc_zero(column):
     worst = adcc(column(1, 0, 0), column(1, 0, 1), column(0, 0, 1))
     assert worst.tolist() == [0, 0, 0]
     assert adcc(column(0), column(1), column(0)) == 1
 
 
-def test_pairs_without_a_drop_take_no_part():
+def test_pairs_without_a_drop_take_no_part(column):
     parts = column(0.2, torch.nan), column(0.9, 0.1), column(0.3, 0.8)
     alone = [part[:1] for part in parts]
     assert adcc_of_means(*parts) == adcc_of_means(*alone)

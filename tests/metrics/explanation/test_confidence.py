@@ -12,29 +12,30 @@ from wsss.metrics.explanation import (
 from wsss.metrics.explanation.confidence import drop, drop_in_deletion, gain, increase
 
 
-def one(value):
-    return torch.tensor([value], dtype=torch.float64)
+@pytest.fixture
+def one(device):
+    return lambda value: torch.tensor([value], dtype=torch.float64, device=device)
 
 
-def test_a_lower_probability_is_a_drop_and_no_increase():
+def test_a_lower_probability_is_a_drop_and_no_increase(one):
     assert average_drop(one(0.8), one(0.6)) == pytest.approx(25)
     assert average_increase(one(0.8), one(0.6)) == 0
     assert average_gain(one(0.8), one(0.6)) == 0
     assert average_drop_in_deletion(one(0.8), one(0.2)) == pytest.approx(75)
 
 
-def test_a_higher_probability_is_an_increase_and_no_drop():
+def test_a_higher_probability_is_an_increase_and_no_drop(one):
     assert average_drop(one(0.8), one(0.9)) == 0
     assert average_increase(one(0.8), one(0.9)) == 100
     assert average_gain(one(0.8), one(0.9)) == pytest.approx(50)
 
 
-def test_the_same_probability_is_neither():
+def test_the_same_probability_is_neither(one):
     assert average_drop(one(0.8), one(0.8)) == 0
     assert average_increase(one(0.8), one(0.8)) == 0
 
 
-def test_deletion_that_raises_the_probability_counts_below_zero():
+def test_deletion_that_raises_the_probability_counts_below_zero(one):
     assert average_drop_in_deletion(one(0.4), one(0.6)) == pytest.approx(-50)
 
 
@@ -49,7 +50,7 @@ def test_pairs_without_probability_are_left_out_of_averages():
     assert math.isnan(average_drop(whole[1:], other[1:]))
 
 
-def test_a_certain_image_has_nothing_to_gain():
+def test_a_certain_image_has_nothing_to_gain(one):
     assert average_gain(one(1.0), one(1.0)) == 0
 
 

@@ -6,8 +6,13 @@ from wsss.metrics.explanation import Blur, MeanColour, area_below, black, blend,
 from wsss.metrics.explanation.curves import num_steps, replacement_ranks
 
 
-def rand(*shape, seed=0):
-    return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+@pytest.fixture
+def rand(device):
+    def make(*shape, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.rand(*shape, dtype=torch.float64, generator=generator).to(device)
+
+    return make
 
 
 def naive_curve(confidence, start, finish, values, step):
@@ -26,25 +31,24 @@ def naive_curve(confidence, start, finish, values, step):
 
 
 def confidence(images):
-    weights = torch.linspace(-1, 1, images[0].numel(), dtype=torch.float64).view(images.shape[1:])
+    weights = torch.linspace(-1, 1, images[0].numel(), dtype=torch.float64).to(images)
+    weights = weights.view(images.shape[1:])
     return (images * weights).sum(dim=(1, 2, 3)).sigmoid()
 
 
 @pytest.mark.parametrize(("step", "batch_size"), [(7, 32), (10, 2), (1, 5), (100, 1)])
-def test_curves_are_those_of_a_loop_over_pixels(step, batch_size):
+def test_curves_are_those_of_a_loop_over_pixels(step, batch_size, rand):
     start, finish = rand(3, 8, 10), rand(3, 8, 10, seed=1)
     values = (rand(8, 10, seed=2) * 6).floor() / 6  # with ties
     found = replacement_curve(confidence, start, finish, values, step, batch_size)
-    expected = torch.tensor(
-        naive_curve(confidence, start, finish, values, step), dtype=torch.float64
-    )
+    expected = start.new_tensor(naive_curve(confidence, start, finish, values, step))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
     assert len(found) == num_steps(80, step) + 1
     assert found[0] == confidence(start[None])[0]
     torch.testing.assert_close(found[-1], confidence(finish[None])[0])
 
 
-def test_a_step_of_224_pixels_takes_224_steps():
+def test_a_step_of_224_pixels_takes_224_steps(rand):
     assert num_steps(224 * 224, 224) == 224
     seen = []
 
@@ -52,7 +56,8 @@ def test_a_step_of_224_pixels_takes_224_steps():
         seen.append(len(images))
         return images.mean(dim=(1, 2, 3))
 
-    curve = replacement_curve(count, rand(3, 224, 224), torch.zeros(3, 224, 224), rand(224, 224))
+    image = rand(3, 224, 224)
+    curve = replacement_curve(count, image, torch.zeros_like(image), rand(224, 224))
     assert len(curve) == sum(seen) == 225
     assert max(seen) == 32
 
@@ -88,13 +93,13 @@ def test_the_area_below_a_straight_line_is_a_half():
     )
 
 
-def test_the_area_is_that_of_trapezoids():
+def test_the_area_is_that_of_trapezoids(rand):
     curves = rand(3, 9)
-    x = torch.linspace(0, 1, 9, dtype=torch.float64)
+    x = torch.linspace(0, 1, 9).to(curves)
     torch.testing.assert_close(area_below(curves), torch.trapezoid(curves, x, dim=-1))
 
 
-def test_blending_with_the_mean_colour_multiplies_normalised_images():
+def test_blending_with_the_mean_colour_multiplies_normalised_images(rand):
     mean, std = rand(3, 1, 1), 0.2 + rand(3, 1, 1, seed=1)
     images, maps = rand(2, 3, 5, 4, seed=2), rand(2, 5, 4, seed=3)
     kept = blend(images, maps, MeanColour(mean)(images))
@@ -102,20 +107,20 @@ def test_blending_with_the_mean_colour_multiplies_normalised_images():
     torch.testing.assert_close((kept - mean) / std, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_blending_spans_substrate_and_image():
+def test_blending_spans_substrate_and_image(rand):
     images = rand(2, 3, 5, 4) / 3  # Values whose differences are rounded.
-    ones = torch.ones(2, 5, 4, dtype=torch.float64)
+    ones = images.new_ones(2, 5, 4)
     for substrate in (black(images), rand(2, 3, 5, 4, seed=1)):
         assert torch.equal(blend(images, ones, substrate), images)
         assert torch.equal(blend(images, 0 * ones, substrate), substrate)
 
 
-def test_blur_is_a_gaussian_of_eleven_pixels():
+def test_blur_is_a_gaussian_of_eleven_pixels(rand):
     images = rand(2, 3, 20, 17)
-    expected = images.numpy()
+    expected = images.cpu().numpy()
     for axis in (2, 3):
         expected = gaussian_filter1d(expected, 5.0, axis=axis, mode="nearest", radius=5)
-    torch.testing.assert_close(Blur()(images), torch.from_numpy(expected))
+    torch.testing.assert_close(Blur()(images).cpu(), torch.from_numpy(expected))
 
 
 def test_blur_keeps_plain_images_and_needs_a_centre():

@@ -17,19 +17,19 @@ from wsss.metrics.explanation import (
 from wsss.metrics.explanation.confidence import drop
 
 
-def pairs(number=12):
-    values = torch.rand(7, number, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+@pytest.fixture
+def scores(device):
+    values = torch.rand(7, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     values[0, 3] = 0
-    return PairScores(*values)
+    return PairScores(*values.to(device))
 
 
 def part(scores, rows):
     return PairScores(*(getattr(scores, name)[rows] for name in PairScores.__slots__))
 
 
-def test_data_set_figures_are_those_of_all_pairs_together():
-    scores = pairs()
-    metric = Faithfulness()
+def test_data_set_figures_are_those_of_all_pairs_together(scores, device):
+    metric = Faithfulness().to(device)
     metric.update(part(scores, slice(0, 5)))
     metric.update(part(scores, slice(5, 12)))
     found = metric.compute()
@@ -54,20 +54,20 @@ def test_data_set_figures_are_those_of_all_pairs_together():
     )
 
 
-def test_the_full_mask_keeps_everything_and_explains_nothing():
+def test_the_full_mask_keeps_everything_and_explains_nothing(device):
     rng = torch.Generator().manual_seed(0)
-    images, substrate = torch.rand(2, 4, 3, 6, 5, dtype=torch.float64, generator=rng)
+    images, substrate = torch.rand(2, 4, 3, 6, 5, dtype=torch.float64, generator=rng).to(device)
     images = images / 3  # Values whose differences are rounded.
-    full = torch.ones(4, 6, 5, dtype=torch.float64)
+    full = images.new_ones(4, 6, 5)
 
     def confidence(batch):
-        return (batch.mean(dim=(2, 3)) @ torch.tensor([3.0, -1, 2], dtype=torch.float64)).sigmoid()
+        return (batch.mean(dim=(2, 3)) @ batch.new_tensor([3.0, -1, 2])).sigmoid()
 
     whole, kept, deleted = (
         confidence(one)
         for one in (images, blend(images, full, substrate), blend(images, 1 - full, substrate))
     )
-    metric = Faithfulness()
+    metric = Faithfulness().to(device)
     metric.update(PairScores(whole, kept, deleted, complexity(full), coherency(full, full)))
     found = metric.compute()
     assert found["average_drop"] == found["average_increase"] == found["coherency"] == 0

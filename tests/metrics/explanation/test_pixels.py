@@ -28,20 +28,20 @@ def naive(maps, objects, valid):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_area_is_that_of_sums_over_thresholds(seed):
+def test_area_is_that_of_sums_over_thresholds(seed, device):
     maps, objects, valid = case(seed)
-    metric = PixelAveragePrecision()
+    metric = PixelAveragePrecision().to(device)
     for part in (slice(0, 1), slice(1, 3)):
-        metric.update(*(torch.from_numpy(one[part]) for one in (maps, objects, valid)))
+        metric.update(*(torch.from_numpy(one[part]).to(device) for one in (maps, objects, valid)))
     assert float(metric.compute()) == pytest.approx(naive(maps, objects, valid), rel=1e-9)
     library = average_precision_score(objects[valid], maps[valid])
     assert float(metric.compute()) == pytest.approx(library, rel=1e-9)
 
 
-def test_values_between_thresholds_belong_to_the_lower_one():
-    metric = PixelAveragePrecision()
-    maps = torch.tensor([0.5001, 0.5009, 0.1])
-    metric.update(maps, torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool))
+def test_values_between_thresholds_belong_to_the_lower_one(device):
+    metric = PixelAveragePrecision().to(device)
+    maps = torch.tensor([0.5001, 0.5009, 0.1], device=device)
+    metric.update(maps, maps == 0.5001, torch.ones_like(maps, dtype=torch.bool))
     assert float(metric.compute()) == pytest.approx(0.5)
 
 

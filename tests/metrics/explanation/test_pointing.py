@@ -27,10 +27,10 @@ def test_distances_are_those_between_pixel_centres():
     assert not points_at_object(peak(10, 12), mask).item()
 
 
-def test_hits_are_those_of_all_distances():
+def test_hits_are_those_of_all_distances(device):
     rng = torch.Generator().manual_seed(0)
-    maps = torch.rand(60, 24, 30, generator=rng)
-    masks = torch.rand(60, 24, 30, generator=rng) < 0.003
+    maps = torch.rand(60, 24, 30, generator=rng).to(device)
+    masks = torch.rand(60, 24, 30, generator=rng).to(device) < 0.003
     found = points_at_object(maps, masks, tolerance_px=6)
     for one, mask, hit in zip(maps, masks, found, strict=True):
         top = next((y, x) for y in range(24) for x in range(30) if one[y, x] == one.max())
@@ -42,9 +42,9 @@ def test_an_absent_object_is_never_hit():
     assert not points_at_object(peak(3, 3), torch.zeros(1, 40, 60, dtype=torch.bool)).item()
 
 
-def test_the_energy_of_a_uniform_map_is_the_share_of_the_box():
-    mask = masks_of_boxes([(2, 1, 7, 4)], (10, 12))[None]
-    energy = energy_in_object(torch.ones(1, 10, 12, dtype=torch.float64), mask)
+def test_the_energy_of_a_uniform_map_is_the_share_of_the_box(device):
+    mask = masks_of_boxes([(2, 1, 7, 4)], (10, 12))[None].to(device)
+    energy = energy_in_object(torch.ones(1, 10, 12, dtype=torch.float64).to(device), mask)
     assert float(energy) == pytest.approx(5 * 3 / 120)
 
 
@@ -66,12 +66,12 @@ def test_accuracy_is_the_mean_over_classes_that_occur():
     assert scores["energy"] == pytest.approx(3 / 5)
 
 
-def test_batches_and_single_maps_count_alike():
+def test_batches_and_single_maps_count_alike(device):
     rng = torch.Generator().manual_seed(1)
-    maps = torch.rand(12, 20, 20, generator=rng)
-    masks = torch.rand(12, 20, 20, generator=rng) < 0.002
-    classes = torch.arange(12) % 3
-    whole, parts = PointingGame(3, tolerance_px=5), PointingGame(3, tolerance_px=5)
+    maps = torch.rand(12, 20, 20, generator=rng).to(device)
+    masks = torch.rand(12, 20, 20, generator=rng).to(device) < 0.002
+    classes = torch.arange(12, device=device) % 3
+    whole, parts = (PointingGame(3, tolerance_px=5).to(device) for _ in range(2))
     whole.update(maps, masks, classes)
     for index in range(12):
         parts.update(maps[index, None], masks[index, None], classes[index, None])

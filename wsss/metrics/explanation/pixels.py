@@ -74,4 +74,5 @@ class PixelAveragePrecision(Metric):
 
     def compute(self) -> Float[Tensor, ""]:
         """PxAP of everything counted so far."""
-        return torch.tensor(average_precision(self.inside, self.outside), dtype=torch.float64)
+        area = average_precision(self.inside, self.outside)
+        return torch.tensor(area, dtype=torch.float64, device=self.inside.device)
