@@ -122,12 +122,12 @@ def test_ious_at_all_thresholds_are_those_of_flooding(seed):
         assert largest == pytest.approx(ious[0])
 
 
-def test_accuracy_is_the_best_over_thresholds_of_all_images_together():
-    metric = MaxBoxAccuracy()
+def test_accuracy_is_the_best_over_thresholds_of_all_images_together(device):
+    metric = MaxBoxAccuracy().to(device)
     maps = [smooth_noise(seed) for seed in range(6)]
     truths = [np.array([[2, 3, 9, 8]]), np.array([[8, 1, 14, 12]])] * 3
-    metric.update(torch.from_numpy(np.stack(maps[:4])), truths[:4])
-    metric.update(torch.from_numpy(np.stack(maps[4:])), truths[4:])
+    metric.update(torch.from_numpy(np.stack(maps[:4])).to(device), truths[:4])
+    metric.update(torch.from_numpy(np.stack(maps[4:])).to(device), truths[4:])
     ious = np.stack([best_ious(one, truth) for one, truth in zip(maps, truths, strict=True)])
     v2 = [max(np.mean(ious[:, t, 0] >= d) for t in range(1000)) for d in (0.3, 0.5, 0.7)]
     assert metric.compute()["max_box_acc"] == pytest.approx(
@@ -135,6 +135,55 @@ def test_accuracy_is_the_best_over_thresholds_of_all_images_together():
     )
     assert metric.compute()["max_box_acc_v2"] == pytest.approx(np.mean(v2))
     assert 0 < metric.compute()["max_box_acc_v2"] < 1
+
+
+def naive_accuracies(maps, truths):
+    """Both figures from the paper's definition: a threshold, an image, a part after the other."""
+    v1, v2 = [], {delta: [] for delta in (0.3, 0.5, 0.7)}
+    for threshold in THRESHOLDS:
+        largest, best = [], []
+        for one, boxes in zip(maps, truths, strict=True):
+            levels = np.floor(255 * one)
+            ious = [
+                max(naive_iou(box, true) for true in boxes)
+                for box in naive_boxes(levels > threshold * levels.max())
+            ]
+            largest.append(ious[0] if ious else 0.0)
+            best.append(max(ious, default=0.0))
+        v1.append(sum(iou >= 0.5 for iou in largest) / len(maps))
+        for delta, accuracies in v2.items():
+            accuracies.append(sum(iou >= delta for iou in best) / len(maps))
+    return max(v1), sum(max(accuracies) for accuracies in v2.values()) / 3
+
+
+def test_both_accuracies_are_those_of_the_definition():
+    maps = [smooth_noise(seed, size=(9, 10)) for seed in range(4)]
+    truths = [[[1, 2, 5, 6]], [[5, 0, 9, 6], [0, 6, 2, 8]], [[3, 1, 8, 7]], [[0, 0, 4, 4]]]
+    metric = MaxBoxAccuracy()
+    metric.update(torch.from_numpy(np.stack(maps)), [np.array(boxes) for boxes in truths])
+    found = metric.compute()
+    v1, v2 = naive_accuracies(maps, truths)
+    assert (found["max_box_acc"], found["max_box_acc_v2"]) == pytest.approx((v1, v2))
+    assert 0 < v1 < 1
+    assert 0 < v2 < 1
+
+
+def test_the_largest_part_alone_counts_in_the_first_figure_and_any_part_in_the_second():
+    maps = torch.zeros(1, 20, 20)
+    maps[0, 1:12, 1:12] = 1
+    maps[0, 15:19, 15:19] = 1
+    metric = MaxBoxAccuracy()
+    metric.update(maps, [np.array([[15, 15, 18, 18]])])
+    assert metric.compute() == {"max_box_acc": 0, "max_box_acc_v2": 1}
+
+
+def test_the_box_of_a_hole_is_never_right():
+    maps = torch.zeros(1, 30, 30)
+    maps[0, 1:29, 1:29] = 1
+    maps[0, 10:20, 10:20] = 0
+    metric = MaxBoxAccuracy()
+    metric.update(maps, [np.array([[10, 10, 19, 19]])])
+    assert metric.compute() == {"max_box_acc": 0, "max_box_acc_v2": 0}
 
 
 def test_an_empty_map_marks_nothing():

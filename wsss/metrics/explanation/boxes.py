@@ -102,8 +102,20 @@ def scale_boxes(
 class MaxBoxAccuracy(Metric):
     """Fraction of maps whose box is right, at the best threshold: in [0, 1], higher is better.
 
-    The threshold is chosen on the true boxes: an oracle's figure. The authors resize maps and boxes
-    to 224 × 224 beforehand.
+    The threshold is chosen on the true boxes: an oracle's figure. The boxes are those the paper
+    defines, the tightest ones around the connected parts of `{M > τ · max M}`. Beforehand, the
+    authors resize maps and true boxes to 224 × 224 and stretch maps from their minimum to their
+    maximum.
+
+    Figures of their program (clovaai/wsolevaluation) differ a little, for it departs from that
+    definition, and this metric does not:
+
+    * outlines of holes count as parts, which only the best box of all parts can profit from;
+    * a box reaches one column and one row beyond the last marked pixel, up to the last of the
+      image, though its IoU counts the ends as inside: no map has an IoU of 1 with a box in the
+      image's interior, and one of 100 × 100 pixels has 0.98;
+    * both corners of a true box are rounded down when it is resized (see `scale_boxes`);
+    * where nothing is marked, the box is the upper left pixel; here there is none.
     """
 
     full_state_update = False
