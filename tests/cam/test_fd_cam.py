@@ -53,7 +53,7 @@ def naive_map(model, image, label, quantile):
         off = logit - model.head(without[None])[0, label]
         scores.append((on + off).item())
     slopes = naive_minmax([gradient.mean().item() for gradient in gradients])
-    result = torch.zeros(activations.shape[1:], dtype=torch.float64)
+    result = image.new_zeros(activations.shape[1:])
     for k, score in enumerate(naive_minmax(scores)):
         result += (math.exp(score) * slopes[k] - 0.5) * activations[k].detach()
     return result
@@ -122,12 +122,32 @@ def test_scores_of_a_linear_head_have_a_closed_form(toy, toy_images, chunk_rows)
                 assert_close(closed[k, c], by_hand, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("quantile", [0.5, 0.8])
+def test_the_map_of_a_linear_head_has_a_closed_form(toy, toy_images, toy_classes, quantile):
+    found = FDCAM(quantile=quantile)(toy, toy_images, toy_classes)
+    weight, bias = toy.head.weight.detach(), toy.head.bias.detach()
+    for b, own in enumerate(toy_classes.tolist()):
+        leaf = toy.features(toy_images[b, None]).detach().requires_grad_()
+        logits, features = toy.head(leaf), leaf.detach()[0]
+        means, groups = features.mean(dim=(1, 2)), naive_groups(features, quantile)
+        for n, c in enumerate(own):
+            (gradient,) = torch.autograd.grad(logits[0, c], leaf, retain_graph=True)
+            slopes = weight[c] / 42
+            assert_close(gradient[0].mean(dim=(1, 2)), slopes, rtol=1e-12, atol=0)
+            scores = [float(2 * sum(weight[c, j] * means[j] for j in g) + bias[c]) for g in groups]
+            pairs = zip(naive_minmax(scores), naive_minmax(slopes.tolist()), strict=True)
+            weights = [math.exp(score) * slope - 0.5 for score, slope in pairs]
+            assert min(weights) == -0.5
+            expected = sum(w * channel for w, channel in zip(weights, features, strict=True))
+            assert_close(found[b, n], expected, rtol=1e-9, atol=1e-11)
+
+
 def test_a_quantile_near_one_switches_single_channels(toy, toy_images):
     with torch.no_grad():
         features = toy.features(toy_images)[0]
         alive = features.flatten(1).any(dim=1)
         groups = similar_channels(features, 0.999)
-        assert_close(groups, torch.eye(16).double())
+        assert_close(groups, torch.eye(16).to(features))
         scores = pooled_switching_scores(toy.head, features, groups)
         expected = 2 * (toy.head.weight * features.mean(dim=(1, 2))).T + toy.head.bias
     assert alive.sum() > 8

@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -16,9 +18,11 @@ from wsss.cam.vscam import (
     vertex_probes,
 )
 from wsss.errors import WsssError
-from wsss.models import SplitClassifier, VisionGnnBackbone
+from wsss.models import Backbone, SplitClassifier, VisionGnnBackbone, VisionGnnHead
 from wsss.models.classifier import LinearHead
+from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn import Graph
+from wsss.models.vision_gnn.network import Architecture, VisionGnn
 
 
 def random(*shape, seed=0):
@@ -31,18 +35,48 @@ def graph_of(neighbours, features, size, pooling=1):
     return Graph(torch.stack([neighbours, centres]), features, size, pooling)
 
 
+class PooledGnn(VisionGnnBackbone):
+    """Three blocks whose neighbours are cells of 2 × 2 vertices, near ones first."""
+
+    def __init__(self):
+        Backbone.__init__(self, "pooled", 2)
+        self.network = VisionGnn(Architecture((16,), (3,), (16,), 8, (2, 4), 2, (2,), True))
+        self.num_features = 16
+        self.normalise = Normalisation([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])
+
+
+@pytest.fixture
+def pooled_gnn(device):
+    torch.manual_seed(0)
+    return SplitClassifier(PooledGnn(), VisionGnnHead(16, 5)).to(device).double().eval()
+
+
+def members(graph, cell):
+    """The vertices of a cell; rows and columns that fill none count to the last."""
+    height, width = graph.size
+    rows, columns = height // graph.pooling, width // graph.pooling
+    return [
+        y * width + x
+        for y in range(height)
+        for x in range(width)
+        if min(y // graph.pooling, rows - 1) * columns + min(x // graph.pooling, columns - 1)
+        == cell
+    ]
+
+
 def naive(model, images, classes, layers=3, symmetrise=False, rho=0.0):
     """The formulas, one image, class, vertex and pair at a time."""
     with torch.no_grad():
         features, graphs = model.features.forward_with_graph(images)
-    result = torch.zeros(*classes.shape, *features.shape[2:], dtype=images.dtype)
+    result = images.new_zeros(*classes.shape, *features.shape[2:])
     for i in range(len(images)):
         n = features[i, 0].numel()
-        probes = torch.zeros(n, n, dtype=images.dtype)
+        probes = images.new_zeros(n, n)
         for graph in graphs[-layers:]:
             x = graph.features[i]
             for v in range(n):
-                for u in graph.edges[0, i, v].tolist():
+                neighbours = [members(graph, cell) for cell in graph.edges[0, i, v].tolist()]
+                for u in chain.from_iterable(neighbours):
                     likeness = F.cosine_similarity(x[:, u], x[:, v], dim=0)
                     probes[v, u] += max(0.0, float(likeness)) / layers
         for v in range(n):
@@ -55,7 +89,8 @@ def naive(model, images, classes, layers=3, symmetrise=False, rho=0.0):
                 (gradient,) = torch.autograd.grad(model.head(one)[0, c], one)
             base = (gradient[0].mean(dim=(1, 2), keepdim=True) * features[i]).sum(dim=0)
             base = base.clamp(min=0).flatten()
-            base = (base - base.min()) / (base.max() - base.min())
+            span = base.max() - base.min()
+            base = (base - base.min()) / span if span > 0 else 0 * base
             detections = torch.stack([(probes[v] * base).sum() / probes[v].sum() for v in range(n)])
             threshold = torch.quantile(detections, rho)
             kept = [v for v in range(n) if rho == 0 or detections[v] >= threshold]
@@ -84,6 +119,17 @@ def test_maps_are_the_formulas(toy_gnn, toy_images, toy_classes, options):
     maps = VSCAM(probes=VertexProbes(**options))(toy_gnn, toy_images, toy_classes)
     assert maps.std() > 0.01
     torch.testing.assert_close(maps, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_maps_of_a_pyramid_are_the_formulas_with_pooled_neighbours(
+    pooled_gnn, toy_images, toy_classes
+):
+    maps = VSCAM()(pooled_gnn, toy_images, toy_classes)
+    assert maps.shape[2:] == (7, 6)  # One row more than the cells fill.
+    assert maps.std() > 0.01
+    torch.testing.assert_close(
+        maps, naive(pooled_gnn, toy_images, toy_classes), rtol=1e-8, atol=1e-10
+    )
 
 
 def test_with_edges_to_themselves_only_vertices_keep_their_base():
@@ -130,7 +176,7 @@ def test_relabelled_vertices_have_relabelled_maps():
         torch.testing.assert_close(relabelled, found[:, :, order], rtol=1e-9, atol=1e-12)
 
 
-def test_probes_are_the_same_for_every_class_and_the_base_is_not(toy_gnn, toy_images):
+def test_probes_are_the_same_for_every_class_and_the_base_is_not(toy_gnn, toy_images, device):
     seen = []
 
     class Spy(VertexProbes):
@@ -140,7 +186,7 @@ def test_probes_are_the_same_for_every_class_and_the_base_is_not(toy_gnn, toy_im
             return super().__call__(base, features, graphs)
 
     for c in (0, 3):
-        VSCAM(probes=Spy())(toy_gnn, toy_images, torch.full((3, 1), c))
+        VSCAM(probes=Spy())(toy_gnn, toy_images, torch.full((3, 1), c, device=device))
     (base, features, likeness), (other_base, other_features, other_likeness) = seen
     torch.testing.assert_close(
         (features, likeness), (other_features, other_likeness), rtol=0, atol=0
@@ -148,9 +194,9 @@ def test_probes_are_the_same_for_every_class_and_the_base_is_not(toy_gnn, toy_im
     assert (base - other_base).abs().max() > 0.1
 
 
-def test_base_weights_are_those_of_a_linear_head(toy_gnn, toy_images, toy_classes):
+def test_base_weights_are_those_of_a_linear_head(toy_gnn, toy_images, toy_classes, device):
     torch.manual_seed(0)
-    head = LinearHead(16, 5, bias=True).double()
+    head = LinearHead(16, 5, bias=True).to(device).double()
     features = toy_gnn.features(toy_images).detach()
     weights = channel_weights(head, features, toy_classes)
     assert torch.equal(weights, head.linear.weight[toy_classes])
@@ -186,7 +232,7 @@ def test_probes_of_channels_are_the_formula(toy_gnn, toy_images, toy_classes):
     bases = semantic_base(features.flatten(2), channel_weights(toy_gnn.head, features, toy_classes))
     for i in range(3):
         for j in range(2):
-            total = torch.zeros(42, dtype=torch.float64)
+            total = toy_images.new_zeros(42)
             for channel in features[i].flatten(1):
                 probe = (channel - channel.min()) / (channel.max() - channel.min())
                 total += F.cosine_similarity(probe, bases[i, j], dim=0) * probe

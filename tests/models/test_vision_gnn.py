@@ -120,6 +120,29 @@ def test_edges_are_the_dilated_nearest_neighbours(pooling):
     assert (graph.size, graph.pooling, graph.num_cells) == ((4, 6), pooling, 24 // pooling**2)
 
 
+@pytest.mark.parametrize("keep_last_stride", [True, False])
+def test_edges_of_a_pyramid_go_to_the_nearest_pooled_cells(keep_last_stride):
+    network = small(2, positions=True, keep_last_stride=keep_last_stride)
+    with torch.no_grad():
+        _, graphs = network.forward_with_graph(random(2, 3, 32, 32))
+    assert [graph.pooling for graph in graphs] == [2, 2, 1, 1]
+    for graph, (_, block) in zip(graphs, network.blocks(), strict=True):
+        conv, (height, width) = block[0].graph_conv, graph.size
+        channels, num_vertices = graph.features.shape[1], height * width
+        assert graph.num_cells == num_vertices // graph.pooling**2
+        assert graph.edges.shape == (2, 2, num_vertices, conv.count)
+        assert torch.equal(
+            graph.edges[1], torch.arange(num_vertices)[None, :, None].expand_as(graph.edges[1])
+        )
+        if (own := conv.positions.own.shape[-1]) != height:
+            continue  # The released positions are of the published grid alone.
+        cells = F.avg_pool2d(graph.features.unflatten(2, graph.size), graph.pooling).flatten(2)
+        nearness = official_relative_positions(channels, own, graph.pooling)
+        expected = naive_neighbours(graph.features, cells, conv.count, conv.dilation, nearness)
+        assert torch.equal(graph.edges[0], expected)
+        assert 0 <= graph.edges[0].min() <= graph.edges[0].max() < graph.num_cells
+
+
 def test_a_vertex_is_its_own_first_neighbour():
     torch.manual_seed(0)
     a = Architecture((16,), (5,), (8, 16), 8, (4, 8), 3, (1,))
