@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from wsss import cli
+
 COMMAND = Path(sys.executable).with_name("wsss")
 
 
@@ -43,3 +45,27 @@ def test_scripts_are_short_for_a_stage(tmp_path):
         check=True,
     )
     assert done.stdout.startswith("stages:\n- refine\nwork_dir")
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "said"),
+    [
+        (["run"], "pipeline", "goes on from here"),
+        (["check"], "pipeline", "begins anew"),
+        (["explain", "a.jpg", "--checkpoint", "runs"], "explainer", "begins anew"),
+    ],
+)
+def test_an_interrupted_command_says_whether_it_goes_on(
+    monkeypatch, capsys, tmp_path, words, module, said
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wsss", *words])
+    monkeypatch.setattr(f"wsss.{module}.run", interrupted)
+    monkeypatch.setattr("wsss.pipeline.check_data", interrupted)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 130
+    assert f"The same command {said}." in capsys.readouterr().err

@@ -66,16 +66,17 @@ def config_dir() -> Path:
 def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
     """Hand a command's task to Hydra, which composes the configuration and calls it."""
     command_line = list(sys.argv)
+    resumes = task is _run
 
     def with_own_command_line(cfg: DictConfig) -> Any:
         # Lightning starts further processes with the command line of this one.
         sys.argv = command_line
-        with _readable_errors():
+        with _readable_errors(resumes):
             check_complete(cfg)
             return task(cfg)
 
     overrides = with_group_slashes(config_dir(), overrides)
-    with _readable_errors():
+    with _readable_errors(resumes):
         check_overrides(config_dir(), overrides)
     # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.
     settings = [word for word in overrides if "=" in word and not word.startswith("-")]
@@ -115,17 +116,19 @@ def _check(cfg: DictConfig) -> None:
 
 def _explain(words: list[str]) -> None:
     """Explain images and say where the pictures are."""
+    from wsss.explain.catalogue import catalogue, method_table
     from wsss.explain.command import parse
 
     with _readable_errors():
-        request = parse(words)  # Before torch is loaded: --help should take no seconds.
+        # Before torch is loaded: --help and --list should take no seconds.
+        request = parse(words)
+        if request.list_methods:
+            Console().print(method_table(catalogue(config_dir())))
+            return
         from wsss import explainer
-        from wsss.explain.summary import method_table, outcome
+        from wsss.explain.summary import outcome
 
         _prepare()
-        if request.list_methods:
-            Console().print(method_table(explainer.untrained_methods(config_dir())))
-            return
         folder, found = explainer.run(request, config_dir())
         Console().print(outcome(folder, found.top, found.sheets, found.problems))
 
@@ -139,8 +142,12 @@ def _prepare() -> None:
 
 
 @contextmanager
-def _readable_errors() -> Iterator[None]:
-    """Show problems the user can mend without a traceback, and leave with status 1."""
+def _readable_errors(resumes: bool = False) -> Iterator[None]:
+    """Show problems the user can mend without a traceback, and leave with status 1.
+
+    Args:
+        resumes: whether a command that is interrupted goes on where it was when it is run again.
+    """
     try:
         yield
     except WsssError as error:
@@ -150,7 +157,8 @@ def _readable_errors() -> Iterator[None]:
             print(f"process {rank}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        Console(stderr=True).print("\nInterrupted. The same command goes on from here.")
+        again = "goes on from here" if resumes else "begins anew"
+        Console(stderr=True).print(f"\nInterrupted. The same command {again}.")
         sys.exit(130)
 
 

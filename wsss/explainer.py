@@ -11,50 +11,27 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
 from wsss.cam.method import CamMethod
+from wsss.cam.needs import Need, offers
 from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
+from wsss.explain.catalogue import GROUP, method_names
 from wsss.explain.classes import parse_classes
 from wsss.explain.command import Request, Setting
+from wsss.explain.remedies import CLASSIFIERS
 from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.models.cut import CutBackbone
 from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
+from wsss.models.vision_gnn import VisionGnnBackbone
 from wsss.overrides import check_complete, setting_names
 from wsss.pipeline import build
 from wsss.stages import explain
 from wsss.stages.explain import Explained
 
-GROUP = "cam"
 ALL = "all"
 DEFAULT_OUTPUT = Path("runs", "explain")
-
-
-def method_names(config_dir: Path) -> tuple[str, ...]:
-    """The methods there are: one for each file of `configs/cam/`."""
-    return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
-
-
-def untrained_methods(config_dir: Path) -> dict[str, CamMethod]:
-    """Every method by its name, as it is configured, to be asked what it is and needs.
-
-    Networks of methods are empty: nothing is downloaded.
-    """
-    configs = _compose(config_dir, dict.fromkeys(method_names(config_dir), ()))
-    for config in configs.values():
-        _forget_weights(config[GROUP])
-    with torch.device("meta"):
-        return {name: _build(name, config) for name, config in configs.items()}
-
-
-def _forget_weights(node: DictConfig) -> None:
-    """Leave the weights of all networks below a node out."""
-    for key, value in node.items():
-        if key == "weights":
-            node[key] = None
-        elif isinstance(value, DictConfig):
-            _forget_weights(value)
 
 
 def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path, Explained]:
@@ -169,6 +146,9 @@ def build_methods(
         try:
             check_complete(OmegaConf.masked_copy(config, GROUP))
             method = _build(name, config)
+            if missing := method.needs - offers(subject.model):
+                refused += [_lacking(name, subject, need) for need in sorted(missing)]
+                continue
             method.check(subject.model)
         except WsssError as error:
             refused += [
@@ -181,6 +161,12 @@ def build_methods(
                 part.to(device).eval()
         methods[name] = method
     return methods, refused
+
+
+def _lacking(name: str, subject: Subject, need: Need) -> Problem:
+    """What a method misses in the classifier, and what to name instead of it."""
+    came = f"{subject.title} is none that it can explain"
+    return Problem(f"--method {name}", came, need.meaning, CLASSIFIERS[need], Severity.SKIPPED)
 
 
 def _build(name: str, config: DictConfig) -> CamMethod:
@@ -216,9 +202,9 @@ def subject_of(request: Request) -> Subject:
     assert request.model is not None
     model = pretrained_classifier(request.model, request.weights)
     backbone = model.features
-    assert isinstance(backbone, CutBackbone)
+    assert isinstance(backbone, CutBackbone | VisionGnnBackbone)
     names = imagenet_names(model.num_classes)
-    if backbone.takes_any_size:
+    if isinstance(backbone, VisionGnnBackbone) or backbone.takes_any_size:
         side_px = request.side_px or backbone.side_px
         return Subject(request.model, model, names, backbone.output_stride, side_px)
     if request.factors != (1.0,) or request.side_px not in (None, backbone.side_px):

@@ -12,12 +12,13 @@ from wsss.artifacts import Manifest
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
 from wsss.cam.needs import Need
-from wsss.cli import config_dir
 from wsss.errors import WsssError, user_error
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
-from wsss.models import PairHeads
+from wsss.explain.remedies import CLASSIFIERS
+from wsss.models import PairHeads, VisionGnnBackbone, VisionGnnHead
 from wsss.models.export import load_classifier, save_pair_heads
+from wsss.models.vision_gnn import load_vision_gnn_classifier
 from wsss.stages import explain as stage
 
 LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
@@ -61,6 +62,56 @@ def test_a_network_of_imagenet(explain, picture, tmp_path):
     assert probabilities == sorted(probabilities, reverse=True)
     assert entry["explanations"][1]["probability"] == probabilities[0]
     assert entry["most_probable"][0]["class"] in said
+
+
+@pytest.fixture
+def vision_gnn(tmp_path):
+    """A checkpoint of a Vision GNN under the released names."""
+    torch.manual_seed(0)
+    backbone, head = VisionGnnBackbone("vig_tiny"), VisionGnnHead(192, 1000)
+    state = backbone.network.state_dict() | head.state_dict()
+    torch.save({"state_dict": state}, tmp_path / "vig_ti.pth")
+    return tmp_path / "vig_ti.pth"
+
+
+def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
+    status, said = explain(
+        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn,
+        "--method", "vscam,gradcam", "--size", 64, "--output", "o",
+    )  # fmt: skip
+    assert status == 0, said
+    folder = tmp_path / "here" / "o"
+    scores = json.loads((folder / "scores.json").read_text())
+    assert [*scores["methods"]] == ["vscam", "gradcam"]
+    assert not scores["left_out"]
+    (entry,) = scores["images"]
+    assert entry["seen_at"] == [[64, 80]]
+    image = Image.open(tmp_path / "a.png").resize((80, 64), Image.Resampling.BILINEAR)
+    model = load_vision_gnn_classifier("vig_tiny", str(vision_gnn)).eval()
+    with torch.inference_mode():
+        seen = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+        expected = model(seen).softmax(dim=1)[0]
+    for one in entry["explanations"]:
+        assert one["probability"] == pytest.approx(float(expected[one["index"]]), rel=0.05)
+        assert (folder / one["overlay"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["wsss:vig_huge", "--weights", "w.pth"], "no wsss model `vig_huge`"),
+        (["wsss:vig_tiny", "--weights", "hub"], "set --weights to its path"),
+        (["wsss:pvig_tiny", "--weights", "vig_ti.pth"], "--weights=vig_ti.pth"),
+    ],
+)
+def test_a_vision_gnn_that_cannot_be_had_is_answered_in_the_commands_words(
+    explain, vision_gnn, picture, words, said
+):
+    words = [str(vision_gnn) if word == vision_gnn.name else word for word in words]
+    status, answer = explain(picture("a.png"), "--model", *words)
+    assert status == 1
+    assert said.replace(vision_gnn.name, str(vision_gnn)) in answer
+    assert "backbone.weights" not in answer
 
 
 def test_the_same_call_writes_to_the_same_folder_and_another_elsewhere(
@@ -122,7 +173,28 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     )
     assert status == 1
     assert "--method cam" in said
-    assert "gradcam works on any head" in said
+    assert "`--method gradcam` works on any head" in said
+
+
+def test_methods_that_are_left_out_say_what_the_command_can_be_given(
+    explain, checkpoint, picture, tmp_path
+):
+    methods = "cam,vscam,token_recipro_cam,recam,meng"
+    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--method", methods)
+    assert status == 0
+    for words in (
+        "--method vscam", "`--model wsss:vig_tiny`", "`wsss run backbone=deit_small`",
+        "`--checkpoint runs/reactivate/…`", "`--checkpoint runs/oppose/…`",
+    ):  # fmt: skip
+        assert words in said
+    assert said.replace("wsss run backbone=", "").count("backbone=") == 0
+
+
+@pytest.mark.parametrize("need", Need)
+def test_every_need_has_a_classifier_to_name(need):
+    text = CLASSIFIERS[need]
+    assert "--model" in text or "--checkpoint" in text
+    assert text.endswith(".")
 
 
 @pytest.fixture
@@ -157,32 +229,6 @@ def test_pair_heads_that_name_no_classifier_are_refused(explain, opposed, pictur
     status, said = explain(picture("a.png"), "--checkpoint", opposed)
     assert status == 1
     assert "pair heads without a manifest" in said
-
-
-def test_all_methods_are_listed(explain):
-    status, said = explain("--list")
-    assert status == 0
-    assert "cam" in said
-    assert CAM.provenance.paper in said
-    assert "linear head" in said
-    for method in explainer.untrained_methods(config_dir()).values():
-        assert method.provenance.paper in said
-        if method.provenance.reconstructed:
-            assert f"reconstruction: {method.provenance.reconstructed}" in said
-
-
-def test_the_list_tells_couplings_and_networks_of_their_own_apart(explain):
-    methods = explainer.untrained_methods(config_dir())
-    assert methods["ad_cam"].provenance.reconstructed
-    for name, paper in (("transcam", "TransCAM"), ("attention_product", "TS-CAM")):
-        assert paper in methods[name].provenance.paper
-        assert not methods[name].provenance.reconstructed
-    for name in ("ad_cam", "transcam", "attention_product"):  # Each brings a transformer along.
-        assert methods[name].needs == {Need.LINEAR_HEAD}
-        assert all(p.is_meta for p in methods[name].attention_network.parameters())
-    _, said = explain("--list")
-    assert said.count("Huang et al.") == 1
-    assert "attention" not in said.split("Huang et al.")[0].split("ad_cam")[1]
 
 
 class Fails(CAM):
@@ -284,9 +330,3 @@ def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
     assert [problem.where for problem in refused] == ["--method odd", "--method wrong"]
     assert "no value" in refused[0].came
     assert "cannot be made" in refused[1].came
-
-
-def test_every_method_of_the_configuration_is_one():
-    methods = explainer.untrained_methods(config_dir())
-    assert [*methods] == [*explainer.method_names(config_dir())]
-    assert type(methods["cam"]) is CAM

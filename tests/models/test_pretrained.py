@@ -5,7 +5,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from wsss.errors import WsssError
-from wsss.models import LinearHead
+from wsss.models import LinearHead, VisionGnnBackbone, VisionGnnHead
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.weights import load_state_dict
@@ -47,6 +47,29 @@ def test_the_number_of_classes_is_that_of_the_file(tmp_path, library, suffix):
         )
     assert model.num_classes == 5
     assert model.features.side_px == 224
+
+
+@pytest.mark.parametrize(("name", "stride"), [("vig_tiny", 16), ("pvig_tiny", 32)])
+def test_vision_gnns_have_the_head_and_the_names_of_their_released_checkpoints(
+    name, stride, tmp_path
+):
+    torch.manual_seed(0)
+    path = tmp_path / "released.pth"
+    backbone = VisionGnnBackbone(name).eval()
+    head = VisionGnnHead(backbone.num_features, 1000).eval()
+    # `test_vision_gnn.py` compares these names with the released ones.
+    state = backbone.network.state_dict() | head.state_dict()
+    torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
+    model = pretrained_classifier(f"wsss:{name}", str(path))
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        expected = head(backbone.network((images - 0.5) / 0.5))
+        torch.testing.assert_close(model(images), expected, rtol=1e-6, atol=1e-6)
+    assert isinstance(model.features, VisionGnnBackbone)
+    assert (model.num_classes, model.multi_label) == (1000, False)
+    assert (model.features.output_stride, model.features.side_px) == (stride, 224)
+    assert not any(p.requires_grad for p in model.parameters())
+    assert not any(module.training for module in model.modules())
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

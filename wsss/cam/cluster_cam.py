@@ -35,7 +35,7 @@ class ClusterCAM(CamMethod):
         "Feng et al., Cluster-CAM: Cluster-Weighted Visual Interpretation of CNNs' Decision in "
         "Image Classification, Neural Networks 178, 2024",
         reconstructed="from the published abstract and a third-party program: what "
-        "is clustered, the number of clusters, the score and how base and scissors are merged.",
+        "is clustered, the number of clusters, the score and how base and scissors are merged",
     )
 
     def __init__(

@@ -208,7 +208,7 @@ class ComponentTape(TorchFunctionMode):
             "cam=fg_cam",
             f"the operation {name} in {place}",
             "convolutions, pooling, additions and operations on each element alone",
-            "Use a network without it, such as `backbone=resnet50` or efficientnet_lite0, or a "
+            "Use a network without it, such as resnet50 or efficientnet_lite0, or a "
             "target_layer behind it.",
         )
 

@@ -39,7 +39,7 @@ class FGCAM(CamMethod):
         "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
         "Networks, arXiv 2303.09171, 2023",
         reconstructed="how components pass the additions of residual networks; the "
-        "published method knows plain networks only.",
+        "published method knows plain networks only",
     )
 
     def __init__(

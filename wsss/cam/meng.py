@@ -226,7 +226,7 @@ class Meng(CamMethod):
         if unknown := [name for name in names if name not in known]:
             raise user_error(
                 "cam.layers", f"no inner layer is called {', '.join(unknown)}",
-                f"some of {', '.join(known)}", "Correct the names, or leave `cam.layers` out.",
+                f"some of {', '.join(known)}", "Correct the names, or leave `layers` out.",
             )  # fmt: skip
         if len(set(names)) < len(names):
             raise user_error(
@@ -242,7 +242,7 @@ class Meng(CamMethod):
             raise user_error(
                 "cam.layer_weights", f"{len(self.layer_weights)} weights",
                 f"{len(names) + 1}: one for each of {', '.join(names)}, and one for the features",
-                "Set cam.layer_weights to as many numbers.",
+                "Give `layer_weights` as many numbers.",
             )  # fmt: skip
         *inner_weights, last_weight = self.layer_weights
         # Outputs are captured in the order of the forward pass, whatever the order of the names.

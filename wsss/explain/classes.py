@@ -8,9 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsss.errors import unknown_word, user_error
+from wsss.explain.command import PREDICTED
 
-PREDICTED = "predicted"
-"""The word for the classes that the network predicts."""
 PRESENT = 0.5
 """Probability from which a network of several labels an image is taken to see a class."""
 _TOP = re.compile(r"top(\d+)", re.IGNORECASE)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss.errors import user_error
-from wsss.explain.classes import PREDICTED
 
+PREDICTED = "predicted"
+"""The word for the classes that the network predicts."""
 EPILOG = """\
 examples:
   wsss explain cat.jpg --model timm:tf_efficientnet_lite0 --weights package
@@ -16,6 +17,8 @@ examples:
                                     your own classifier, two methods side by side
   wsss explain a.jpg --model timm:resnet50 --weights resnet50.pth --classes "tabby cat,281,top3"
                                     classes by name, by index, or the three most probable ones
+  wsss explain a.jpg --model wsss:vig_tiny --weights vig_ti.pth --method vscam,gradcam
+                                    a Vision GNN, with its authors' checkpoint
   wsss explain a.jpg --checkpoint runs/classify/3f0c… --method all --scores
                                     every method the classifier supports, with numbers
   wsss explain a.jpg … --method recipro_cam,gradcam --set recipro_cam:mask=gaussian
@@ -52,7 +55,7 @@ class Request:
     checkpoint: Path | None = None
     """Folder of a stage that left a classifier, or pair heads of one."""
     model: str | None = None
-    """`timm:NAME` or `torchvision:NAME`, instead of a checkpoint."""
+    """`timm:NAME`, `torchvision:NAME` or `wsss:NAME`, instead of a checkpoint."""
     weights: str | None = None
     """Of `model`: `package`, `hub` or a file."""
     classes: str = PREDICTED
@@ -119,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="of a finished classify, reactivate or oppose stage",
     )
-    add("--model", metavar="LIBRARY:NAME", help="timm:resnet50, torchvision:vgg16, …")
+    add(
+        "--model", metavar="LIBRARY:NAME", help="timm:resnet50, torchvision:vgg16, wsss:vig_tiny, …"
+    )
     add("--weights", metavar="FILE", help="of --model: .safetensors, .pth, `hub` or `package`")
     what = parser.add_argument_group("what to explain")
     add = what.add_argument

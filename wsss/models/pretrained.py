@@ -1,4 +1,4 @@
-"""Classifiers of timm and torchvision with their own heads, ready to be explained."""
+"""ImageNet classifiers with their own heads, ready to be explained: timm's, torchvision's, ours."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,9 +14,14 @@ from wsss.errors import unknown_word, user_error
 from wsss.models.classifier import SplitClassifier
 from wsss.models.cut import cut
 from wsss.models.normalisation import Normalisation
+from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
+from wsss.models.vision_gnn.backbone import ARCHITECTURES
 from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
 
 SETTING = "--weights"
+OWN = "wsss"
+"""Prefix of the networks that are no library's: Vision GNNs, with the released checkpoints."""
+IMAGENET_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +37,26 @@ class Library:
 
 
 def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
-    """A single-label classifier of a library, cut in two; in evaluation mode, without gradients.
+    """A single-label classifier in two parts; in evaluation mode, without gradients.
 
-    Its number of classes is that of the weights.
+    Its number of classes is that of the weights. Those of libraries are cut behind their last
+    feature map; Vision GNNs are made in two, and show their graphs.
 
     Args:
-        model: `timm:NAME` or `torchvision:NAME`.
-        weights: `package`, `hub`, a .safetensors or .pth file of the library's own names, or None
-            for random weights.
+        model: `timm:NAME`, `torchvision:NAME`, or `wsss:NAME` of a Vision GNN, such as `vig_tiny`.
+        weights: `package`, `hub`, a .safetensors or .pth file under the names of the library or of
+            the released checkpoints, or None for random weights.
 
     Raises:
         WsssError: there is no such network, no such weights, or it cannot be cut.
     """
     prefix, _, name = model.partition(":")
+    if prefix == OWN and name:
+        return _vision_gnn(name, weights).eval().requires_grad_(False)
     if prefix not in LIBRARIES or not name:
+        examples = [*(f"{library}:resnet50" for library in LIBRARIES), f"{OWN}:vig_tiny"]
         raise unknown_word(
-            "--model", "model", model, [f"{library}:resnet50" for library in LIBRARIES],
+            "--model", "model", model, examples,
             "Write the library and its name of the network: `--model timm:resnet50`.",
         )  # fmt: skip
     library = LIBRARIES[prefix]
@@ -57,6 +66,18 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
         raise unknown_word("--model", f"{prefix} model", name, known, remedy)
     network = _network(library, name, architecture, weights)
     return cut(network, model, *library.inputs(name, network))
+
+
+def _vision_gnn(name: str, weights: str | None) -> SplitClassifier:
+    """A Vision GNN with the published head."""
+    if name not in ARCHITECTURES:
+        remedy = f"Correct the name: `--model {OWN}:vig_tiny`."
+        raise unknown_word("--model", f"{OWN} model", name, list(ARCHITECTURES), remedy)
+    if weights is not None:
+        return load_vision_gnn_classifier(name, weights, setting=SETTING)
+    backbone = VisionGnnBackbone(name)
+    head = VisionGnnHead(backbone.num_features, IMAGENET_CLASSES)
+    return SplitClassifier(backbone, head, multi_label=False)
 
 
 def _network(library: Library, name: str, architecture: str, weights: str | None) -> nn.Module:

@@ -166,6 +166,6 @@ def load_trunk(
             where,
             f"{len(missing)} parameters missing and {len(wrong)} of another shape ({named}, …)",
             f"the weights of {type(network).__name__} under {naming}",
-            "Use weights of the same architecture: see `backbone.name`.",
+            "Use weights of the same architecture, or name the network that these belong to.",
         )
     network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

@@ -34,6 +34,8 @@ class VisionGnnBackbone(Backbone):
     """
 
     stem = ("stem",)
+    side_px = 224
+    """Side of the square images that the released networks were trained on."""
 
     def __init__(
         self,
@@ -65,7 +67,8 @@ class VisionGnnBackbone(Backbone):
         super().__init__(name, stride, freeze)
         self.network: VisionGnn = VisionGnn(architecture, keep_last_stride=stride == strides[0])
         if weights is not None:
-            _load(self.network, load_checkpoint(name, weights), weights)
+            state = load_checkpoint(name, weights)
+            _load(self.network, state, f"backbone.weights={weights}")
         self.num_features = architecture.widths[-1]
         self.normalise = Normalisation([0.5] * 3, [0.5] * 3)
         self.freeze_parameters()
@@ -107,7 +110,10 @@ class VisionGnnHead(nn.Module):
 
 
 def load_vision_gnn_classifier(
-    name: str, weights: str, output_stride: int | None = None
+    name: str,
+    weights: str,
+    output_stride: int | None = None,
+    setting: str = "backbone.weights",
 ) -> SplitClassifier:
     """A released checkpoint with its own head: a classifier of one label an image.
 
@@ -115,11 +121,12 @@ def load_vision_gnn_classifier(
         name: of the network, such as `vig_tiny`.
         weights: the checkpoint's path.
         output_stride: as in `VisionGnnBackbone`.
+        setting: what errors call the place where the user named the file.
 
     Raises:
         WsssError: the file is missing or belongs to another network.
     """
-    state = load_checkpoint(name, weights)
+    state = load_checkpoint(name, weights, setting)
     last = state.get("prediction.4.bias")
     if last is None:
         raise user_error(
@@ -130,29 +137,36 @@ def load_vision_gnn_classifier(
         )
     backbone = VisionGnnBackbone(name, None, output_stride)
     head = VisionGnnHead(backbone.num_features, len(last))
-    _load(backbone.network, state, weights)
-    _load(head, state, weights)
+    _load(backbone.network, state, f"{setting}={weights}")
+    _load(head, state, f"{setting}={weights}")
     return SplitClassifier(backbone, head, multi_label=False)
 
 
-def load_checkpoint(name: str, weights: str) -> dict[str, torch.Tensor]:
+def load_checkpoint(
+    name: str, weights: str, setting: str = "backbone.weights"
+) -> dict[str, torch.Tensor]:
     """Parameters of a released checkpoint, never unpickling code.
+
+    Args:
+        name: of the network.
+        weights: the checkpoint's path.
+        setting: what errors call the place where the user named it.
 
     Raises:
         WsssError: there is no such file, or it holds no plain tensors.
     """
     if weights in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
         raise user_error(
-            f"backbone.weights={weights}",
+            f"{setting}={weights}",
             f"no hub or package carries weights of {name}",
             "a file",
             "Download the checkpoint that huawei-noah/Efficient-AI-Backbones releases, and set "
-            "backbone.weights to its path.",
+            f"{setting} to its path.",
         )
-    state = load_state_dict(name, weights)
+    state = load_state_dict(name, weights, setting)
     # Training on several GPUs leaves its wrapper's name in front.
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
-def _load(network: nn.Module, state: Mapping[str, Tensor], weights: str) -> None:
-    load_trunk(network, state, f"backbone.weights={weights}", "the released checkpoints' names")
+def _load(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    load_trunk(network, state, where, "the released checkpoints' names")

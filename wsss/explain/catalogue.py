@@ -1,0 +1,75 @@
+"""The methods there are, as the heads of their configuration files describe them.
+
+Nothing here loads torch: `wsss explain --list` answers at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+GROUP = "cam"
+"""The group of settings that a method is one of."""
+FIELDS = {"Reconstruction": "reconstructed", "Needs": "needs"}
+"""What lines of a head begin with that go on to another subject."""
+MARK = "reconstruction"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the head of a method's configuration file says; the method's class says the same."""
+
+    paper: str
+    """Authors, short title, venue and year."""
+    reconstructed: str = ""
+    """What is a reconstruction from the published abstract; empty if nothing is."""
+    needs: str = ""
+    """What a model must offer, between commas; empty if nothing."""
+
+
+def method_names(config_dir: Path) -> tuple[str, ...]:
+    """The methods there are: one for each file of `configs/cam/`."""
+    return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
+
+
+def catalogue(config_dir: Path) -> dict[str, Entry]:
+    """Every method's entry, by the name that `--method` takes."""
+    return {
+        name: parse_head((config_dir / GROUP / f"{name}.yaml").read_text(encoding="utf-8"))
+        for name in method_names(config_dir)
+    }
+
+
+def parse_head(text: str) -> Entry:
+    """The entry of a configuration file: its first comment, up to an empty line of it.
+
+    The paper comes first, then what is a reconstruction behind `Reconstruction:` and what a model
+    must offer behind `Needs:`, where there is any.
+    """
+    words: dict[str, list[str]] = {"paper": []}
+    current = "paper"
+    for line in text.splitlines():
+        comment = line.removeprefix("#").strip()
+        if not line.startswith("#") or not comment:
+            break
+        label, colon, rest = comment.partition(": ")
+        if colon and label in FIELDS:
+            current, comment = FIELDS[label], rest
+        words.setdefault(current, []).append(comment)
+    return Entry(**{field: " ".join(parts) for field, parts in words.items()})
+
+
+def method_table(entries: Mapping[str, Entry]) -> Table:
+    """One row a method: its name, its paper, what it needs of a model, what is a reconstruction."""
+    table = Table("method", "paper", "needs", title="Methods", title_justify="left")
+    table.show_lines = True
+    for name, entry in entries.items():
+        paper = Text(entry.paper)
+        if entry.reconstructed:
+            paper.append(f"\n{MARK}: {entry.reconstructed}", "yellow")
+        table.add_row(Text(name, "bold"), paper, entry.needs or "any classifier")
+    table.caption = f"A {MARK} is made from the published abstract: no figure of its paper holds."
+    table.caption_justify = "left"
+    return table
