@@ -103,7 +103,7 @@ def test_a_walk_holds_a_weight_for_each_pair_and_two_maps_whatever_its_steps(
     found = peak_memory(lambda: random_walk(scores, affinity, radius, num_steps=num_steps))
     weights = affinity.nbytes
     assert weights < 9e6
-    # Beside them: what is outside of the map, degrees and their inverses.
+    # Beside them: scores before and after a step, degrees and their inverses, ones, and a product.
     assert weights < found <= weights + (2 * maps + 4) * pixels * 4
 
 

@@ -23,8 +23,8 @@ def random_walk(
     sums. Each step replaces a pixel's scores by an average over its neighbourhood, so that a
     constant map stays as it is and no score leaves the range of the others.
 
-    The matrix is never built, let alone its powers: K weights a pixel and two maps of scores are
-    all that is held, 9 MB for a map of 250 × 250 and a radius of 5.
+    The matrix is never built, let alone its powers: K weights a pixel, the scores twice and three
+    maps more are all that is held, 10 MB for one score map of 250 × 250 and a radius of 5.
 
     Args:
         scores: maps to spread.
