@@ -1,5 +1,4 @@
 import json
-import shutil
 import statistics
 
 import numpy as np
@@ -8,17 +7,12 @@ import torch
 from PIL import Image
 
 from wsss import explainer
-from wsss.artifacts import Manifest
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
-from wsss.cam.needs import Need
 from wsss.errors import WsssError, user_error
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
-from wsss.explain.remedies import CLASSIFIERS
-from wsss.models import PairHeads, VisionGnnBackbone, VisionGnnHead
-from wsss.models.export import load_classifier, save_pair_heads
-from wsss.models.vision_gnn import load_vision_gnn_classifier
+from wsss.models.export import load_classifier
 from wsss.stages import explain as stage
 
 LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
@@ -62,56 +56,6 @@ def test_a_network_of_imagenet(explain, picture, tmp_path):
     assert probabilities == sorted(probabilities, reverse=True)
     assert entry["explanations"][1]["probability"] == probabilities[0]
     assert entry["most_probable"][0]["class"] in said
-
-
-@pytest.fixture
-def vision_gnn(tmp_path):
-    """A checkpoint of a Vision GNN under the released names."""
-    torch.manual_seed(0)
-    backbone, head = VisionGnnBackbone("vig_tiny"), VisionGnnHead(192, 1000)
-    state = backbone.network.state_dict() | head.state_dict()
-    torch.save({"state_dict": state}, tmp_path / "vig_ti.pth")
-    return tmp_path / "vig_ti.pth"
-
-
-def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
-    status, said = explain(
-        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn,
-        "--method", "vscam,gradcam", "--size", 64, "--output", "o",
-    )  # fmt: skip
-    assert status == 0, said
-    folder = tmp_path / "here" / "o"
-    scores = json.loads((folder / "scores.json").read_text())
-    assert [*scores["methods"]] == ["vscam", "gradcam"]
-    assert not scores["left_out"]
-    (entry,) = scores["images"]
-    assert entry["seen_at"] == [[64, 80]]
-    image = Image.open(tmp_path / "a.png").resize((80, 64), Image.Resampling.BILINEAR)
-    model = load_vision_gnn_classifier("vig_tiny", str(vision_gnn)).eval()
-    with torch.inference_mode():
-        seen = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
-        expected = model(seen).softmax(dim=1)[0]
-    for one in entry["explanations"]:
-        assert one["probability"] == pytest.approx(float(expected[one["index"]]), rel=0.05)
-        assert (folder / one["overlay"]).is_file()
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["wsss:vig_huge", "--weights", "w.pth"], "no wsss model `vig_huge`"),
-        (["wsss:vig_tiny", "--weights", "hub"], "set --weights to its path"),
-        (["wsss:pvig_tiny", "--weights", "vig_ti.pth"], "--weights=vig_ti.pth"),
-    ],
-)
-def test_a_vision_gnn_that_cannot_be_had_is_answered_in_the_commands_words(
-    explain, vision_gnn, picture, words, said
-):
-    words = [str(vision_gnn) if word == vision_gnn.name else word for word in words]
-    status, answer = explain(picture("a.png"), "--model", *words)
-    assert status == 1
-    assert said.replace(vision_gnn.name, str(vision_gnn)) in answer
-    assert "backbone.weights" not in answer
 
 
 def test_the_same_call_writes_to_the_same_folder_and_another_elsewhere(
@@ -162,73 +106,6 @@ def test_mistakes_are_answered(explain, checkpoint, picture, words, said):
     status, answer = explain(picture("a.png"), "--checkpoint", checkpoint, *words)
     assert status == 1
     assert said in answer
-
-
-def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, picture, tmp_path):
-    import timm
-
-    torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "w.pth")
-    status, said = explain(
-        picture("a.png"), "--model", "timm:mobilenetv3_small_050", "--weights", tmp_path / "w.pth"
-    )
-    assert status == 1
-    assert "--method cam" in said
-    assert "`--method gradcam` works on any head" in said
-
-
-def test_methods_that_are_left_out_say_what_the_command_can_be_given(
-    explain, checkpoint, picture, tmp_path
-):
-    methods = "cam,vscam,token_recipro_cam,recam,meng"
-    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--method", methods)
-    assert status == 0
-    for words in (
-        "--method vscam", "`--model wsss:vig_tiny`", "`wsss run backbone=deit_small`",
-        "`--checkpoint runs/reactivate/…`", "`--checkpoint runs/oppose/…`",
-    ):  # fmt: skip
-        assert words in said
-    assert said.replace("wsss run backbone=", "").count("backbone=") == 0
-
-
-@pytest.mark.parametrize("need", Need)
-def test_every_need_has_a_classifier_to_name(need):
-    text = CLASSIFIERS[need]
-    assert "--model" in text or "--checkpoint" in text
-    assert text.endswith(".")
-
-
-@pytest.fixture
-def opposed(checkpoint, tmp_path):
-    """A folder of pair heads, beside that of the classifier they were trained on."""
-    shutil.copytree(checkpoint, tmp_path / "runs" / "classify" / "a")
-    heads = PairHeads(torch.tensor([0, 1, 2]), torch.tensor([1, 0, 0]), 3, 1280)
-    torch.nn.init.normal_(heads.weight, generator=torch.Generator().manual_seed(0))
-    folder = tmp_path / "runs" / "oppose" / "b"
-    save_pair_heads(folder, heads, ("cat", "dog", "sofa"))
-    Manifest("oppose", "b", {}, {}, {"inputs": {"classify": "a"}}).write(folder)
-    return folder
-
-
-def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
-    explain, checkpoint, opposed, picture, tmp_path
-):
-    words = (picture("a.png"), "--method", "meng,cam", "--size", 64, "--checkpoint")
-    status, said = explain(*words, opposed, "--output", "o")
-    assert status == 0, said
-    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
-    assert [*scores["methods"]] == ["meng", "cam"]
-    status, said = explain(*words, checkpoint, "--output", "p")
-    assert "--checkpoint runs/oppose/" in said
-    assert [*json.loads((tmp_path / "here" / "p" / "scores.json").read_text())["methods"]] == [
-        "cam"
-    ]
-
-
-def test_pair_heads_that_name_no_classifier_are_refused(explain, opposed, picture):
-    (opposed / "manifest.json").unlink()
-    status, said = explain(picture("a.png"), "--checkpoint", opposed)
-    assert status == 1
-    assert "pair heads without a manifest" in said
 
 
 class Fails(CAM):
