@@ -19,6 +19,10 @@ def convolve(x, weight):
     return F.conv2d(x, weight, **BORDERS)
 
 
+def for_each_class(rule, components):
+    return torch.stack([rule(one) for one in components])
+
+
 def shared_out(components, x, weight, contribution):
     """Every output's components, shared out in loops; outputs without contributions lose theirs."""
     result = torch.zeros(len(components), *x.shape, dtype=x.dtype)
@@ -50,7 +54,7 @@ def test_a_convolution_shares_out_by_contributions_of_agreeing_signs(sign):
     x = values(2, 3, 5, 4)
     x = x.relu() if sign == "positive" else x
     weight, components = values(4, 3, 3, 3, seed=1), values(2, 2, 4, 3, 2, seed=2)
-    found = rules.before_convolution(components, x, weight, convolve)
+    found = for_each_class(rules.before_convolution(x, weight, convolve), components)
     expected = shared_out(
         components, x, weight, lambda _, v, w: v * w if v * w > 0 and v != 0 else 0
     )
@@ -67,7 +71,7 @@ def test_the_first_convolution_shares_out_within_the_images_bounds():
         low, high = float(x[image].min()), float(x[image].max())
         return value * w - low * max(w, 0) - high * min(w, 0)
 
-    found = rules.before_first_convolution(components, x, weight, convolve)
+    found = for_each_class(rules.before_first_convolution(x, weight, convolve), components)
     torch.testing.assert_close(found, shared_out(components, x, weight, contribution), **CLOSE)
 
 
@@ -75,19 +79,14 @@ def test_every_rule_conserves_the_sum():
     x, weight = values(2, 3, 6, 6), values(4, 3, 3, 3, seed=1)
     after_convolution = values(2, 2, 4, 3, 3, seed=2)
     after_pooling = values(2, 2, 3, 3, 3, seed=3)
-    results = [
-        (after_convolution, rules.before_convolution(after_convolution, x, weight, convolve)),
-        (after_convolution, rules.before_first_convolution(after_convolution, x, weight, convolve)),
-        (
-            after_pooling,
-            rules.before_pooling(after_pooling, x.abs(), lambda v: F.max_pool2d(v, 2)),
-        ),
-        (
-            after_pooling,
-            rules.before_pooling(after_pooling, x.abs(), lambda v: F.adaptive_avg_pool2d(v, 3)),
-        ),
+    rules_and_components = [
+        (rules.before_convolution(x, weight, convolve), after_convolution),
+        (rules.before_first_convolution(x, weight, convolve), after_convolution),
+        (rules.before_pooling(x.abs(), lambda v: F.max_pool2d(v, 2)), after_pooling),
+        (rules.before_pooling(x.abs(), lambda v: F.adaptive_avg_pool2d(v, 3)), after_pooling),
     ]
-    for after, before in results:
+    for rule, after in rules_and_components:
+        before = for_each_class(rule, after)
         torch.testing.assert_close(
             before.sum(dim=(2, 3, 4)), after.sum(dim=(2, 3, 4)), rtol=1e-9, atol=1e-9
         )
@@ -98,7 +97,7 @@ def test_components_of_activations_pass_pooling_without_loss_even_where_it_is_ze
     x[:, :, :2, :2] = 0
     pooled = F.max_pool2d(x, 2)
     components = values(2, 1, 3, 1, 1, seed=1) * pooled
-    before = rules.before_pooling(components, x, lambda v: F.max_pool2d(v, 2))
+    before = for_each_class(rules.before_pooling(x, lambda v: F.max_pool2d(v, 2)), components)
     torch.testing.assert_close(before.sum(dim=(2, 3, 4)), components.sum(dim=(2, 3, 4)), **CLOSE)
 
 
@@ -117,14 +116,15 @@ def test_an_identity_convolution_returns_the_components():
     x = values(1, 4, 3, 3).abs()
     weight = torch.eye(4, dtype=torch.float64)[:, :, None, None]
     components = values(2, 1, 4, 3, 3, seed=1)
-    found = rules.before_convolution(components, x, weight, F.conv2d)
+    found = for_each_class(rules.before_convolution(x, weight, F.conv2d), components)
     torch.testing.assert_close(found, components, **CLOSE)
 
 
 def test_maximum_pooling_gives_everything_to_the_maximum():
     x = torch.tensor([[1.0, 2.0, 0.0, -1.0], [4.0, 3.0, -2.0, -3.0]], dtype=torch.float64)
     components = torch.tensor([[5.0, 7.0]], dtype=torch.float64)[None, None, None]
-    found = rules.before_pooling(components, x[None, None], lambda v: F.max_pool2d(v, 2))
+    rule = rules.before_pooling(x[None, None], lambda v: F.max_pool2d(v, 2))
+    found = for_each_class(rule, components)
     expected = torch.zeros_like(x)
     expected[1, 0] = 5.0  # The second window has nothing positive.
     torch.testing.assert_close(found[0, 0, 0], expected, rtol=0, atol=0)
@@ -133,10 +133,8 @@ def test_maximum_pooling_gives_everything_to_the_maximum():
 def test_an_addition_is_shared_out_by_positive_parts():
     one = torch.tensor([[3.0, -1.0, -1.0, 0.0]], dtype=torch.float64)
     other = torch.tensor([[1.0, 2.0, -5.0, 0.0]], dtype=torch.float64)
-    components = torch.tensor([[[8.0, 8.0, 8.0, -8.0]]], dtype=torch.float64)
-    first, second = rules.before_addition(components, one, other)
-    assert first.flatten().tolist() == [6.0, 0.0, 4.0, -4.0]
-    torch.testing.assert_close(first + second, components, rtol=0, atol=0)
+    share = rules.share_of_addition(one, other)
+    assert share.flatten().tolist() == [0.75, 0.0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(("shape", "rank"), [((12, 4, 5), 1), ((40, 6, 5), 3), ((30, 8, 9), 3)])

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wsss.cam import FGCAM
+from wsss.cam import FGCAM, fg_cam
 from wsss.cam.fg_cam import gradient_weights
 from wsss.errors import WsssError
 from wsss.models import LinearHead, SplitClassifier
@@ -117,6 +117,13 @@ def test_maps_are_those_of_the_formulas_layer_by_layer(
             ]
         )
     torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def test_the_number_of_classes_a_pass_does_not_matter(vgg, images, monkeypatch):
+    classes = torch.tensor([[0, 1, 2], [2, 0, 1]])
+    expected = FGCAM(target_layer="3")(vgg, images, classes)
+    monkeypatch.setattr(fg_cam, "CLASSES_PER_PASS", 2)
+    torch.testing.assert_close(FGCAM(target_layer="3")(vgg, images, classes), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("fixture", ["toy", "toy_mlp"])

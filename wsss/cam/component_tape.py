@@ -1,10 +1,11 @@
 """A forward pass that remembers how to carry explanation components back through it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -21,7 +22,7 @@ class _Step:
 
     inputs: tuple[int, ...]
     output: int
-    distribute: operations.Distribute | WsssError
+    prepare: operations.Prepare | WsssError
     """An error says why components cannot be carried through."""
 
 
@@ -31,7 +32,9 @@ class ComponentTape(TorchFunctionMode):
     It sees the calls of its own thread alone: unlike a symbolic trace, which replaces
     `nn.Module.__call__` for everyone, it leaves the other threads' passes in peace. Operations in
     place are done on copies, so that what was recorded stays. Inputs are kept where a rule needs
-    them. Networks may mix modules and functions as they like.
+    them: those of convolutions and pooling. The terms of sums, as large as a block's output, are
+    computed anew from the inputs of their convolutions. Networks may mix modules and functions as
+    they like.
     """
 
     def __init__(self, fold_batch_norm: bool) -> None:
@@ -46,9 +49,15 @@ class ComponentTape(TorchFunctionMode):
         self._steps: list[_Step] = []
         self._number = WeakTensorKeyDictionary()
         self._count = 0
+        self.end()
+
+    def end(self) -> None:
+        """Let go of what only recording needs."""
         self._images: set[int] = set()
         self._pads: dict[int, tuple[int, Tensor, rules.Operation]] = {}
         self._scales: dict[int, list[Tensor]] = {}
+        self._anew: dict[int, Callable[[], Tensor]] = {}
+        """How outputs of convolutions, and what is made of them alone, are computed once more."""
 
     def begin(self, root: Tensor, is_image: bool = False) -> None:
         """Record what descends from `root`, and nothing before it.
@@ -74,31 +83,30 @@ class ComponentTape(TorchFunctionMode):
         wanted = {self._number[output]}
         for step in reversed(self._steps):
             if step.output in wanted:
-                if isinstance(step.distribute, WsssError):
-                    raise step.distribute
+                if isinstance(step.prepare, WsssError):
+                    raise step.prepare
                 wanted.update(step.inputs)
 
     def carry_back(
-        self, output: Tensor, components: Float[Tensor, "n b ..."]
-    ) -> Float[Tensor, "n b ..."]:
-        """Components, for n classes, of the tensor that the tape began with.
+        self, output: Tensor, components: Float[Tensor, "n b ..."], classes_per_pass: int
+    ) -> Iterator[Float[Tensor, "b ..."]]:
+        """Components, class by class, of the tensor that the tape began with; uses the tape up.
 
         Args:
             output: a tensor of the pass, which descends from that one.
-            components: of `output`.
+            components: of `output`, for n classes.
+            classes_per_pass: classes that are carried back together.
 
         Raises:
             WsssError: components cannot be carried through one of the operations.
         """
         self.check(output)
-        carried = {self._number[output]: components}
-        for step in reversed(self._steps):
-            if step.output in carried:
-                assert not isinstance(step.distribute, WsssError)
-                shares = step.distribute(carried.pop(step.output))
-                for number, share in zip(step.inputs, shares, strict=True):
-                    carried[number] = carried[number] + share if number in carried else share
-        return carried[0]
+        parts = list(torch.split(components, classes_per_pass))
+        del components
+        while parts:
+            # Under the last classes what is kept for a step is freed as soon as it is passed.
+            steps = self._steps.copy() if len(parts) > 1 else self._steps
+            yield from _carried(steps, self._number[output], parts.pop(0))
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -133,42 +141,52 @@ class ComponentTape(TorchFunctionMode):
         number = self._add(output)
         alone = len(known) == 1
         is_first = alone and bool(args) and args[0] is x
-        distribute: operations.Distribute | WsssError
+        # Not all of `args`, whose first is an intermediate map that need not be kept.
+        others = args[1:]
+        prepare: operations.Prepare | WsssError
 
         def again(value: Tensor) -> Tensor:
-            return function(value, *args[1:], **kwargs)  # type: ignore[no-any-return]
+            return function(value, *others, **kwargs)  # type: ignore[no-any-return]
 
         if alone and name == "conv2d":
-            sources, distribute = self._convolution(function, args, kwargs, source, number)
+            sources, prepare = self._convolution(function, args, kwargs, source, number)
+            if is_first:
+                self._anew[number] = lambda: again(x)
         elif (
             (is_first or name in operations.ADDITIONS)
             and name in operations.ELEMENTWISE | operations.AFFINE
             and output.shape == x.shape
             and alone
         ):
-            distribute = operations.unchanged
+            prepare = operations.unchanged
+            if is_first and (anew := self._anew.get(source)):
+                self._anew[number] = lambda: again(anew())
             if name in operations.AFFINE and source in self._images:
                 self._images.add(number)
             if name == "batch_norm" and self._fold_batch_norm and source in self._scales:
                 self._scales[source].append(operations.batch_norm_scale(*args, **kwargs))
         elif is_first and name in operations.POOLING:
-            distribute = operations.pooling(x, again)
+            prepare = operations.shared_out(rules.before_pooling, x, again)
         elif is_first and name in operations.COPYING:
-            distribute = operations.copying(x, again)
+            prepare = operations.copying(x, again)
             if name == "pad":
                 self._pads[number] = source, x, again
         elif name in ("cat", "concat") and args and isinstance(args[0], (list, tuple)):
-            distribute = operations.concatenation(args[0], known, *args[1:], **kwargs)
+            prepare = operations.concatenation(args[0], known, *args[1:], **kwargs)
         elif (
             name in operations.ADDITIONS
             and len(args) == 2
             and not kwargs
             and x.shape == known[-1].shape
         ):
-            distribute = operations.addition(x, known[1])
+            prepare = operations.addition(self._term(x), self._term(known[1]))
         else:
-            distribute = self._unsupported(name)
-        self._steps.append(_Step(sources, number, distribute))
+            prepare = self._unsupported(name)
+        self._steps.append(_Step(sources, number, prepare))
+
+    def _term(self, value: Tensor) -> Callable[[], Tensor]:
+        """A term of a sum: computed anew where what that takes is kept anyway, or kept."""
+        return self._anew.get(self._number[value], lambda: value)
 
     def _convolution(
         self,
@@ -177,7 +195,7 @@ class ComponentTape(TorchFunctionMode):
         kwargs: dict[str, Any],
         source: int,
         number: int,
-    ) -> tuple[tuple[int], operations.Distribute]:
+    ) -> tuple[tuple[int], operations.Prepare]:
         """The number of a convolution's input, and its rule."""
         options = dict(zip(operations.CONVOLUTION_ARGUMENTS, args, strict=False)) | kwargs
         x, weight = options.pop("input"), options.pop("weight").detach()
@@ -194,13 +212,13 @@ class ComponentTape(TorchFunctionMode):
         def convolve(values: Tensor, kernel: Tensor) -> Tensor:
             return function(values if pad is None else pad(values), kernel, **options)  # type: ignore[no-any-return]
 
-        def distribute(components: Tensor) -> list[Tensor]:
+        def prepare() -> operations.Distribute:
             kernel = weight
             for scale in scales:
                 kernel = kernel * scale[:, None, None, None]
-            return [rule(components, x, kernel, convolve)]
+            return operations.shared_out(rule, x, kernel, convolve)()
 
-        return (source,), distribute
+        return (source,), prepare
 
     def _unsupported(self, name: str) -> WsssError:
         place = self.running[-1] if self.running else "the network"
@@ -211,6 +229,25 @@ class ComponentTape(TorchFunctionMode):
             "Use a network without it, such as resnet50 or efficientnet_lite0, or a "
             "target_layer behind it.",
         )
+
+
+def _carried(
+    steps: list[_Step], output: int, components: Float[Tensor, "n b ..."]
+) -> list[Float[Tensor, "b ..."]]:
+    """Components of the tensor of number 0, for each class; `steps` is emptied."""
+    carried = [{output: one} for one in components]
+    del components
+    while steps:
+        step = steps.pop()
+        if step.output not in carried[0]:
+            continue
+        assert not isinstance(step.prepare, WsssError)
+        distribute = step.prepare()
+        for one in carried:
+            shares = distribute(one.pop(step.output))
+            for number, share in zip(step.inputs, shares, strict=True):
+                one[number] = one[number] + share if number in one else share
+    return [one[0] for one in carried]
 
 
 @contextmanager
@@ -241,5 +278,6 @@ def recording(
         with tape:
             yield tape
     finally:
+        tape.end()
         for handle in handles:
             handle.remove()

@@ -1,12 +1,13 @@
 r"""How the operations of a network share out explanation components among their inputs.
 
 FG-CAM (Qiu et al. 2023) carries components `I` of a map from a layer to the one before it, in
-proportion to what each input element contributed. Every function here takes the components of an
-operation's output and returns those of its input. The sum stays the same except where an output
-has no contribution to be shared out, `Y = 0`.
+proportion to what each input element contributed. Every function here takes what an operation saw
+in the forward pass and returns its rule, a function from the components of its output to those of
+its input. What all classes share is computed once, and each class's components pass alone, so that
+large intermediate maps are those of one class. The sum stays the same except where an output has no
+contribution to be shared out, `Y = 0`.
 
-Shape suffixes: n = classes, which share one pass, b = batch; the dimensions after them are those
-of the operation's input and output.
+Shape suffixes: b = batch; the dimensions after it are those of the operation's input and output.
 """
 
 from collections.abc import Callable
@@ -20,68 +21,62 @@ Convolve = Callable[[Tensor, Tensor], Tensor]
 """A convolution of an input with a weight, without bias."""
 Operation = Callable[[Tensor], Tensor]
 """An operation that is linear in its input, or linear in parts, such as pooling."""
+Rule = Callable[[Tensor], Tensor]
+"""Components of an operation's output, of one class, to those of its input."""
 
 
-def ratio(
-    components: Float[Tensor, "n b ..."], contributions: Float[Tensor, "b ..."]
-) -> Float[Tensor, "n b ..."]:
-    """Components per contribution, `R = I / Y`, 0 where `Y = 0`."""
-    return torch.where(contributions == 0, 0, components / contributions)
+def divisor(contributions: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+    """What components are divided by, `R = I / Y`: infinite where `Y = 0`, so that `R = 0`."""
+    return contributions.where(contributions != 0, torch.inf)
 
 
 def pulled_back(
     operation: Operation, inputs: Float[Tensor, "b ..."]
 ) -> tuple[Float[Tensor, "b ..."], Operation]:
-    """Output of an operation and the function that takes [n, b, …] back to its inputs.
-
-    The function is the transposed derivative at `inputs`; it is applied to all classes at once.
-    """
+    """Output of an operation, and its transposed derivative at `inputs`."""
     outputs, pull = cast("tuple[Tensor, Any]", torch.func.vjp(operation, inputs))
-    return outputs, torch.func.vmap(lambda components: pull(components)[0])
+    return outputs, lambda components: pull(components)[0]
 
 
-def before_copying(
-    components: Float[Tensor, "n b ..."], inputs: Float[Tensor, "b ..."], operation: Operation
-) -> Float[Tensor, "n b ..."]:
-    """Components before an operation that only moves, repeats or drops elements."""
+def before_copying(inputs: Float[Tensor, "b ..."], operation: Operation) -> Rule:
+    """Rule of an operation that only moves, repeats or drops elements."""
     _, pull = pulled_back(operation, inputs)
-    return pull(components)
+    return pull
 
 
-def before_pooling(
-    components: Float[Tensor, "n b k y1 y2"], inputs: Float[Tensor, "b k x1 x2"], pool: Operation
-) -> Float[Tensor, "n b k x1 x2"]:
-    """Components before maximum or average pooling, `X⁺ ⊙ poolᵀ(I / pool(X⁺))`."""
+def before_pooling(inputs: Float[Tensor, "b k x1 x2"], pool: Operation) -> Rule:
+    """Rule of maximum or average pooling, `X⁺ ⊙ poolᵀ(I / pool(X⁺))`."""
     positive = inputs.clamp(min=0)
     outputs, pull = pulled_back(pool, positive)
-    return positive * pull(ratio(components, outputs))
+    total = divisor(outputs)
+    return lambda components: positive * pull(components / total)
 
 
 def before_convolution(
-    components: Float[Tensor, "n b o y1 y2"],
-    inputs: Float[Tensor, "b k x1 x2"],
-    weight: Float[Tensor, "o _ _ _"],
-    convolve: Convolve,
-) -> Float[Tensor, "n b k x1 x2"]:
-    """Components before a convolution, `X⁺ ⊙ (W⁺)ᵀR + X⁻ ⊙ (W⁻)ᵀR`, `Y = X⁺*W⁺ + X⁻*W⁻`."""
-    positive = inputs.clamp(min=0)
-    outputs, pull = pulled_back(lambda x: convolve(x, weight.clamp(min=0)), positive)
-    negative = inputs.clamp(max=0)
+    inputs: Float[Tensor, "b k x1 x2"], weight: Float[Tensor, "o _ _ _"], convolve: Convolve
+) -> Rule:
+    """Rule of a convolution, `X⁺ ⊙ (W⁺)ᵀR + X⁻ ⊙ (W⁻)ᵀR`, `Y = X⁺*W⁺ + X⁻*W⁻`."""
     # After a ReLU nothing is negative, which saves half of the work.
-    if not negative.any():
-        return positive * pull(ratio(components, outputs))
+    if inputs.amin() >= 0:
+        outputs, pull = pulled_back(lambda x: convolve(x, weight.clamp(min=0)), inputs)
+        total = divisor(outputs)
+        return lambda components: inputs * pull(components / total)
+    positive, negative = inputs.clamp(min=0), inputs.clamp(max=0)
+    outputs, pull = pulled_back(lambda x: convolve(x, weight.clamp(min=0)), positive)
     others, pull_others = pulled_back(lambda x: convolve(x, weight.clamp(max=0)), negative)
-    shares = ratio(components, outputs + others)
-    return positive * pull(shares) + negative * pull_others(shares)
+    total = divisor(outputs + others)
+
+    def rule(components: Tensor) -> Tensor:
+        shares = components / total
+        return positive * pull(shares) + negative * pull_others(shares)
+
+    return rule
 
 
 def before_first_convolution(
-    components: Float[Tensor, "n b o y1 y2"],
-    images: Float[Tensor, "b k x1 x2"],
-    weight: Float[Tensor, "o _ _ _"],
-    convolve: Convolve,
-) -> Float[Tensor, "n b k x1 x2"]:
-    """Components of an image, whose values lie between its minimum `B` and maximum `T`.
+    images: Float[Tensor, "b k x1 x2"], weight: Float[Tensor, "o _ _ _"], convolve: Convolve
+) -> Rule:
+    """Rule for an image, whose values lie between its minimum `B` and maximum `T`.
 
     `X ⊙ WᵀR - B ⊙ (W⁺)ᵀR - T ⊙ (W⁻)ᵀR` with `Y = X*W - B*W⁺ - T*W⁻`, which is never negative.
     """
@@ -97,22 +92,25 @@ def before_first_convolution(
         for factor, values, some in parts
     ]
     (_, outputs, _), (_, low_outputs, _), (_, high_outputs, _) = pulls
-    shares = ratio(components, outputs - low_outputs - high_outputs)
-    return torch.stack([factor * pull(shares) for factor, _, pull in pulls]).sum(dim=0)
+    total = divisor(outputs - low_outputs - high_outputs)
+
+    def rule(components: Tensor) -> Tensor:
+        shares = components / total
+        return torch.stack([factor * pull(shares) for factor, _, pull in pulls]).sum(dim=0)
+
+    return rule
 
 
-def before_addition(
-    components: Float[Tensor, "n b ..."], one: Float[Tensor, "b ..."], other: Float[Tensor, "b ..."]
-) -> tuple[Float[Tensor, "n b ..."], Float[Tensor, "n b ..."]]:
-    """Components of both terms of a sum, by their positive parts; half each where there are none.
+def share_of_addition(
+    one: Float[Tensor, "b ..."], other: Float[Tensor, "b ..."]
+) -> Float[Tensor, "b ..."]:
+    """Share in [0, 1] of a sum's first term, by their positive parts; half where there are none.
 
     Our extension to residual networks: the published method knows no additions.
     """
-    positive, others = one.clamp(min=0), other.clamp(min=0)
-    total = positive + others
-    share = torch.where(total == 0, 0.5, positive / total)
-    first = components * share
-    return first, components - first
+    share = one.clamp(min=0)
+    total = other.clamp(min=0).add_(share)
+    return share.div_(total).masked_fill_(total == 0, 0.5)
 
 
 def denoised(

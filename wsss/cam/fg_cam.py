@@ -30,6 +30,13 @@ class FGCAM(CamMethod):
     or Score-CAM, are shared out among the inputs of each operation in proportion to what they
     contributed (`explanation_components`), down to the target layer, and summed over its channels.
 
+    Activations pass components on unchanged, for each output has one input, so that the sum stays
+    the same. Of a ReLU that is exact: it is the identity where it lets something through, and where
+    it gives 0, no component arrives (unless `denoise` put one there). GELU, SiLU and Hardswish bend
+    values and fall before they rise: what is carried back through them says where evidence came
+    from, not by how much the activation let it through, and their negative outputs take a share,
+    too, through negative weights. Only of ReLUs are components as the authors mean them.
+
     The algorithm is that of the authors' published code, which knows VGG alone. Additions of
     residual networks, concatenations, padding and `fold_bn` are our extension.
     """
@@ -121,11 +128,10 @@ class FGCAM(CamMethod):
         with recording(model.features, self._root(model, images), self.fold_bn) as tape:
             features = model.features(images)
         components = self._components(model, images, features, classes)
-        maps = [
-            tape.carry_back(features, some).sum(dim=2)
-            for some in torch.split(components, CLASSES_PER_PASS)
-        ]
-        return torch.cat(maps).transpose(0, 1)
+        carried = tape.carry_back(features, components, CLASSES_PER_PASS)
+        # Nothing else holds them while they are carried back.
+        del components
+        return torch.stack([one.sum(dim=1) for one in carried], dim=1)
 
     def _root(self, model: SplitClassifier, images: Tensor) -> nn.Module | Tensor:
         """The module, or the images, that the components are carried back to."""

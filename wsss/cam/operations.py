@@ -1,6 +1,7 @@
 """The operations that explanation components can pass, by the names torch gives them."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +14,11 @@ ELEMENTWISE = {
     *("hardswish", "mish", "batch_norm", "dropout", "dropout2d", "feature_dropout"),
     *("clone", "contiguous", "detach", "to"),
 }
-"""Operations on each element alone: the components of the output are those of the input."""
+"""Operations on each element alone: the components of the output are those of the input.
+
+That keeps the sum whatever the function. Its value and slope do not count, which makes no
+difference to a ReLU, and does to activations that are curved or negative (see `FGCAM`).
+"""
 ADDITIONS = {"add", "add_", "__add__", "__radd__", "__iadd__"}
 AFFINE = {
     *ADDITIONS,
@@ -26,45 +31,58 @@ COPYING = {"pad", "flatten", "reshape", "view", "unflatten"}
 CONVOLUTION_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 
 Distribute = Callable[[Tensor], Iterable[Tensor]]
-"""Components [n, b, …] of an operation's output to those of each input."""
+"""Components [b, …] of an operation's output, of one class, to those of each input."""
+Prepare = Callable[[], Distribute]
+"""Computes once what all classes share."""
 
 
-def unchanged(components: Tensor) -> list[Tensor]:
+def unchanged() -> Distribute:
     """The rule of operations on each element alone."""
-    return [components]
+    return lambda components: [components]
 
 
-def pooling(x: Tensor, pool: rules.Operation) -> Distribute:
-    """The rule of pooling `x`."""
-    return lambda components: [rules.before_pooling(components, x, pool)]
+def shared_out(rule: Callable[..., rules.Rule], *seen: Any) -> Prepare:
+    """A rule of `explanation_components` with what the operation saw: its input comes first."""
+
+    def prepare() -> Distribute:
+        prepared = rule(*seen)
+        return lambda components: [prepared(components)]
+
+    return prepare
 
 
-def addition(one: Tensor, other: Tensor) -> Distribute:
-    """The rule of the sum of two tensors."""
-    return lambda components: rules.before_addition(components, one, other)
-
-
-def copying(x: Tensor, operation: rules.Operation) -> Distribute:
+def copying(x: Tensor, operation: rules.Operation) -> Prepare:
     """The rule of an operation that moves, repeats or drops elements of `x`."""
-    shape = x.shape
-
-    def distribute(components: Tensor) -> list[Tensor]:
-        return [rules.before_copying(components, components.new_zeros(shape), operation)]
-
-    return distribute
+    # Its values do not matter, so that it need not be kept.
+    like_x = partial(torch.zeros, x.shape, dtype=x.dtype, device=x.device)
+    return lambda: shared_out(rules.before_copying, like_x(), operation)()
 
 
-def concatenation(parts: Any, known: list[Tensor], dim: int = 0) -> Distribute:
+def addition(one: Callable[[], Tensor], other: Callable[[], Tensor]) -> Prepare:
+    """The rule of the sum of two tensors, which are computed when they are needed."""
+
+    def prepare() -> Distribute:
+        share = rules.share_of_addition(one(), other())
+
+        def distribute(components: Tensor) -> list[Tensor]:
+            first = components * share
+            return [first, components - first]
+
+        return distribute
+
+    return prepare
+
+
+def concatenation(parts: Any, known: list[Tensor], dim: int = 0) -> Prepare:
     """Every part gets its slice; parts that do not descend from the root keep theirs."""
-    axis = dim + 1 if dim >= 0 else dim
     sizes = [part.shape[dim] for part in parts]
     wanted = [any(part is one for one in known) for part in parts]
 
     def distribute(components: Tensor) -> list[Tensor]:
-        slices = torch.split(components, sizes, axis)
+        slices = torch.split(components, sizes, dim)
         return [one for one, is_wanted in zip(slices, wanted, strict=True) if is_wanted]
 
-    return distribute
+    return lambda: distribute
 
 
 def batch_norm_scale(
