@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from wsss.cam import CAM, InferCAM
+from wsss.cam import CAM, InferCAM, infer_cam
 from wsss.cam.infer_cam import centres_of_mass, corner_patches, resize_mask
 from wsss.cam.multiscale import multiscale_maps
 from wsss.models import LinearHead, SplitClassifier
@@ -273,6 +273,19 @@ def test_a_mirrored_image_has_mirrored_responses_when_it_is_not_split(toy, big_i
         maps = method(toy, images, classes)
         mirrored = method(toy, images.flip(-1), classes)
     torch.testing.assert_close(mirrored.flip(-1), maps, **CLOSE)
+
+
+def test_large_views_are_seen_one_after_the_other_with_the_same_maps(toy, monkeypatch):
+    images, classes = big_images(1), torch.tensor([[0, 2]])
+    batches = []
+    with torch.no_grad():
+        expected = InferCAM()(toy, images, classes)
+        monkeypatch.setattr(infer_cam, "PIXELS_PER_PASS", 2 * 40 * 52)
+        toy.features.register_forward_hook(lambda _, inputs, __: batches.append(inputs[0].shape))
+        found = InferCAM()(toy, images, classes)
+    torch.testing.assert_close(found, expected, **CLOSE)
+    assert all(batch == 1 or batch * h * w <= 2 * 40 * 52 for batch, _, h, w in batches)
+    assert {batch for batch, *_ in batches} == {1, 2}
 
 
 def test_the_centre_of_mass_is_a_weighted_mean_rounded_down():

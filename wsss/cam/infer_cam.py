@@ -12,8 +12,11 @@ from wsss.cam.cam import class_activation_maps
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
+from wsss.memory import return_freed_memory
 from wsss.models.classifier import LinearHead, SplitClassifier
 
+PIXELS_PER_PASS = 2**20
+"""Most image pixels in one forward pass, so that memory stays bounded: one view of 1024 px."""
 Patch = tuple[int, int, int, int]
 """A rectangle of an image: first row, row after the last, first column, column after the last."""
 
@@ -152,7 +155,6 @@ class InferCAM(CamMethod):
     ) -> Float[Tensor, "n h w"]:
         """CAMs in [0, 1), summed over scales and mirror images, by class maximum + 1e-5."""
         height, width = patch.shape[1:]
-        weight = cast("LinearHead", model.head).weight
         total = patch.new_zeros(len(present), height, width)
         for factor in self.scales:
             size = max(1, round(height * factor)), max(1, round(width * factor))
@@ -165,11 +167,26 @@ class InferCAM(CamMethod):
                 views = views.where(masks, view.mean(dim=(2, 3), keepdim=True))
                 if self.compat == "official":
                     kept = scaled
-            features = model.features(views)
-            maps = class_activation_maps(features, weight, present.expand(2, -1)).relu()
+            maps = _positive_maps(model, views, present)
             plain, from_mirror = resize(maps, (height, width))
             total += plain + from_mirror.flip(-1)
         return normalise_max(total, PUBLISHED_EPSILON)
+
+
+def _positive_maps(
+    model: SplitClassifier, views: Float[Tensor, "b 3 h w"], present: Int64[Tensor, " n"]
+) -> Float[Tensor, "b n h2 w2"]:
+    """CAMs of all views after a ReLU; large views are seen one after the other."""
+    weight = cast("LinearHead", model.head).weight
+    views_per_pass = max(1, PIXELS_PER_PASS // (views.shape[2] * views.shape[3]))
+    maps = []
+    for some in torch.split(views, views_per_pass):
+        if views_per_pass < len(views):
+            # What passes of other sizes left lies in pieces that are too small for this one.
+            return_freed_memory()
+        features = model.features(some)
+        maps.append(class_activation_maps(features, weight, present.expand(len(some), -1)))
+    return torch.cat(maps).relu()
 
 
 def resize_mask(mask: Bool[Tensor, "h w"], size: tuple[int, int]) -> Bool[Tensor, "h2 w2"]:
