@@ -10,8 +10,8 @@ from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 
-PIXELS_PER_PASS = 2**20
-"""Most image pixels in one forward pass, so that memory stays bounded: four images of 512 px."""
+PIXELS_PER_PASS = 2**19
+"""Most image pixels in one forward pass, so that memory stays bounded: two images of 512 px."""
 
 
 def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Tensor, "g H W"]:
