@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from wsss.cam import ClusterCAM, masking
 from wsss.cam.channel_clusters import cluster_channels
-from wsss.cam.cluster_cam import merged_clusters
+from wsss.cam.cluster_cam import base_and_scissors
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
@@ -185,20 +185,36 @@ def test_bases_and_scissors_of_several_clusters_are_weighted_means():
     scores = torch.tensor([[0.1], [0.9], [0.6], [0.4], [0.2]], dtype=torch.float64)
     base = (0.9 * clusters[1] + 0.6 * clusters[2]) / 1.5
     scissors = (0.9 * clusters[0] + 0.8 * clusters[4]) / 1.7
-    found = merged_clusters(clusters, scores, 2, 2, weigh_by_score=False)
-    torch.testing.assert_close(found[0], base - scissors, **CLOSE)
-    found = merged_clusters(clusters, scores, 2, 2, weigh_by_score=True)
-    torch.testing.assert_close(found[0], 0.9 * base - 0.1 * scissors, **CLOSE)
+    found = base_and_scissors(clusters, scores, 2, 2)
+    torch.testing.assert_close(found, (base[None], scissors[None]), **CLOSE)
     # The scissors are of those clusters alone that are not in the base.
-    found = merged_clusters(clusters[:3], scores[:3], 2, 2, weigh_by_score=False)
-    torch.testing.assert_close(found[0], base - clusters[0], **CLOSE)
+    found = base_and_scissors(clusters[:3], scores[:3], 2, 2)
+    torch.testing.assert_close(found, (base[None], clusters[:1]), **CLOSE)
+
+
+def test_merged_by_score_the_best_score_weighs_the_base_and_its_complement_the_scissors(
+    toy, toy_images
+):
+    def maps(**options):
+        method = ClusterCAM(num_clusters=4, **options)
+        return method(toy, toy_images[:1], torch.tensor([[3]]))[0, 0]
+
+    with torch.no_grad():
+        base = maps(bottom=0)
+        scissors = base - maps()
+        best = maps(bottom=0, merge="score").max() / base.max()
+        assert 0.1 < best < 0.9
+        torch.testing.assert_close(
+            maps(merge="score"), best * base - (1 - best) * scissors, **CLOSE
+        )
 
 
 def test_scores_below_zero_have_no_weight():
     clusters = torch.eye(2, dtype=torch.float64)[:, None]
     scores = torch.tensor([[-0.1], [-0.2]], dtype=torch.float64)
-    found = merged_clusters(clusters, scores, 2, 0, weigh_by_score=False)
-    torch.testing.assert_close(found[0, 0], torch.full((2,), 0.5, dtype=torch.float64))
+    base, scissors = base_and_scissors(clusters, scores, 2, 0)
+    torch.testing.assert_close(base[0, 0], torch.full((2,), 0.5, dtype=torch.float64))
+    assert not scissors.any()
 
 
 def test_the_increase_of_confidence_is_over_the_hidden_image(toy, toy_images, device):
