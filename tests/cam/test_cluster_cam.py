@@ -193,11 +193,11 @@ def test_bases_and_scissors_of_several_clusters_are_weighted_means():
 
 
 def test_merged_by_score_the_best_score_weighs_the_base_and_its_complement_the_scissors(
-    toy, toy_images
+    toy, toy_images, device
 ):
     def maps(**options):
         method = ClusterCAM(num_clusters=4, **options)
-        return method(toy, toy_images[:1], torch.tensor([[3]]))[0, 0]
+        return method(toy, toy_images[:1], torch.tensor([[3]], device=device))[0, 0]
 
     with torch.no_grad():
         base = maps(bottom=0)

@@ -119,8 +119,8 @@ def test_maps_are_those_of_the_formulas_layer_by_layer(
     torch.testing.assert_close(found, expected, **CLOSE)
 
 
-def test_the_number_of_classes_a_pass_does_not_matter(vgg, images, monkeypatch):
-    classes = torch.tensor([[0, 1, 2], [2, 0, 1]])
+def test_the_number_of_classes_a_pass_does_not_matter(vgg, images, device, monkeypatch):
+    classes = torch.tensor([[0, 1, 2], [2, 0, 1]], device=device)
     expected = FGCAM(target_layer="3")(vgg, images, classes)
     monkeypatch.setattr(fg_cam, "CLASSES_PER_PASS", 2)
     torch.testing.assert_close(FGCAM(target_layer="3")(vgg, images, classes), expected, **CLOSE)

@@ -275,8 +275,10 @@ def test_a_mirrored_image_has_mirrored_responses_when_it_is_not_split(toy, big_i
     torch.testing.assert_close(mirrored.flip(-1), maps, **CLOSE)
 
 
-def test_large_views_are_seen_one_after_the_other_with_the_same_maps(toy, monkeypatch):
-    images, classes = big_images(1), torch.tensor([[0, 2]])
+def test_large_views_are_seen_one_after_the_other_with_the_same_maps(
+    toy, big_images, device, monkeypatch
+):
+    images, classes = big_images(1), torch.tensor([[0, 2]], device=device)
     batches = []
     with torch.no_grad():
         expected = InferCAM()(toy, images, classes)

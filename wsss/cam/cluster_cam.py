@@ -14,7 +14,7 @@ from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
 
 OPTIONS = {
-    "feature": ("raw", "shape"),
+    "feature": ("shape", "raw"),
     "algorithm": ("kmeans", "spectral"),
     "fill": ("mean", "blur"),
     "merge": ("difference", "score"),
@@ -42,7 +42,7 @@ class ClusterCAM(CamMethod):
         self,
         *,
         num_clusters: int | Literal["elbow"] = 10,
-        feature: Literal["shape", "raw"] = "raw",
+        feature: Literal["shape", "raw"] = "shape",
         algorithm: Literal["kmeans", "spectral"] = "kmeans",
         fill: Literal["mean", "blur"] = "mean",
         cic: bool = False,
@@ -55,8 +55,7 @@ class ClusterCAM(CamMethod):
 
         Args:
             num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
-            feature: cluster maps `raw`, so that strong ones decide, or by `shape` (unit length).
-                Neither is published; the default was chosen by its seeds on photographs.
+            feature: cluster maps by `shape` (unit length), or `raw`, so that strong ones decide.
             algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
             fill: what is seen where a mask is 0, the network's `mean` colour or the image seen
                 through the insertion metric's `Blur`.

@@ -96,7 +96,7 @@ class VitBackbone(Backbone):
                 setting,
                 f"layers {list(layers)} of the attention of {self.name}",
                 f"some of {known[0]}…{known[-1]}",
-                f"Choose layers that it has, or leave `layers` out for all.",
+                "Choose layers that it has, or leave `layers` out for all.",
             )
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
