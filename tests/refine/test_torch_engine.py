@@ -23,17 +23,6 @@ from wsss.refine.dense_crf.unaries import energies_from_labels
 
 SIZES = [(40, 30), (1, 1), (23, 51), (40, 30), (7, 9)]
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-        ],
-    ),
-]
-
 
 def vertices_of(features, device):
     layout = packing(features.max(axis=1))
@@ -42,7 +31,6 @@ def vertices_of(features, device):
     return build_vertices(points, image, torch.ones_like(image, dtype=torch.bool), layout), layout
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", ["gaussian", "photograph", "noise", "flat"])
 def test_lattices_are_those_of_the_compiled_engine(scene, following, kind, device):
     rng = np.random.default_rng(0)
@@ -71,7 +59,6 @@ def test_lattices_are_those_of_the_compiled_engine(scene, following, kind, devic
         np.testing.assert_array_equal(after[number[1:]][other > 0], number[other[other > 0]])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("srgb", [3, 13])
 @pytest.mark.parametrize("kind", ["scene", "constant", "noise"])
 def test_posteriors_are_those_in_float64(scene, unaries, in_float64, kind, srgb, device):
@@ -85,17 +72,16 @@ def test_posteriors_are_those_in_float64(scene, unaries, in_float64, kind, srgb,
     energies = unaries(rng, 3, size)
     options = {"gaussian_sxy_px": 1, "bilateral_srgb": srgb}
     exact = in_float64(image, energies, options)
-    found = TorchEngine(**options, device=device)(image, energies)
+    found = TorchEngine(**options, device=str(device))(image, energies)
     np.testing.assert_allclose(found, exact, atol=2e-4)
     np.testing.assert_array_equal(found.argmax(axis=0), exact.argmax(axis=0))
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_a_batch_has_the_posteriors_of_its_images(scene, unaries, assert_same, device):
     rng = np.random.default_rng(0)
     images = [scene(rng, size) for size in SIZES]
     several = [[unaries(rng, 3, size), unaries(rng, 3, size)] for size in SIZES]
-    engine = TorchEngine(device=device)
+    engine = TorchEngine(device=str(device))
     found = engine.solve_batch(images, several)
     for image, energies, posteriors in zip(images, several, found, strict=True):
         for one, posterior, alone in zip(
@@ -105,7 +91,6 @@ def test_a_batch_has_the_posteriors_of_its_images(scene, unaries, assert_same, d
             assert_same(posterior, PydensecrfEngine()(image, one))
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_images_may_have_other_numbers_of_labels_and_unaries(scene, unaries, assert_same, device):
     rng = np.random.default_rng(0)
     images = [scene(rng, size) for size in SIZES]
@@ -117,7 +102,7 @@ def test_images_may_have_other_numbers_of_labels_and_unaries(scene, unaries, ass
         [unaries(rng, 30, SIZES[3]), unaries(rng, 4, SIZES[3]), unaries(rng, 3, SIZES[3])],
         [unaries(rng, 81, SIZES[4])],
     ]
-    engine = TorchEngine(device=device)
+    engine = TorchEngine(device=str(device))
     found = engine.solve_batch(images, several)
     assert [len(posteriors) for posteriors in found] == [2, 1, 0, 3, 1]
     for image, energies, posteriors in zip(images, several, found, strict=True):
