@@ -158,34 +158,46 @@ class InferCAM(CamMethod):
         total = patch.new_zeros(len(present), height, width)
         for factor in self.scales:
             size = max(1, round(height * factor)), max(1, round(width * factor))
-            view = resize(patch[None], size)
-            views = torch.cat([view, view.flip(-1)])
+            masks = None
             if kept is not None:
                 scaled = resize_mask(kept, size)
-                mirrored = scaled if self.compat == "official" else scaled.flip(-1)
-                masks = torch.stack([scaled, mirrored])[:, None]
-                views = views.where(masks, view.mean(dim=(2, 3), keepdim=True))
+                masks = scaled, scaled if self.compat == "official" else scaled.flip(-1)
                 if self.compat == "official":
                     kept = scaled
-            maps = _positive_maps(model, views, present)
+            maps = _positive_maps(model, resize(patch[None], size), masks, present)
             plain, from_mirror = resize(maps, (height, width))
             total += plain + from_mirror.flip(-1)
         return normalise_max(total, PUBLISHED_EPSILON)
 
 
 def _positive_maps(
-    model: SplitClassifier, views: Float[Tensor, "b 3 h w"], present: Int64[Tensor, " n"]
-) -> Float[Tensor, "b n h2 w2"]:
-    """CAMs of all views after a ReLU; large views are seen one after the other."""
+    model: SplitClassifier,
+    view: Float[Tensor, "1 3 h w"],
+    masks: tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"]] | None,
+    present: Int64[Tensor, " n"],
+) -> Float[Tensor, "2 n h2 w2"]:
+    """CAMs after a ReLU of a view and of its mirror image, which are the mean outside their masks.
+
+    They are seen together, but one after the other if they are large.
+    """
     weight = cast("LinearHead", model.head).weight
-    views_per_pass = max(1, PIXELS_PER_PASS // (views.shape[2] * views.shape[3]))
+
+    def seen(is_mirrored: bool) -> Float[Tensor, "1 3 h w"]:
+        one = view.flip(-1) if is_mirrored else view
+        if masks is None:
+            return one
+        return one.where(masks[is_mirrored], view.mean(dim=(2, 3), keepdim=True))
+
+    def look(views: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n h2 w2"]:
+        return class_activation_maps(model.features(views), weight, present.expand(len(views), -1))
+
+    if 2 * view.shape[2] * view.shape[3] <= PIXELS_PER_PASS:
+        return look(torch.cat([seen(False), seen(True)])).relu()
     maps = []
-    for some in torch.split(views, views_per_pass):
-        if views_per_pass < len(views):
-            # What passes of other sizes left lies in pieces that are too small for this one.
-            return_freed_memory()
-        features = model.features(some)
-        maps.append(class_activation_maps(features, weight, present.expand(len(some), -1)))
+    for is_mirrored in (False, True):
+        # What passes of other sizes left lies in pieces that are too small for this one.
+        return_freed_memory()
+        maps.append(look(seen(is_mirrored)))
     return torch.cat(maps).relu()
 
 
