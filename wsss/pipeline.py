@@ -34,7 +34,11 @@ def run(cfg: DictConfig) -> list[Outcome]:
     configs = stage_configs(cfg)
     chosen = chain.select(cfg.stages, configs)
     source: Source = build(cfg.data)
-    stages = {stage: build_stage(cfg, stage) for stage in chosen}
+    stages = {}
+    for stage in chosen:
+        # A second network without weights is the same in every process, whatever else is built.
+        seed_everything(cfg.seed, verbose=False)
+        stages[stage] = build_stage(cfg, stage)
     fabric = launch(cfg.trainer)
     seed_everything(cfg.seed, verbose=False)
     work_dir = Path(cfg.work_dir).absolute()

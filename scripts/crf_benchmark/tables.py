@@ -88,7 +88,7 @@ def _agreement(rows: Sequence[dict[str, Any]]) -> str:
 def _processes(start: dict[str, Any], memory: Sequence[dict[str, Any]]) -> str:
     first, later = start["first"], start["later"]
     text = (
-        f"First call after installation: {first['call_s']:.1f} s (everything is compiled); of a "
+        f"First call after installation: {first['call_s']:.1f} s (two labels; it compiles); of a "
         f"later process: {later['call_s']:.1f} s, its imports {later['import_s']:.1f} s."
     )
     head = ["peak of a process, MB (noise)", "size", "labels", "peak"]

@@ -123,7 +123,8 @@ def test_a_void_factor_of_one_is_no_band_and_solves_once():
     [
         ("void_factor", 0.5, "of 1 or more"),
         ("void_factor", float("nan"), "of 1 or more"),
-        ("min_confidence", -0.1, "of 0 or more"),
+        ("min_confidence", -0.1, "from 0 to 1"),
+        ("min_confidence", 1.5, "from 0 to 1"),
         ("max_side_px", 0, "of 1 or more"),
     ],
 )

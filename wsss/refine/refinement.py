@@ -14,7 +14,7 @@ from wsss.refine.background import Background, LevelBackground
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
-from wsss.refine.settings import check_at_least, check_inside_unit
+from wsss.refine.settings import check_at_least, check_inside_unit, check_numbers
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
 
 
@@ -99,7 +99,7 @@ class CrfRefinement(Refinement):
         Raises:
             WsssError: a setting is out of range.
         """
-        check_at_least(0, min_confidence=min_confidence)
+        check_numbers({"min_confidence": min_confidence}, lambda p: 0 <= p <= 1, "from 0 to 1")
         check_at_least(1, void_factor=void_factor, max_side_px=max_side_px)
         self.engine = engine
         self.rule = threshold or OtsuMean()

@@ -1,15 +1,17 @@
 """Numbers that a user sets, and what is said of wrong ones."""
 
-import math
 from collections.abc import Callable, Mapping
 
 from wsss.errors import user_error
+
+LEAST, MOST = 1e-30, 1e30
+"""Compiled code computes with float32, which knows hardly less that is above 0, and hardly more."""
 
 
 def check_numbers(
     settings: Mapping[str, float], is_right: Callable[[float], bool], expected: str
 ) -> None:
-    """Refuse settings that are no finite numbers, or out of range.
+    """Refuse settings that are no numbers of float32, or out of range.
 
     Args:
         settings: values by the names that a user knows them by.
@@ -20,7 +22,7 @@ def check_numbers(
         WsssError: names the setting.
     """
     for name, value in settings.items():
-        if not (math.isfinite(value) and is_right(value)):
+        if not (abs(value) <= MOST and is_right(value)):
             raise user_error(name, f"{value}", f"a number {expected}", "Correct the value.")
 
 
@@ -43,9 +45,9 @@ def check_at_least(least: float, **settings: float) -> None:
 
 
 def check_positive(**settings: float) -> None:
-    """Refuse settings that are not above 0.
+    """Refuse settings that are not above 0, or so little that it might be rounding.
 
     Raises:
         WsssError: names the setting.
     """
-    check_numbers(settings, lambda value: value > 0, "above 0")
+    check_numbers(settings, lambda value: value >= LEAST, "above 0")

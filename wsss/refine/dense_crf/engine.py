@@ -70,7 +70,8 @@ class DenseCrfEngine(ABC):
             energies: unary energies, minus the logarithm of the labels' probabilities; finite.
 
         Raises:
-            ValueError: image and energies do not belong together, or energies are not finite.
+            ValueError: image and energies do not belong together, or energies are not finite, or of
+                another type.
         """
         (posterior,) = self.solve(image, [energies])
         return posterior
@@ -125,9 +126,13 @@ def _check_problem(
     Raises:
         ValueError: says what came and what was expected.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"image {image.dtype} {image.shape}: expected uint8 (height, width, 3)")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ValueError(
+            f"image {image.dtype} {image.shape}: expected uint8 (height, width, 3), none of them 0"
+        )
     for energies in unaries:
+        if energies.dtype != np.float32:
+            raise ValueError(f"energies {energies.dtype}: expected float32")
         if energies.shape[1:] != image.shape[:2] or len(energies) == 0:
             raise ValueError(
                 f"energies {energies.shape} of an image {image.shape}: expected (labels, "

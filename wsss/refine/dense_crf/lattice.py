@@ -22,7 +22,7 @@ _NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Lattice(NamedTuple):
-    """Vertices are numbered from 1 in order of appearance; 0 stands for those that do not exist."""
+    """Vertices are numbered from 1, about in order of appearance; 0 is one that does not exist."""
 
     corners: UInt32[np.ndarray, "n d1"]
     """The vertices of every point's simplex, by remainder."""

@@ -45,7 +45,7 @@ def kernel(features: Float32[np.ndarray, "d n"], num_points: int, compat: float)
     return lattice
 
 
-@lru_cache(maxsize=4)  # about 50 bytes a pixel each
+@lru_cache(maxsize=4)  # about 26 bytes a pixel each
 def gaussian_kernel(size: tuple[int, int], sxy_px: float, compat: float) -> Lattice:
     """The kernel of positions, which images of the same (height, width) share."""
     return kernel(gaussian_features(size, sxy_px), size[0] * size[1], compat)

@@ -33,8 +33,9 @@ class Packing(NamedTuple):
 
     Units are powers of 2, each with room for the neighbours of the coordinate below it, so that no
     two vertices have the same key. Where 64 bits have no room for that (deviations of a small part
-    of a pixel or level) they are large odd numbers times 8: of m vertices any two have the same key
-    with a probability of m² / 2^62, 10^-5 for a megapixel of noise.
+    of a pixel or level) they are large odd numbers times 8: then a key belongs to two of m
+    vertices, or to one and a neighbour that another lacks, with a probability of 13 m² / 2^62. That
+    is 10^-4 for a megapixel of noise.
     """
 
     low: Int64[np.ndarray, " d"]
