@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsss.errors import Problem, Severity
@@ -108,6 +111,19 @@ def largest_tensor() -> Callable[[Callable[[], object]], int]:
         return watch.largest
 
     return measure
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let timm's hub be out of reach, and nothing of it in the cache."""
+    make = timm.create_model
+
+    def create_model(name: str, pretrained: bool = False, **settings: object) -> nn.Module:
+        if pretrained:
+            raise LocalEntryNotFoundError("No such files in the cache.\nIs there a network?")
+        return make(name, **settings)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
 
 
 @pytest.fixture(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from inspect import signature
@@ -18,7 +19,8 @@ from wsss import chain, tracking
 from wsss.chain import Outcome
 from wsss.data.check import DataReport
 from wsss.data.source import Source
-from wsss.errors import WsssError, user_error
+from wsss.errors import Problem, WsssError, user_error
+from wsss.models.weights import BACKBONE_SETTING
 from wsss.stages import check
 from wsss.stages.context import Context
 
@@ -105,14 +107,34 @@ def build(node: DictConfig) -> Any:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
+        if not isinstance(cause, WsssError | ValueError):
+            raise
+        key = _refused_key(node, error)
         if isinstance(cause, WsssError):
-            raise cause from None
-        if isinstance(cause, ValueError):
-            raise user_error(
-                str(node.get("_target_")), str(cause), "a value that it can have",
-                "Correct the setting.",
-            ) from error  # fmt: skip
-        raise
+            raise WsssError(*(_at_home(problem, key) for problem in cause.problems)) from None
+        raise user_error(
+            key, str(cause), "a value that it can have", "Correct the setting."
+        ) from error
+
+
+def _refused_key(node: DictConfig, error: InstantiationException) -> str:
+    """The key of the innermost target that failed: that of `${cam}`, not of who refers to it."""
+    # Hydra says it in the last line of its message only.
+    key = str(error).rpartition("full_key: ")[2]
+    found = OmegaConf.select(node._get_root(), key)
+    return found._get_full_key(None) if isinstance(found, DictConfig) else key
+
+
+def _at_home(problem: Problem, key: str) -> Problem:
+    """A problem with the weights of a network, by the key of the network.
+
+    The run's backbone is built by a stage, and what is built here is another network.
+    """
+    own = f"{key}.weights"
+    where, remedy = (
+        text.replace(BACKBONE_SETTING, own) for text in (problem.where, problem.remedy)
+    )
+    return replace(problem, where=where, remedy=remedy)
 
 
 def build_stage(cfg: DictConfig, stage: str) -> "partial[dict[str, float]]":

@@ -96,6 +96,11 @@ def test_what_cannot_be_had_is_answered_with_what_can(model, weights, words):
         pretrained_classifier(model, weights)
 
 
+def test_a_hub_out_of_reach(offline):
+    with pytest.raises(WsssError, match=r"--weights=hub.*`resnet18`.*set --weights to"):
+        pretrained_classifier("timm:resnet18", "hub")
+
+
 def test_imagenet_classes_have_names():
     names = imagenet_names(1000)
     assert len(names) == 1000

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from wsss.errors import WsssError
-from wsss.models import TimmBackbone
+from wsss.models import Segmenter, TimmBackbone, VitBackbone
 from wsss.models.weights import lite0_names_to_timm, load_state_dict, weights_file
 
 LITE0 = "tf_efficientnet_lite0"
@@ -115,3 +115,36 @@ def test_weights_of_another_network(tmp_path):
 def test_missing_weights(name, weights, words):
     with pytest.raises(WsssError, match=words):
         TimmBackbone(name, weights)
+
+
+DEIT = "deit_tiny_patch16_224"
+FROM_HUB = {
+    "resnet18": lambda: TimmBackbone("resnet18", "hub"),
+    DEIT: lambda: VitBackbone(DEIT, "hub"),
+    "resnet34": lambda: Segmenter("DeepLabV3Plus", "resnet34", "hub", 2),
+}
+
+
+@pytest.mark.parametrize("name", FROM_HUB)
+def test_a_hub_out_of_reach(offline, name):
+    with pytest.raises(WsssError) as refusal:
+        FROM_HUB[name]()
+    (problem,) = refusal.value.problems
+    assert problem.where == "backbone.weights=hub"
+    assert f"the weights of `{name}` cannot be downloaded" in problem.came
+    assert "LocalEntryNotFoundError: No such files in the cache.)" in problem.came
+    assert "set backbone.weights to the .safetensors or .pth file" in problem.remedy
+
+
+@pytest.mark.parametrize("name", ["resnet18", DEIT])
+def test_weights_of_a_hub_are_the_networks(monkeypatch, name):
+    make = timm.create_model
+    hub = make(name)
+    monkeypatch.setattr(
+        timm,
+        "create_model",
+        lambda *args, pretrained=False, **settings: hub if pretrained else make(*args, **settings),
+    )
+    own, state = FROM_HUB[name]().network.state_dict(), hub.state_dict()
+    assert own
+    assert all(torch.equal(own[key], state[key]) for key in own)

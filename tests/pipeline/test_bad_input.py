@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsss.errors import WsssError
+
 TWO = {f"{name}{i}.jpg": [name] for i in range(4) for name in ("cat", "dog")}
 SPLITS = {"train": ["cat0", "cat1", "cat2", "dog0", "dog1", "dog2"], "val": ["cat3", "dog3"]}
 
@@ -187,3 +189,36 @@ def test_a_wrong_setting(wsss, tmp_path, words, message):
     assert "Traceback" not in said
     assert message in said
     assert not (tmp_path / "classify").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "setting"),
+    [
+        ("cam=ad_cam", "cam.attention_network.weights"),
+        ("refine=attention_affinity", "propagate.method.attention_network.weights"),
+        ("backbone=deit_small", "backbone.weights"),
+    ],
+)
+def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word, setting):
+    status, said = wsss(
+        "run", *FEW, word, "segmenter=deeplabv3plus_lite0", f"work_dir={tmp_path / 'runs'}"
+    )
+    assert status == 1
+    assert "Traceback" not in said
+    assert "HYDRA_FULL_ERROR" not in said
+    assert f"{setting}=hub" in said
+    assert f"set {setting} to the .safetensors or .pth file" in said
+    assert not list((tmp_path / "runs").glob("classify/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["cam=recipro_cam", "cam.mask=foo"], "cam"),
+        (["cam=vscam", "cam.probes.layers=0"], "cam.probes"),
+    ],
+)
+def test_a_value_is_refused_by_the_name_of_the_setting(run, tmp_path, words, place):
+    with pytest.raises(WsssError) as refusal:
+        run(tmp_path, *words)
+    assert refusal.value.problems[0].where == place

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import load_state_dict, load_trunk
+from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -96,7 +96,8 @@ class TimmBackbone(Backbone):
             name, pretrained=False, num_classes=0, output_stride=output_stride
         )
         if weights is not None:
-            load_trunk(self.network, load_state_dict(name, weights), f"backbone.weights={weights}")
+            state = load_state_dict(name, weights)
+            load_trunk(self.network, state, f"{BACKBONE_SETTING}={weights}")
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
         self.normalise = Normalisation.of(self.network)
         self.freeze_parameters()

@@ -10,13 +10,13 @@ import torchvision
 from torch import nn
 from torchvision.models import GoogLeNet, Inception3
 
-from wsss.errors import unknown_word, user_error
+from wsss.errors import unknown_word
 from wsss.models.classifier import SplitClassifier
 from wsss.models.cut import cut
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
 from wsss.models.vision_gnn.backbone import ARCHITECTURES
-from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_trunk
 
 SETTING = "--weights"
 OWN = "wsss"
@@ -85,15 +85,7 @@ def _network(library: Library, name: str, architecture: str, weights: str | None
     if weights is None:
         return library.make(name, False, None)
     if weights == HUB_WEIGHTS:
-        try:
-            return library.make(name, True, None)
-        except Exception as error:
-            raise user_error(
-                f"{SETTING} {HUB_WEIGHTS}",
-                f"the weights of {name} could not be downloaded ({type(error).__name__})",
-                "a connection to the library's hub, and weights there",
-                f"Get the file on another machine and use `{SETTING} FILE`.",
-            ) from error
+        return downloaded(name, lambda: library.make(name, True, None), SETTING)
     state = load_state_dict(architecture, weights, SETTING)
     network = library.make(name, False, None)
     # The last parameter is the classifier's bias, one number a class.

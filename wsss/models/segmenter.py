@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from wsss.errors import user_error
 from wsss.models.backbones import freeze_batch_norm
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import load_state_dict, load_trunk
+from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
 
 
 class Segmenter(nn.Module):
@@ -64,7 +64,7 @@ class Segmenter(nn.Module):
             ) from error
         trunk = cast("nn.Module", self.network.encoder.model)
         if weights is not None:
-            load_trunk(trunk, load_state_dict(encoder, weights), f"backbone.weights={weights}")
+            load_trunk(trunk, load_state_dict(encoder, weights), f"{BACKBONE_SETTING}={weights}")
         if trains_from is not None:
             freeze_before(trunk, trains_from)
         self.normalise = Normalisation.of(trunk)

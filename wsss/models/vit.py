@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import HUB_WEIGHTS, load_state_dict, load_trunk
+from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
 
 MAX_ATTENTIONS = 2**25
 """Attentions of one layer held at a time, all heads: 128 MiB in single precision."""
@@ -46,11 +46,9 @@ class VitBackbone(Backbone):
             WsssError: the weights are missing or belong to another network.
         """
         super().__init__(name, output_stride, freeze)
-        network = timm.create_model(
-            name, pretrained=weights == HUB_WEIGHTS, num_classes=0, dynamic_img_size=True
-        )
-        if weights is not None and weights != HUB_WEIGHTS:
-            load_trunk(network, load_state_dict(name, weights), f"backbone.weights={weights}")
+        network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
+        if weights is not None:
+            load_trunk(network, load_state_dict(name, weights), f"{BACKBONE_SETTING}={weights}")
         self._adopt(network)
 
     def _adopt(self, network: Any) -> None:

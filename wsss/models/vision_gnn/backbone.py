@@ -12,7 +12,13 @@ from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.graph import Graph
 from wsss.models.vision_gnn.network import Architecture, VisionGnn, isotropic, pyramid
-from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, load_state_dict, load_trunk
+from wsss.models.weights import (
+    BACKBONE_SETTING,
+    HUB_WEIGHTS,
+    PACKAGE_WEIGHTS,
+    load_state_dict,
+    load_trunk,
+)
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vig_tiny": isotropic(192, 12),
@@ -68,7 +74,7 @@ class VisionGnnBackbone(Backbone):
         self.network: VisionGnn = VisionGnn(architecture, keep_last_stride=stride == strides[0])
         if weights is not None:
             state = load_checkpoint(name, weights)
-            _load(self.network, state, f"backbone.weights={weights}")
+            _load(self.network, state, f"{BACKBONE_SETTING}={weights}")
         self.num_features = architecture.widths[-1]
         self.normalise = Normalisation([0.5] * 3, [0.5] * 3)
         self.freeze_parameters()
@@ -113,7 +119,7 @@ def load_vision_gnn_classifier(
     name: str,
     weights: str,
     output_stride: int | None = None,
-    setting: str = "backbone.weights",
+    setting: str = BACKBONE_SETTING,
 ) -> SplitClassifier:
     """A released checkpoint with its own head: a classifier of one label an image.
 
@@ -143,7 +149,7 @@ def load_vision_gnn_classifier(
 
 
 def load_checkpoint(
-    name: str, weights: str, setting: str = "backbone.weights"
+    name: str, weights: str, setting: str = BACKBONE_SETTING
 ) -> dict[str, torch.Tensor]:
     """Parameters of a released checkpoint, never unpickling code.
 
