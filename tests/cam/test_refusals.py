@@ -1,5 +1,8 @@
 """What methods refuse, and what they own to."""
 
+from math import inf as INFINITY
+from math import nan as NAN
+
 import pytest
 
 from wsss.cam import (
@@ -12,12 +15,16 @@ from wsss.cam import (
     ExtendedCAM,
     GradCAM,
     InferCAM,
+    LayerCAM,
     Meng,
     ReCAM,
     ReciproCAM,
     TokenReciproCAM,
 )
+from wsss.cam.coupling import Diffusion
+from wsss.cam.vscam import VertexProbes
 from wsss.errors import WsssError
+from wsss.refine.affinity import AttentionAffinity
 
 REFUSED = {
     "cam": (CAM, "toy_mlp", "one linear layer.*method gradcam"),
@@ -48,6 +55,62 @@ def test_a_model_that_lacks_something_is_refused_at_once(
     with pytest.raises(WsssError, match=said) as refusal:
         make().check(model) if use == "check" else make()(model, toy_images, toy_classes)
     assert refusal.value.problems[0].where in ("cam", "cam.layers")  # Keys of the configuration.
+
+
+WRONG = [
+    (ADCAM, "layers", 8),
+    (ADCAM, "layers", [2.0]),
+    (ADCAM, "layers", ["last"]),
+    (AttentionAffinity, "layers", 8),
+    (AttentionAffinity, "layers", [2.0]),
+    (ClusterCAM, "num_clusters", 2.5),
+    (ClusterCAM, "top", 1.5),
+    (ClusterCAM, "bottom", -1),
+    (ClusterCAM, "bottom", NAN),
+    (ClusterCAM, "seed", -1),
+    (ClusterCAM, "seed", 2**32),
+    (ClusterCAM, "seed", 0.5),
+    (Diffusion, "steps", 1.5),
+    (Diffusion, "steps", True),
+    (Diffusion, "eta", NAN),
+    (ExtendedCAM, "sigma", NAN),
+    (ExtendedCAM, "sigma", INFINITY),
+    (ExtendedCAM, "sigma", -2.0),
+    (FDCAM, "quantile", NAN),
+    (FDCAM, "chunk_rows", 2.5),
+    (FGCAM, "kept_fraction", NAN),
+    (FGCAM, "kept_fraction", "half"),
+    (GradCAM, "layers", [3]),
+    (GradCAM, "layers", 3),
+    (GradCAM, "layers", ["layer3", "layer3"]),
+    (LayerCAM, "layers", ["layer4", "layer4"]),
+    (InferCAM, "scales", (1.0, NAN)),
+    (InferCAM, "scales", (INFINITY,)),
+    (InferCAM, "scales", ("large",)),
+    (InferCAM, "max_rounds", 1.5),
+    (InferCAM, "erase_threshold", NAN),
+    (InferCAM, "erase_threshold", 0.0),
+    (InferCAM, "erase_threshold", "x"),
+    (InferCAM, "min_erased_fraction", NAN),
+    (InferCAM, "min_erased_fraction", -0.1),
+    (InferCAM, "buffers_px", (10.5, 20)),
+    (Meng, "layers", [3]),
+    (Meng, "layers", ["1", "1"]),
+    (Meng, "layer_weights", (0.2, NAN, 0.5)),
+    (Meng, "layer_weights", (0.2, -0.3, 0.5)),
+    (Meng, "layer_weights", (0, 0, 0)),
+    (ReciproCAM, "chunk_rows", 2.5),
+    (TokenReciproCAM, "chunk_rows", NAN),
+    (VertexProbes, "layers", 1.5),
+    (VertexProbes, "quantile", NAN),
+]
+"""Options with values that would fail, or make maps of nothing, only when an image is seen."""
+
+
+@pytest.mark.parametrize(("make", "option", "value"), WRONG)
+def test_a_value_that_an_option_cannot_have_is_refused_at_once(make, option, value):
+    with pytest.raises(ValueError, match=f"^{option}=.*: expected "):
+        make(**{option: value})
 
 
 RECONSTRUCTED = (ADCAM, ClusterCAM, ExtendedCAM, Meng, VSCAM)

@@ -13,7 +13,7 @@ from wsss.cam.method import CamMethod, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.vit import VitBackbone, whole_patches
+from wsss.models.vit import VitBackbone, layer_numbers, whole_patches
 
 
 class ADCAM(CamMethod):
@@ -45,9 +45,12 @@ class ADCAM(CamMethod):
             coupling: of map and attention; None for `Diffusion` with its defaults.
             normalise: whether maps are first divided by their maxima, so that all sizes at which an
                 image is seen weigh the same.
+
+        Raises:
+            ValueError: `layers` is no list of whole numbers.
         """
         self.attention_network = attention_network
-        self.layers = None if layers is None else tuple(layers)
+        self.layers = layer_numbers(layers)
         self.coupling = Diffusion() if coupling is None else coupling
         self.provenance = self.coupling.provenance
         self.normalise = normalise

@@ -14,6 +14,8 @@ RESTARTS = 10
 """Times that k-means begins anew; the tightest clusters win."""
 FEWEST_CLUSTERS = 3
 """Where the search for the elbow begins."""
+MAX_SEED = 2**32 - 1
+"""The largest seed that scikit-learn takes."""
 
 Rows = NDArray[np.floating]
 

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cam.channel_clusters import cluster_channels, cluster_means
+from wsss.cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cam.masking import masked_probabilities, mean_colour
 from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.options import check_whole
 from wsss.cam.postprocess import normalise_minmax
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
@@ -66,7 +67,7 @@ class ClusterCAM(CamMethod):
                 scores are from 1. A cluster of the base is never in the scissors.
             merge: `difference` of base and scissors, or weighted by the best `score` s:
                 `s N(C⁺) - (1-s) N(C⁻)`.
-            seed: of the clustering.
+            seed: of the clustering, 0…2³²-1.
 
         Raises:
             ValueError: an option is out of its range.
@@ -75,11 +76,13 @@ class ClusterCAM(CamMethod):
         for name, value in given.items():
             if value not in OPTIONS[name]:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(OPTIONS[name])}")
-        is_word = isinstance(num_clusters, str)
-        if num_clusters != "elbow" and (is_word or num_clusters < 1):
-            raise ValueError(f"num_clusters={num_clusters}: expected 'elbow' or 1 and more")
-        if top < 1 or bottom < 0:
-            raise ValueError(f"top={top}, bottom={bottom}: expected at least 1 and 0")
+        if isinstance(num_clusters, str) and num_clusters != "elbow":
+            raise ValueError(f"num_clusters={num_clusters!r}: expected 'elbow' or a whole number")
+        if num_clusters != "elbow":
+            check_whole("num_clusters", num_clusters, 1)
+        check_whole("top", top, 1)
+        check_whole("bottom", bottom, 0)
+        check_whole("seed", seed, 0, MAX_SEED)
         self.num_clusters: int | Literal["elbow"] = num_clusters
         self.feature = feature
         self.algorithm = algorithm

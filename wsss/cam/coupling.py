@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cam.method import Provenance
+from wsss.cam.options import check_number, check_whole
 from wsss.models.attention import normalise_rows, patch_attention
 
 # Shape suffixes: B = batch, n = classes of an image, N = patches, T = tokens: class token, patches.
@@ -121,8 +122,8 @@ class Diffusion(Coupling):
             raise ValueError(f"agreement={agreement!r}: expected one of {', '.join(AGREEMENTS)}")
         if direction not in ("scatter", "gather"):
             raise ValueError(f"direction={direction!r}: expected 'scatter' or 'gather'")
-        if steps < 0 or not 0 <= eta <= 1:
-            raise ValueError(f"steps={steps}, eta={eta}: expected steps ≥ 0 and eta in [0, 1]")
+        check_whole("steps", steps, 0)
+        check_number("eta", eta, lambda eta: 0 <= eta <= 1, "from 0 to 1")
         self.agreement = agreement
         self.direction = direction
         self.steps = steps

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.options import check_number
 from wsss.cam.receptive_field import Fields, features_and_fields
 from wsss.models.capture import constant_parameters
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -128,10 +129,9 @@ class ExtendedCAM(CamMethod):
         Raises:
             ValueError: an option is none of these.
         """
-        if sigma not in ("erf", "stride", "empirical") and (isinstance(sigma, str) or sigma <= 0):
-            raise ValueError(
-                f"sigma={sigma!r}: expected pixels above 0, 'erf', 'stride' or 'empirical'"
-            )
+        if sigma not in ("erf", "stride", "empirical"):
+            expected = "of pixels above 0, or 'erf', 'stride' or 'empirical'"
+            check_number("sigma", sigma, lambda pixels: pixels > 0, expected)
         if align not in ("grid", "rf"):
             raise ValueError(f"align={align!r}: expected 'grid' or 'rf'")
         if bias not in ("omit", "spread"):

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.options import check_number, check_whole
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 
@@ -98,10 +99,8 @@ class FDCAM(CamMethod):
         Raises:
             ValueError: an option is out of range.
         """
-        if not 0 <= quantile < 1:
-            raise ValueError(f"quantile={quantile}: expected 0 <= quantile < 1")
-        if chunk_rows < 1:
-            raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
+        check_number("quantile", quantile, lambda share: 0 <= share < 1, "from 0 to below 1")
+        check_whole("chunk_rows", chunk_rows, 1)
         self.quantile = quantile
         self.chunk_rows = chunk_rows
 

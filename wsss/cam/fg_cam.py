@@ -12,6 +12,7 @@ from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.masking import masked_probabilities, mean_colour
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
+from wsss.cam.options import check_number
 from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 
@@ -76,8 +77,8 @@ class FGCAM(CamMethod):
         """
         if base not in ("grad", "score"):
             raise ValueError(f"base={base!r}: expected 'grad' or 'score'")
-        if not 0 < kept_fraction <= 1:
-            raise ValueError(f"kept_fraction={kept_fraction}: expected above 0 and at most 1")
+        expected = "above 0 and at most 1"
+        check_number("kept_fraction", kept_fraction, lambda part: 0 < part <= 1, expected)
         self.base = base
         self.shares_score = base == "grad"
         self.denoise = denoise

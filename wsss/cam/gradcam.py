@@ -8,7 +8,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cam.gradients import class_gradients, differentiable_head
-from wsss.cam.method import CamMethod, Provenance, check_classes, layer_names
+from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.options import layer_names
 from wsss.cam.postprocess import normalise_minmax, resize
 from wsss.errors import user_error
 from wsss.models.capture import differentiable_from
@@ -48,7 +49,7 @@ class GradientMethod(CamMethod):
                 rectified, stretched to [0, 1] and resized to the finest, then they are averaged.
 
         Raises:
-            ValueError: `layers` is empty, or one name and no list.
+            ValueError: `layers` is no list of one or more different names.
         """
         self.layers = layer_names(layers)
         if self.layers == ():

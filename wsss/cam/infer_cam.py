@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from wsss.cam.cam import class_activation_maps
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
+from wsss.cam.options import check_number, check_whole
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.memory import return_freed_memory
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -70,12 +71,16 @@ class InferCAM(CamMethod):
         """
         if compat not in (None, "official"):
             raise ValueError(f"compat={compat!r}: expected None or 'official'")
-        if not scales or min(scales) <= 0:
-            raise ValueError(f"scales={tuple(scales)}: expected one or more, all above 0")
-        if max_rounds < 1:
-            raise ValueError(f"max_rounds={max_rounds}: expected 1 or more")
-        if any(buffer < 1 for buffer in buffers_px):
-            raise ValueError(f"buffers_px={buffers_px}: expected 1 or more for each")
+        if not scales:
+            raise ValueError(f"scales={tuple(scales)}: expected one or more")
+        for factor in scales:
+            check_number("scales", factor, lambda factor: factor > 0, "above 0")
+        check_whole("max_rounds", max_rounds, 1)
+        check_number("erase_threshold", erase_threshold, lambda value: value > 0, "above 0")
+        expected = "from 0 to 1"
+        check_number("min_erased_fraction", min_erased_fraction, lambda x: 0 <= x <= 1, expected)
+        for buffer in buffers_px:
+            check_whole("buffers_px", buffer, 1)
         self.scales = tuple(scales)
         self.max_rounds = max_rounds
         self.erase_threshold = erase_threshold

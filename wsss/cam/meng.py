@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cam.method import CamMethod, Provenance, check_classes, layer_names
+from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
+from wsss.cam.options import check_number, layer_names
 from wsss.cam.postprocess import resize
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
@@ -172,10 +173,15 @@ class Meng(CamMethod):
             opponents: `mean` or `max` over the maps against each opponent.
 
         Raises:
-            ValueError: `opponents` is neither, or `layers` one name and no list.
+            ValueError: `opponents` is neither, `layers` is no list of different names, or a weight
+                is negative, or all are 0.
         """
         if opponents not in ("mean", "max"):
             raise ValueError(f"opponents={opponents!r}: expected 'mean' or 'max'")
+        for weight in layer_weights:
+            check_number("layer_weights", weight, lambda weight: weight >= 0, "of 0 or more")
+        if not any(layer_weights):
+            raise ValueError(f"layer_weights={list(layer_weights)}: expected one above 0")
         self.layers = layer_names(layers)
         self.layer_weights = tuple(layer_weights)
         self.gate = gate
@@ -227,11 +233,6 @@ class Meng(CamMethod):
             raise user_error(
                 "cam.layers", f"no inner layer is called {', '.join(unknown)}",
                 f"some of {', '.join(known)}", "Correct the names, or leave `layers` out.",
-            )  # fmt: skip
-        if len(set(names)) < len(names):
-            raise user_error(
-                "cam.layers", f"{', '.join(names)}", "every layer once",
-                "Give a layer the sum of its weights.",
             )  # fmt: skip
         if isinstance(model.pair_heads, PairNetworks) and [*known][-1] in names:
             raise user_error(

@@ -1,7 +1,6 @@
 """What an activation-mapping method is: raw maps from a split classifier."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -73,17 +72,6 @@ class CamMethod(ABC):
         Raises:
             IndexError: a class index is out of range.
         """
-
-
-def layer_names(layers: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of layers as they were given.
-
-    Raises:
-        ValueError: it is one name, whose letters would be taken for names.
-    """
-    if isinstance(layers, str):
-        raise ValueError(f"layers={layers!r}: expected a list of names, such as [{layers}]")
-    return None if layers is None else tuple(layers)
 
 
 def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:

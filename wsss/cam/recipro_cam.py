@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.cam.method import CamMethod, Provenance, check_classes
+from wsss.cam.options import check_whole
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 # Shape suffixes: r = masked copies in a chunk, p = positions h·w in raster order.
@@ -140,8 +141,7 @@ def check_options(chunk_rows: int, **options: tuple[str, Any]) -> None:
     for name, (value, known) in options.items():
         if value not in get_args(known):
             raise ValueError(f"{name}={value!r}: expected one of {get_args(known)}")
-    if chunk_rows < 1:
-        raise ValueError(f"chunk_rows={chunk_rows}: expected at least 1")
+    check_whole("chunk_rows", chunk_rows, 1)
 
 
 class ReciproCAM(CamMethod):

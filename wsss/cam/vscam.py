@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.needs import Need
+from wsss.cam.options import check_number, check_whole
 from wsss.cam.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vision_gnn import Graph, VisionGnnBackbone
@@ -59,10 +60,8 @@ class VertexProbes(Probes):
         Raises:
             ValueError: an option is out of range.
         """
-        if layers < 1 or not 0 <= quantile < 1:
-            raise ValueError(
-                f"layers={layers}, quantile={quantile}: expected layers ≥ 1 and quantile in [0, 1)"
-            )
+        check_whole("layers", layers, 1)
+        check_number("quantile", quantile, lambda share: 0 <= share < 1, "from 0 to below 1")
         self.layers = layers
         self.symmetrise = symmetrise
         self.quantile = quantile

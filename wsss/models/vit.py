@@ -227,6 +227,19 @@ def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tens
             handle.remove()
 
 
+def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Indices of layers as they were given; None for all.
+
+    Raises:
+        ValueError: they are no list of whole numbers.
+    """
+    if layers is None:
+        return None
+    if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
+        raise ValueError(f"layers={layers!r}: expected a list of whole numbers, such as [8, 9]")
+    return tuple(layers)
+
+
 def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
     """Images resized to the nearest whole number of patches; themselves where they have it."""
     size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]

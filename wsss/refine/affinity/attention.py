@@ -10,7 +10,7 @@ from torch import Tensor
 from wsss.errors import user_error
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.vit import whole_patches
+from wsss.models.vit import layer_numbers, whole_patches
 from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
@@ -57,6 +57,7 @@ class AttentionAffinity(PairAffinity):
             centred: compare attention less its mean over the image.
 
         Raises:
+            ValueError: `layers` is no list of whole numbers.
             WsssError: the radius is below 2, or the deviation not above 0.
         """
         check_at_least(2, radius=radius)
@@ -64,7 +65,7 @@ class AttentionAffinity(PairAffinity):
             check_positive(sigma_rgb=sigma_rgb)
         self.radius = radius
         self.attention_network = attention_network
-        self.layers = None if layers is None else tuple(layers)
+        self.layers = layer_numbers(layers)
         self.sigma_rgb = sigma_rgb
         self.centred = centred
         if attention_network is not None:
