@@ -228,6 +228,20 @@ def test_a_run_is_repeated_exactly(case, toy_images, toy_classes, exact):
     torch.testing.assert_close(first, again, **exact)
 
 
+def test_inference_mode_is_refused_in_words_or_makes_no_difference(
+    case, toy_images, toy_classes, exact
+):
+    method, model = case
+    expected = method(model, toy_images, toy_classes)
+    with torch.inference_mode():
+        try:
+            found = method(model, toy_images, toy_classes)
+        except RuntimeError as refusal:
+            assert "call it outside, or under torch.no_grad()" in str(refusal)  # noqa: PT017
+            return
+    torch.testing.assert_close(found, expected, **exact)
+
+
 IN_PLACE = {"fg_cam": (FGCAM, "toy"), "vscam": (VSCAM, "toy_gnn"), "gradcam": (GradCAM, "toy")}
 """Methods that derive by what enters the head."""
 

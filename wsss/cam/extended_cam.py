@@ -11,7 +11,7 @@ from wsss.cam.gradients import class_gradients, differentiable_head
 from wsss.cam.method import CamMethod, Provenance, check_classes
 from wsss.cam.options import check_number
 from wsss.cam.receptive_field import Fields, features_and_fields
-from wsss.models.capture import constant_parameters
+from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 RESCALE_MIN_SHARE = 1e-3
@@ -81,7 +81,7 @@ def empirical_sigmas(
     Effective Receptive Field, NeurIPS 2016). NaN for an image that the cell does not see.
     """
     seen = images.detach().requires_grad_()
-    with constant_parameters(network), torch.enable_grad():
+    with derivable_by_inputs(network):
         features = network(seen.clone())
         centre = features[:, :, features.shape[2] // 2, features.shape[3] // 2].sum()
         (gradients,) = torch.autograd.grad(centre, seen)

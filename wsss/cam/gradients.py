@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from wsss.models.capture import constant_parameters
+from wsss.models.capture import derivable_by_inputs
 
 
 def differentiable_head(
@@ -14,7 +14,7 @@ def differentiable_head(
 ) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b c"]]:
     """The features as a leaf of an autograd graph, and the logits at its other end."""
     leaf = features.detach().requires_grad_()
-    with constant_parameters(head), torch.enable_grad():
+    with derivable_by_inputs(head):
         # A clone behind the leaf, because an in-place ReLU may not write to a leaf.
         return leaf, head(leaf.clone())
 

@@ -27,7 +27,8 @@ class CamMethod(ABC):
 
     Methods return raw maps, signed and unnormalised; everything after that (ReLU, resizing,
     normalising, scales and flips) is the same for all and lives in `postprocess` and `multiscale`.
-    They leave nothing behind: no hook, no gradient flag, no mode, no random state.
+    They leave nothing behind: no hook, no gradient flag, no mode, no random state. Call them under
+    `torch.no_grad` or not; those that need gradients refuse `torch.inference_mode`.
     """
 
     needs: frozenset[Need] = frozenset()

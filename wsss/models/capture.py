@@ -51,7 +51,7 @@ def differentiable_from(model: nn.Module, layers: Sequence[nn.Module]) -> Iterat
 
     handles = [layer.register_forward_hook(hook) for layer in layers]
     try:
-        with constant_parameters(model), torch.enable_grad():
+        with derivable_by_inputs(model):
             yield outputs
     finally:
         for handle in handles:
@@ -59,13 +59,25 @@ def differentiable_from(model: nn.Module, layers: Sequence[nn.Module]) -> Iterat
 
 
 @contextmanager
-def constant_parameters(model: nn.Module) -> Iterator[None]:
-    """Treat all parameters as constants in the block; what needs gradients is put back after."""
+def derivable_by_inputs(model: nn.Module) -> Iterator[None]:
+    """Record an autograd graph in the block, in which all parameters are constants.
+
+    Afterwards the parameters need gradients as before.
+
+    Raises:
+        RuntimeError: in `torch.inference_mode`, which records nothing.
+    """
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            "gradients are needed, and torch.inference_mode() records none: call it outside, or "
+            "under torch.no_grad(), which does no harm"
+        )
     needy = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in needy:
         parameter.requires_grad_(False)
     try:
-        yield
+        with torch.enable_grad():
+            yield
     finally:
         for parameter in needy:
             parameter.requires_grad_(True)
