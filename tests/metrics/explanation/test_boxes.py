@@ -207,3 +207,9 @@ def test_nothing_counted_has_no_score():
     metric = MaxBoxAccuracy()
     metric.update(torch.zeros(0, 4, 4), [])
     assert all(math.isnan(value) for value in metric.compute().values())
+
+
+@pytest.mark.parametrize("deltas", [(0.3, 0.7), ()])
+def test_the_iou_of_the_first_figure_must_be_among_them(deltas):
+    with pytest.raises(ValueError, match=r"deltas=.*: expected 0\.5 among them"):
+        MaxBoxAccuracy(deltas)

@@ -16,6 +16,8 @@ THRESHOLDS = np.arange(1000) / 1000
 """Fractions of a map's maximum at which its boxes are taken."""
 DELTAS = (0.3, 0.5, 0.7)
 """Intersections over union from which a box counts as right."""
+FIRST_DELTA = 0.5
+"""That of MaxBoxAcc, the first of the two figures."""
 ANY, LARGEST = 0, 1
 
 
@@ -124,8 +126,14 @@ class MaxBoxAccuracy(Metric):
     images: Tensor
 
     def __init__(self, deltas: Sequence[float] = DELTAS) -> None:
-        """Count for every IoU in `deltas`, among them 0.5."""
+        """Count for every IoU in `deltas`.
+
+        Raises:
+            ValueError: 0.5, the IoU of `max_box_acc`, is not among them.
+        """
         super().__init__()
+        if FIRST_DELTA not in deltas:
+            raise ValueError(f"deltas={tuple(deltas)}: expected {FIRST_DELTA} among them")
         self.deltas = tuple(deltas)
         zeros = torch.zeros(len(THRESHOLDS), 2, len(self.deltas), dtype=torch.int64)
         self.add_state("correct", default=zeros, dist_reduce_fx="sum")
@@ -149,6 +157,6 @@ class MaxBoxAccuracy(Metric):
         """
         best = (self.correct.double() / self.images).amax(dim=0)
         return {
-            "max_box_acc": float(best[LARGEST, self.deltas.index(0.5)]),
+            "max_box_acc": float(best[LARGEST, self.deltas.index(FIRST_DELTA)]),
             "max_box_acc_v2": float(best[ANY].mean()),
         }
