@@ -139,15 +139,21 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
-    """Where a test computes: on the CPU, and on a GPU if there is one.
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where a test computes: on the CPU, and on a GPU if there is one."""
+    return torch.device(request.param)
 
-    A GPU's convolutions are exact: they repeat, and single precision is not cut to TF32.
-    """
+
+@pytest.fixture(autouse=True)
+def exact_convolutions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a GPU's convolutions repeat, and not cut single precision, in tests with a `device`."""
+    if "device" not in request.fixturenames:
+        yield
+        return
     with torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     ):
-        yield torch.device(request.param)
+        yield
 
 
 def save(path: Path, picture: Image.Image) -> None:
