@@ -32,11 +32,14 @@ def test_every_method_makes_seeds_and_shares_the_classifier(run, work_dir, metho
     outcomes = run(work_dir, *words)
     files = list((outcomes["localize"].folder / "seeds").glob("*.npz"))
     assert len(files) == 9
+    largest = 0.0
     for file in files:
         with np.load(file) as seeds:
             maps = seeds["maps"]
         assert np.isfinite(maps).all()
         assert maps.min() >= 0
         assert maps.max() <= 1
+        largest = max(largest, maps.max())
+    assert largest > 0.5  # A map is divided by its maximum, unless it is zero.
     # One of a CNN for all methods that explain one, one of a vision GNN, one of a transformer.
     assert len(list(work_dir.glob("classify/*/manifest.json"))) <= 3
