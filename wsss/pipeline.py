@@ -112,9 +112,10 @@ def build(node: DictConfig) -> Any:
         key = _refused_key(node, error)
         if isinstance(cause, WsssError):
             raise WsssError(*(_at_home(problem, key) for problem in cause.problems)) from None
-        raise user_error(
-            key, str(cause), "a value that it can have", "Correct the setting."
-        ) from error
+        # Ours are worded "name=value: expected …"; a library's may be anything.
+        came, _, expected = str(cause).partition(": expected ")
+        expected = expected or "a value that it can have"
+        raise user_error(key, came, expected, "Correct the setting.") from error
 
 
 def _refused_key(node: DictConfig, error: InstantiationException) -> str:

@@ -172,9 +172,9 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "refine=none", "refine.method.bg_threshold=2"], "a number between 0 and 1"),
         ([*FEW, "refine/threshold=fixed", "background_threshold.threshold=1"], "between 0 and 1"),
         ([*FEW, "refine.batch_size=0"], "batch_size"),
-        ([*FEW, "cam=fd_cam", "cam.quantile=2"], "quantile=2: expected a number from 0 to below 1"),
-        ([*FEW, "cam=gradcam", "cam.layers=[3]"], "expected a list of names, such as [layer4]"),
-        ([*FEW, "cam=cluster_cam", "cam.seed=-1"], "expected a whole number, 0…4294967295"),
+        ([*FEW, "cam=fd_cam", "cam.quantile=2"], "expected: a number from 0 to below 1"),
+        ([*FEW, "cam=gradcam", "cam.layers=[3]"], "expected: a list of names, such as [layer4]"),
+        ([*FEW, "cam=cluster_cam", "cam.seed=-1"], "expected: a whole number, 0…4294967295"),
         ([*FEW, "cam=vscam"], "Use `backbone=vig_tiny`"),
         ([*FEW, "cam=ad_cam", "cam.attention_network=null"], "Use `backbone=deit_small`"),
         ([*FEW, "backbone=vig_tiny"], "Use `segmenter=deeplabv3plus_lite0`"),
@@ -214,13 +214,15 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
 
 
 @pytest.mark.parametrize(
-    ("words", "place"),
+    ("words", "place", "came"),
     [
-        (["cam=recipro_cam", "cam.mask=foo"], "cam"),
-        (["cam=vscam", "cam.probes.layers=0"], "cam.probes"),
+        (["cam=recipro_cam", "cam.mask=foo"], "cam", "mask='foo'"),
+        (["cam=vscam", "cam.probes.layers=0"], "cam.probes", "layers=0"),
     ],
 )
-def test_a_value_is_refused_by_the_name_of_the_setting(run, tmp_path, words, place):
+def test_a_value_is_refused_by_the_name_of_the_setting(run, tmp_path, words, place, came):
     with pytest.raises(WsssError) as refusal:
         run(tmp_path, *words)
-    assert refusal.value.problems[0].where == place
+    (problem,) = refusal.value.problems
+    assert (problem.where, problem.came) == (place, came)
+    assert problem.expected.startswith(("one of", "a whole number"))
