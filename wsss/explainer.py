@@ -11,13 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
 from wsss.cam.method import CamMethod
-from wsss.cam.needs import Need, offers
+from wsss.cam.needs import Need, all_of, offers
 from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
-from wsss.explain.catalogue import GROUP, method_names
+from wsss.explain.catalogue import GROUP, Entry, catalogue
 from wsss.explain.classes import parse_classes
 from wsss.explain.command import Request, Setting
-from wsss.explain.remedies import CLASSIFIERS
 from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.models.cut import CutBackbone
@@ -49,11 +48,12 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
     """
     named = None if request.device == "auto" else request.device
     device = usable_device(named, f"--device {request.device}", "--device")
-    chosen = _chosen(request.methods, method_names(config_dir))
+    entries = catalogue(config_dir)
+    chosen = _chosen(request.methods, tuple(entries))
     configs = configure(config_dir, chosen, request.settings)
     subject = subject_of(request)
     choice = parse_classes(request.classes, subject.class_names)
-    methods, refused = build_methods(configs, subject, device)
+    methods, refused = build_methods(configs, entries, subject, device)
     if not methods:
         raise WsssError(*refused)
     described = {
@@ -137,17 +137,32 @@ def configure(
 
 
 def build_methods(
-    configs: Mapping[str, DictConfig], subject: Subject, device: str
+    configs: Mapping[str, DictConfig],
+    entries: Mapping[str, Entry],
+    subject: Subject,
+    device: str,
 ) -> tuple[dict[str, CamMethod], list[Problem]]:
-    """The methods that the classifier supports, and why the others are left out."""
+    """The methods that the classifier supports, and why the others are left out.
+
+    Args:
+        configs: of a run with each method, by the method's name.
+        entries: of the catalogue. What they name as needed is looked at before a method is made,
+            for making one may download a network.
+        subject: the classifier.
+        device: where the methods' own networks are put.
+    """
+    offered = offers(subject.model)
     methods: dict[str, CamMethod] = {}
     refused: list[Problem] = []
     for name, config in configs.items():
+        if missing := entries[name].needs - offered:
+            refused.append(_lacking(name, subject, map(Need, missing)))
+            continue
         try:
             check_complete(OmegaConf.masked_copy(config, GROUP))
             method = _build(name, config)
-            if missing := method.needs - offers(subject.model):
-                refused += [_lacking(name, subject, need) for need in sorted(missing)]
+            if missing := method.needs - offered:  # An option has added to what is needed.
+                refused.append(_lacking(name, subject, missing))
                 continue
             method.check(subject.model)
         except WsssError as error:
@@ -163,10 +178,10 @@ def build_methods(
     return methods, refused
 
 
-def _lacking(name: str, subject: Subject, need: Need) -> Problem:
+def _lacking(name: str, subject: Subject, missing: Iterable[Need]) -> Problem:
     """What a method misses in the classifier, and what to name instead of it."""
-    came = f"{subject.title} is none that it can explain"
-    return Problem(f"--method {name}", came, need.meaning, CLASSIFIERS[need], Severity.SKIPPED)
+    came, words = f"{subject.title} is none that it can explain", all_of(frozenset(missing))
+    return Problem(f"--method {name}", came, words.meaning, words.explain, Severity.SKIPPED)
 
 
 def _build(name: str, config: DictConfig) -> CamMethod:

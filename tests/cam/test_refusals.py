@@ -22,18 +22,19 @@ from wsss.cam import (
     TokenReciproCAM,
 )
 from wsss.cam.coupling import Diffusion
+from wsss.cam.needs import Need
 from wsss.cam.vscam import VertexProbes
 from wsss.errors import WsssError
 from wsss.refine.affinity import AttentionAffinity
 
 REFUSED = {
-    "cam": (CAM, "toy_mlp", "one linear layer.*method gradcam"),
-    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*method gradcam"),
-    "recam": (ReCAM, "toy", "second one beside it.*cam=recam.*--checkpoint runs/reactivate/"),
+    "cam": (CAM, "toy_mlp", "one linear layer.*cam=gradcam"),
+    "infer_cam": (InferCAM, "toy_mlp", "one linear layer.*cam=gradcam"),
+    "recam": (ReCAM, "toy", "second one beside it.*cam=recam.*stage `reactivate`"),
     "vscam": (VSCAM, "toy", "a vision GNN.*backbone=vig_tiny"),
     "ad_cam": (ADCAM, "toy", "a vision transformer.*backbone=deit_small"),
     "token_recipro_cam": (TokenReciproCAM, "toy", "a vision transformer.*backbone=deit_small"),
-    "meng": (Meng, "toy", "representative opponents.*cam=meng.*--checkpoint runs/oppose/"),
+    "meng": (Meng, "toy", "representative opponents.*cam=meng.*stage `oppose`"),
     "fg_cam": (FGCAM, "toy_vit", "inner feature maps.*backbone=efficientnet_lite0"),
     "gradcam of layers": (
         lambda: GradCAM(layers=["layer4"]),
@@ -111,6 +112,15 @@ WRONG = [
 def test_a_value_that_an_option_cannot_have_is_refused_at_once(make, option, value):
     with pytest.raises(ValueError, match=f"^{option}=.*: expected "):
         make(**{option: value})
+
+
+def test_all_that_is_missing_is_one_refusal(toy_mlp):
+    with pytest.raises(WsssError) as refusal:
+        ReCAM().check(toy_mlp)
+    (problem,) = refusal.value.problems
+    assert "one linear layer" in problem.expected
+    assert "a second one beside it" in problem.expected
+    assert problem.remedy == Need.SECOND_CLASSIFIER.words.run  # Its head is linear, too.
 
 
 RECONSTRUCTED = (ADCAM, ClusterCAM, ExtendedCAM, Meng, VSCAM)

@@ -42,7 +42,7 @@ def test_heads_of_configurations_say_what_the_methods_say(methods):
         name: Entry(
             method.provenance.paper,
             method.provenance.reconstructed,
-            ", ".join(sorted(need.value for need in method.needs)),
+            method.needs,
         )
         for name, method in methods.items()
     }
@@ -59,8 +59,9 @@ def test_couplings_and_networks_of_their_own_are_told_apart(methods):
 
 
 def test_a_head_ends_at_an_empty_line_or_a_setting():
-    head = "# A, Title: of a\n# paper, 2020\n# Reconstruction: all\n# of it\n# Needs: graph\n"
-    entry = Entry("A, Title: of a paper, 2020", "all of it", "graph")
+    head = "# A, Title: of a\n# paper, 2020\n# Reconstruction: all\n# of it\n"
+    head += "# Needs: graph,\n# inner layers\n"
+    entry = Entry("A, Title: of a paper, 2020", "all of it", frozenset({"graph", "inner layers"}))
     assert parse_head(head + "#\n# Notes.\nkey: 1 # Needs: more\n") == entry
     assert parse_head(head + "key: 1\n# Needs: more\n") == entry
     assert parse_head("key: 1\n") == Entry("")

@@ -1,18 +1,24 @@
 """Classifiers that `wsss explain` can be given, and what it says of those that will not do."""
 
 import json
+import re
 import shutil
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from PIL import Image
 
 from wsss.artifacts import Manifest
-from wsss.cam.needs import Need
-from wsss.explain.remedies import CLASSIFIERS
-from wsss.models import PairHeads, VisionGnnBackbone, VisionGnnHead
+from wsss.cam.needs import Need, all_of, offers
+from wsss.cli import config_dir
+from wsss.explain.catalogue import catalogue
+from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnnHead
 from wsss.models.export import save_pair_heads
+from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import load_vision_gnn_classifier
 
 
@@ -92,11 +98,73 @@ def test_methods_that_are_left_out_say_what_the_command_can_be_given(
     assert said.replace("wsss run backbone=", "").count("backbone=") == 0
 
 
-@pytest.mark.parametrize("need", Need)
-def test_every_need_has_a_classifier_to_name(need):
-    text = CLASSIFIERS[need]
-    assert "--model" in text or "--checkpoint" in text
-    assert text.endswith(".")
+def composed(*overrides):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("run", [*overrides])
+
+
+@cache
+def offered_by(word):
+    """What a classifier offers that is named in a remedy, and whose weights are none."""
+    kind, _, name = word.rpartition("=")
+    if not kind:
+        return offers(pretrained_classifier(name, None))
+    backbone = instantiate(composed(word).backbone, weights=None)()
+    return offers(SplitClassifier.linear(backbone, 3))
+
+
+NEEDY = {name: entry.needs for name, entry in catalogue(config_dir()).items() if entry.needs}
+MISSING = sorted({*map(tuple, map(sorted, NEEDY.values())), *((need.value,) for need in Need)})
+NAMED = re.compile(r"`(?:--model |wsss run )?((?:backbone=|timm:|wsss:)[\w]+)`")
+
+
+@pytest.mark.parametrize("command", ["run", "explain"])
+@pytest.mark.parametrize("needs", MISSING, ids=", ".join)
+def test_what_is_named_instead_has_all_that_is_missing(needs, command):
+    remedy = getattr(all_of(list(map(Need, needs))), command)
+    networks = NAMED.findall(remedy)
+    for network in networks:
+        assert offered_by(network) >= set(needs)
+    trained = re.findall(r"`(?:wsss run )?cam=(recam|meng)`", remedy)
+    for method in trained:
+        stage = re.search(r"stage `(\w+)`|runs/(\w+)/", remedy)
+        assert composed(f"cam={method}")[stage[1] or stage[2]] is not None
+    assert networks or trained
+    for method in re.findall(r"(?:cam=|--method )(\w*cam)` (?:works|masks)", remedy):
+        assert method not in NEEDY  # It works on any network.
+
+
+def test_a_network_that_a_method_brings_along_is_left_where_it_is_if_the_classifier_will_not_do(
+    explain, vision_gnn, picture, monkeypatch
+):
+    monkeypatch.setattr("timm.create_model", lambda *_, **__: pytest.fail("It was fetched."))
+    status, said = explain(
+        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn,
+        "--method", "ad_cam,transcam,attention_product",
+    )  # fmt: skip
+    assert status == 1
+    for name in ("ad_cam", "transcam", "attention_product"):
+        assert f"--method {name} wsss:vig_tiny is none that it can explain" in said.replace(
+            "│ ", ""
+        )
+    assert said.count("expected: global average pooling and one linear layer") == 3
+
+
+def test_several_needs_are_one_refusal(explain, vision_gnn, picture):
+    status, said = explain(
+        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn, "--method", "recam"
+    )
+    assert status == 1
+    assert said.count("is none that it can explain") == 1
+    assert "and use `--checkpoint runs/reactivate/…`" in said
+    assert "--model timm:resnet50" not in said
+
+
+def test_a_need_that_an_option_adds_is_found_as_well(explain, checkpoint, picture):
+    words = ("--method", "ad_cam", "--set", "attention_network=null")
+    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, *words)
+    assert status == 1
+    assert "expected: a vision transformer" in said
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from wsss import explainer
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
 from wsss.errors import WsssError, user_error
+from wsss.explain.catalogue import Entry
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
 from wsss.models.export import load_classifier
@@ -202,7 +203,8 @@ def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
         "odd": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "file": "???"}}),
         "wrong": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "sigma": 3}}),
     }
-    methods, refused = explainer.build_methods(configs, subject_of(checkpoint), "cpu")
+    entries = dict.fromkeys(configs, Entry("Nobody, 2026"))
+    methods, refused = explainer.build_methods(configs, entries, subject_of(checkpoint), "cpu")
     assert [*methods] == ["cam"]
     assert [problem.where for problem in refused] == ["--method odd", "--method wrong"]
     assert "no value" in refused[0].came

@@ -226,8 +226,8 @@ class ComponentTape(TorchFunctionMode):
             "cam=fg_cam",
             f"the operation {name} in {place}",
             "convolutions, pooling, additions and operations on each element alone",
-            "Use a network without it, such as resnet50 or efficientnet_lite0, or a "
-            "target_layer behind it.",
+            "Use a network without it, such as ResNet-50 or EfficientNet-Lite0, or a "
+            "`target_layer` behind it.",
         )
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cam.needs import Need, offers
+from wsss.cam.needs import Need, all_of, offers
 from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 
@@ -46,14 +46,14 @@ class CamMethod(ABC):
         Raises:
             WsssError: names what the method needs and a model that has it.
         """
-        offered = offers(model)
-        for need in sorted(self.needs - offered):
+        if missing := self.needs - offers(model):
+            words = all_of(missing)
             raise user_error(
                 "cam",
                 f"{type(self).__name__} of a {type(model.features).__name__} with a "
                 f"{type(model.head).__name__}",
-                need.meaning,
-                need.remedy,
+                words.meaning,
+                words.run,
             )
 
     @abstractmethod

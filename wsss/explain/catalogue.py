@@ -25,8 +25,8 @@ class Entry:
     """Authors, short title, venue and year."""
     reconstructed: str = ""
     """What is a reconstruction from the published abstract; empty if nothing is."""
-    needs: str = ""
-    """What a model must offer, between commas; empty if nothing."""
+    needs: frozenset[str] = frozenset()
+    """What a model must offer: words of `wsss.cam.needs.Need`, which loads torch."""
 
 
 def method_names(config_dir: Path) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def parse_head(text: str) -> Entry:
     """The entry of a configuration file: its first comment, up to an empty line of it.
 
     The paper comes first, then what is a reconstruction behind `Reconstruction:` and what a model
-    must offer behind `Needs:`, where there is any.
+    must offer behind `Needs:`, between commas, where there is any.
     """
     words: dict[str, list[str]] = {"paper": []}
     current = "paper"
@@ -58,7 +58,9 @@ def parse_head(text: str) -> Entry:
         if colon and label in FIELDS:
             current, comment = FIELDS[label], rest
         words.setdefault(current, []).append(comment)
-    return Entry(**{field: " ".join(parts) for field, parts in words.items()})
+    said = {field: " ".join(parts) for field, parts in words.items()}
+    needs = frozenset(filter(None, said.pop("needs", "").split(", ")))
+    return Entry(**said, needs=needs)
 
 
 def method_table(entries: Mapping[str, Entry]) -> Table:
@@ -69,7 +71,7 @@ def method_table(entries: Mapping[str, Entry]) -> Table:
         paper = Text(entry.paper)
         if entry.reconstructed:
             paper.append(f"\n{MARK}: {entry.reconstructed}", "yellow")
-        table.add_row(Text(name, "bold"), paper, entry.needs or "any classifier")
+        table.add_row(Text(name, "bold"), paper, ", ".join(sorted(entry.needs)) or "any classifier")
     table.caption = f"A {MARK} is made from the published abstract: no figure of its paper holds."
     table.caption_justify = "left"
     return table
