@@ -232,6 +232,19 @@ def test_mistyped_settings_are_answered_with_the_nearest(words, near):
 @pytest.mark.parametrize(
     "words",
     [
+        ["cam=cluster_cam", "cam.num_clusters=knee"],
+        ["cam=cluster_cam", "cam.feature=[raw]"],
+        ["-m", "cam=fg_cam", "cam.fold_bn=true,no"],
+    ],
+)
+def test_a_value_that_neither_the_default_nor_the_signature_tells_is_refused(words):
+    with pytest.raises(WsssError, match="like the default"):
+        check_overrides(config_dir(), words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["seed=1", "refine=none"],
         ["+new.key=1"],
         ["-m", "seed=1,2"],
@@ -249,6 +262,8 @@ def test_mistyped_settings_are_answered_with_the_nearest(words, near):
             "evaluate.crf.gaussian_sxy_px=1.5",
             "work_dir=${oc.env:HOME}",
         ],
+        ["cam=cluster_cam", "cam.num_clusters=elbow"],  # A kind that is not the default's.
+        ["-m", "cam=fg_cam", "cam.target_layer=1,input,null"],
     ],
 )
 def test_right_settings_pass(words):

@@ -1,6 +1,7 @@
 """From a request to explanations: methods from their configurations, the classifier, the run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import VisionGnnBackbone
-from wsss.overrides import check_complete, setting_names
+from wsss.overrides import check_complete, check_kinds, setting_names
 from wsss.pipeline import build
 from wsss.stages import explain
 from wsss.stages.explain import Explained
@@ -98,13 +99,16 @@ def configure(
     """The configuration of a run with each of the methods, their options set.
 
     Raises:
-        WsssError: a setting is of no method, or its value cannot be read.
+        WsssError: a setting is of no method, or its value cannot be read or is of another kind.
     """
     names, own = list(methods), list(settings)
+    defaults = _compose(config_dir, dict.fromkeys(names, ()))
+    # Which class it is makes the method, and is none of its options.
     known = {
-        name: set(setting_names(config[GROUP]))
-        for name, config in _compose(config_dir, dict.fromkeys(names, ())).items()
+        name: {one for one in setting_names(config[GROUP]) if not one.endswith("_target_")}
+        for name, config in defaults.items()
     }
+    problems: list[Problem] = []
     overrides: dict[str, list[str]] = {name: [] for name in names}
     for setting in own:
         if setting.method is not None and setting.method not in names:
@@ -115,16 +119,17 @@ def configure(
         asked = names if setting.method is None else [setting.method]
         having = [name for name in asked if setting.key in known[name]]
         if not having:
-            options = sorted(set().union(*(known[name] for name in asked)) - {"_target_"})
-            raise unknown_word(
-                f"--set {setting}",
-                f"option of {', '.join(asked)} called",
-                setting.key,
-                options or ["none: it has no options"],
-                "Correct the name; `configs/cam/` describes the options.",
-            )
+            raise _no_option(setting, asked, sorted(set().union(*(known[name] for name in asked))))
         for name in having:
-            overrides[name].append(f"{GROUP}.{setting.key}={setting.value}")
+            word = f"{GROUP}.{setting.key}={setting.value}"
+            overrides[name].append(word)
+            try:
+                wrong = check_kinds(defaults[name], [word])
+            except WsssError as error:
+                wrong = list(error.problems)
+            problems += [replace(problem, where=f"--set {setting}") for problem in wrong]
+    if problems:
+        raise WsssError(*dict.fromkeys(problems))
     try:
         return _compose(config_dir, overrides)
     except HydraException as error:
@@ -134,6 +139,17 @@ def configure(
             "a value as in a configuration: `3`, `true`, `name`, `[a,b]`",
             "Quote what is special to Hydra: `--set 'key=\"a b\"'`.",
         ) from error
+
+
+def _no_option(setting: Setting, methods: Iterable[str], options: Sequence[str]) -> WsssError:
+    """The answer to a setting that none of the methods it is for has."""
+    where, named = f"--set {setting}", ", ".join(methods)
+    if options:
+        remedy = "Correct the name; `configs/cam/` describes the options."
+        return unknown_word(where, f"option of {named} called", setting.key, options, remedy)
+    return user_error(
+        where, f"an option of {named}", "none: there are no options", "Leave it out."
+    )  # fmt: skip
 
 
 def build_methods(

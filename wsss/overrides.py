@@ -1,13 +1,16 @@
 """Mistyped settings, found before Hydra sees them and answered with the nearest real one."""
 
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from hydra.errors import HydraException
+from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wsss.errors import Problem, WsssError, unknown_word
@@ -70,7 +73,7 @@ def check_overrides(config_dir: Path, arguments: list[str]) -> None:
         if key not in known:
             problems.append(_unknown(override.input_line or key, "setting", key, sorted(known)))
         else:
-            problems += _wrong_kind(override, OmegaConf.select(config, key))
+            problems += _wrong_kind(override, config)
     if problems:
         raise WsssError(*problems)
 
@@ -105,11 +108,21 @@ def _check_words(arguments: list[str]) -> None:
         )
 
 
-def _wrong_kind(override: Override, default: Any) -> Iterator[Problem]:
-    """Say which values are of another kind than the setting's default, which shows what is meant.
+def check_kinds(config: DictConfig, words: list[str]) -> list[Problem]:
+    """What is wrong with the values of `key=value` words, whose keys are settings of `config`.
 
-    A setting that is empty by default, or is to be, takes anything.
+    A value must be of the kind of the setting's default, which shows what is meant, or of one that
+    the signature of what is set names. A setting that is empty by default, or is to be, takes
+    anything.
+
+    Raises:
+        WsssError: a word cannot be read.
     """
+    return [problem for override in _parse(words) for problem in _wrong_kind(override, config)]
+
+
+def _wrong_kind(override: Override, config: DictConfig) -> Iterator[Problem]:
+    """Say which values are of another kind than the setting."""
     kinds: dict[type, tuple[tuple[type, ...], str]] = {
         bool: ((bool,), "true or false"),
         int: ((int,), "a whole number"),
@@ -117,23 +130,46 @@ def _wrong_kind(override: Override, default: Any) -> Iterator[Problem]:
         str: ((str, int, float), "a word"),
         ListConfig: ((list,), "a list"),
     }
+    key = override.key_or_group
+    default = OmegaConf.select(config, key)
     if type(default) not in kinds or (override.is_sweep_override() and not _values(override)):
         return
     allowed, meaning = kinds[type(default)]
-    is_list = isinstance(default, ListConfig) and not override.is_sweep_override()
-    for value in [override.value()] if is_list else _values(override):
+    for value in _values(override) if override.is_sweep_override() else [override.value()]:
         plain = value.text if isinstance(value, QuotedString) else value
         is_interpolation = isinstance(plain, str) and "${" in plain
         is_bool = isinstance(plain, bool) and bool not in allowed
         if plain is None or is_interpolation or (isinstance(plain, allowed) and not is_bool):
             continue
+        if _admits(_annotation(config, key), plain):
+            continue
         shown = list(default) if isinstance(default, ListConfig) else default
         yield Problem(
-            override.input_line or override.key_or_group,
+            override.input_line or key,
             f"the value {plain!r}",
             f"{meaning}, like the default {shown!r}",
             "Correct the value.",
         )
+
+
+def _annotation(config: DictConfig, key: str) -> Any:
+    """The type that the signature of what a setting belongs to names for it; None if there is none.
+
+    Whatever is set is loaded for that: only worth it where the default tells too little.
+    """
+    owner, _, name = key.rpartition(".")
+    target = (OmegaConf.select(config, owner) or {}).get("_target_") if owner else None
+    parameter = signature(get_object(target)).parameters.get(name) if target else None
+    return None if parameter is None else parameter.annotation
+
+
+def _admits(annotation: Any, value: Any) -> bool:
+    """Whether a type is a value's own, or a `Literal` of it, or a union that has one of these."""
+    if get_origin(annotation) is Literal:
+        return value in get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_admits(one, value) for one in get_args(annotation))
+    return annotation is type(value)
 
 
 def _parse(words: list[str]) -> list[Override]:

@@ -4,11 +4,13 @@ import statistics
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 from wsss import explainer
 from wsss.cam.cam import CAM
 from wsss.cam.method import Provenance
+from wsss.cli import config_dir
 from wsss.errors import WsssError, user_error
 from wsss.explain.catalogue import Entry
 from wsss.explain.classes import ClassChoice
@@ -98,7 +100,8 @@ def test_nothing_to_explain_is_an_error(explain, checkpoint):
     [
         (["--method", "camm"], "`cam`"),
         (["--method", "cam", "--set", "gradcam:x=1"], "no method in --method called `gradcam`"),
-        (["--set", "x=1"], "no option of cam called `x`"),
+        (["--set", "x=1"], "expected: none: there are no options"),
+        (["--method", "gradcam", "--set", "x=1"], "no option of gradcam called `x`"),
         (["--classes", "dogs"], "`dog`"),
         (["--device", "cuda:99"], "--device cuda:99"),
     ],
@@ -195,9 +198,58 @@ def test_settings_reach_the_methods_that_have_them(tmp_path):
         explainer.configure(tmp_path, ["one"], [Setting("mask", "[1")])
 
 
-def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
-    from omegaconf import OmegaConf
+@pytest.mark.parametrize(
+    ("method", "key", "value", "expected"),
+    [
+        ("fg_cam", "denoise", "no", "true or false, like the default False"),
+        ("extended_cam", "rescale", "maybe", "true or false"),
+        ("fd_cam", "chunk_rows", "2.5", "a whole number, like the default 32"),
+        ("fd_cam", "quantile", "true", "a number"),
+        ("cluster_cam", "num_clusters", "2.5", "a whole number"),
+        ("cluster_cam", "num_clusters", "knee", "a whole number"),
+        ("cluster_cam", "top", "1.5", "a whole number"),
+        ("cluster_cam", "seed", "x", "a whole number"),
+        ("infer_cam", "erase_threshold", "x", "a number"),
+        ("infer_cam", "scales", "1", "a list"),
+        ("ad_cam", "attention_network.name", "[a]", "a word"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(method, key, value, expected):
+    # YAML's `no` is a word to Hydra, and true to Python.
+    setting = Setting(key, value)
+    with pytest.raises(WsssError, match=f"Expected {expected}") as refusal:
+        explainer.configure(config_dir(), [method], [setting])
+    assert [problem.where for problem in refusal.value.problems] == [f"--set {setting}"]
 
+
+@pytest.mark.parametrize(
+    ("method", "key", "value", "kept"),
+    [
+        ("fg_cam", "denoise", "true", True),
+        ("fg_cam", "target_layer", "input", "input"),
+        ("fg_cam", "target_layer", "null", None),
+        ("cluster_cam", "num_clusters", "elbow", "elbow"),
+        ("extended_cam", "sigma", "1.5", 1.5),
+        ("fd_cam", "quantile", "0", 0),
+        ("gradcam", "layers", "[layer3]", ["layer3"]),
+        ("ad_cam", "attention_network", "null", None),
+        ("ad_cam", "coupling.steps", "2", 2),
+    ],
+)
+def test_what_an_option_takes_is_taken(method, key, value, kept):
+    configs = explainer.configure(config_dir(), [method], [Setting(key, value)])
+    assert OmegaConf.select(configs[method].cam, key) == kept
+
+
+@pytest.mark.parametrize("key", ["_target_", "coupling._target_"])
+def test_a_method_stays_the_method_that_it_is_called(key):
+    setting = Setting(key, "wsss.cam.coupling.Product")
+    with pytest.raises(WsssError, match="no option of ad_cam called `") as refusal:
+        explainer.configure(config_dir(), ["ad_cam"], [setting])
+    assert "_target_`" not in refusal.value.problems[0].expected
+
+
+def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
     configs = {
         "cam": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM"}}),
         "odd": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "file": "???"}}),
