@@ -170,7 +170,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             path,
             "no such file",
             "an image file",
-            "Put the file there, or take the image out of the data set.",
+            "Put the file there, or leave the image out.",
+        ) from None
+    except IsADirectoryError:
+        raise user_error(
+            path, "a folder", "an image file", f"Name the files that are in it: `{path}/*.jpg`."
         ) from None
     except Image.DecompressionBombError:
         raise user_error(
@@ -188,7 +192,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             if path.is_file()
             else f"{kind}{detail}",
             "an intact image that opens in an image viewer",
-            "Replace it with an intact copy, or take it out of the data set.",
+            "Replace it with an intact copy, or leave it out.",
         ) from error
 
 
