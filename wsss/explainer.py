@@ -253,15 +253,13 @@ def subject_of(request: Request) -> Subject:
 
 def _chosen(asked: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(asked)
-    if names == (ALL,):
-        return known
     for name in names:
-        if name not in known:
+        if name not in (*known, ALL):
             remedy = "Correct the name; `wsss explain --list` shows them all."
             raise unknown_word("--method", "method", name, known, remedy)
     if not names:
         raise user_error("--method", "no method", "some of " + ", ".join(known), "Name one.")
-    return names
+    return known if ALL in names else names
 
 
 def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[str, DictConfig]:

@@ -62,3 +62,12 @@ def test_help_teaches_with_examples(capsys):
     said = capsys.readouterr().out
     assert "wsss explain cat.jpg --model timm:tf_efficientnet_lite0 --weights package" in said
     assert "scores.json" in said
+
+
+def test_help_tells_what_happens_without_an_option(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    size = said.split("--size PX")[-1].split("--set")[0]
+    assert "what --model was trained at; with --checkpoint the image's own" in size
+    assert "replaces what an earlier call left there" in said.split("--output FOLDER")[-1]

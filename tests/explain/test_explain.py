@@ -102,6 +102,7 @@ def test_nothing_to_explain_is_an_error(explain, checkpoint):
         (["--method", "cam", "--set", "gradcam:x=1"], "no method in --method called `gradcam`"),
         (["--set", "x=1"], "expected: none: there are no options"),
         (["--method", "gradcam", "--set", "x=1"], "no option of gradcam called `x`"),
+        (["--method", "recipro_cam", "--set", "mask=x"], "mask='x' expected: one of ('delta', "),
         (["--classes", "dogs"], "`dog`"),
         (["--device", "cuda:99"], "--device cuda:99"),
     ],
@@ -109,7 +110,7 @@ def test_nothing_to_explain_is_an_error(explain, checkpoint):
 def test_mistakes_are_answered(explain, checkpoint, picture, words, said):
     status, answer = explain(picture("a.png"), "--checkpoint", checkpoint, *words)
     assert status == 1
-    assert said in answer
+    assert said in answer.replace("│ ", "")
 
 
 class Fails(CAM):
@@ -136,6 +137,87 @@ def test_a_method_that_fails_leaves_the_others_running(checkpoint, picture, tmp_
         "cam",
         "sheet",
     }
+
+
+class Greedy(CAM):
+    provenance = Provenance("Nobody, 2026")
+
+    def __call__(self, model, images, classes):
+        return torch.empty(2**50)  # More than an address space has.
+
+
+class Broken(CAM):
+    provenance = Provenance("Nobody, 2026")
+
+    def __call__(self, model, images, classes):
+        raise RuntimeError("a mistake of ours")
+
+
+def test_a_method_that_has_no_memory_for_an_image_leaves_the_others_running(
+    checkpoint, picture, tmp_path
+):
+    image = picture("a.png")
+    methods = {"greedy": Greedy(), "cam": CAM()}
+    arguments = ([image], ClassChoice())
+    found = stage.run(tmp_path, subject_of(checkpoint), methods, *arguments, visible=False)
+    assert [*found.sheets] == [image]
+    (problem,) = found.problems
+    assert problem.where == f"{image}, greedy"
+    assert "80 × 60 px" in problem.came
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        stage.run(tmp_path, subject_of(checkpoint), {"b": Broken()}, *arguments, visible=False)
+
+
+def test_an_earlier_call_is_replaced(explain, checkpoint, picture, tmp_path):
+    folder = tmp_path / "here" / "o"
+    words = ("--checkpoint", checkpoint, "--output", "o", "--classes")
+    images = picture("a.png"), picture("b.png")
+    assert explain(*images, *words, "cat,dog", "--method", "cam,gradcam")[0] == 0
+    assert len([*folder.rglob("*.png")]) == 2 * (4 + 1)
+    own = folder / "a" / "mine.png"
+    own.write_bytes(images[0].read_bytes())
+    assert explain(images[0], *words, "dog")[0] == 0
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
+    assert left == {"scores.json", "a/sheet.png", "a/cam.1-dog.png", "a/mine.png"}
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "no JSON", '{"images": [{"sheet": "a"}]}'])
+def test_scores_of_another_program_are_left_alone(explain, checkpoint, picture, tmp_path, content):
+    foreign = tmp_path / "here" / "o" / "scores.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text(content)
+    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--output", "o")
+    assert status == 1
+    assert "did not write" in said
+    assert foreign.read_text() == content
+
+
+@pytest.mark.parametrize(("path", "taken"), [("o", "o"), ("o/p", "o"), ("o", "o/a")])
+def test_a_folder_that_cannot_be_written_is_a_message(
+    explain, checkpoint, picture, tmp_path, path, taken
+):
+    file = tmp_path / "here" / taken
+    file.parent.mkdir(parents=True)
+    file.write_text("in the way")
+    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--output", path)
+    assert status == 1
+    assert "it cannot be written" in said
+    assert "Choose another folder by `--output`" in said
+    assert file.read_text() == "in the way"
+
+
+def test_a_folder_of_images_says_how_to_name_them(explain, checkpoint, picture, tmp_path):
+    status, said = explain(picture("photos/a.png").parent, "--checkpoint", checkpoint)
+    assert status == 1
+    assert f"`{tmp_path / 'photos'}/*.jpg`" in said
+    assert "data set" not in said
+
+
+@pytest.mark.parametrize("asked", ["cam,all", "all"])
+def test_all_is_all(asked):
+    assert explainer._chosen(asked.split(","), ("ad_cam", "cam")) == ("ad_cam", "cam")
+    with pytest.raises(WsssError, match="no method `camm`"):
+        explainer._chosen(["all", "camm"], ("ad_cam", "cam"))
 
 
 def test_figures_of_a_scorer_stand_beside_the_probabilities(checkpoint, picture, tmp_path):

@@ -66,7 +66,8 @@ class Request:
     """Factors of the image's size at which it is seen."""
     flip: bool = False
     side_px: int | None = None
-    """Shorter side at which images are seen; None is what the network was trained at."""
+    """Shorter side at which images are seen; None is what a `model` was trained at, and the images'
+    own with a `checkpoint`, which has seen many sizes."""
     scores: bool = False
     device: str = "auto"
     settings: tuple[Setting, ...] = ()
@@ -135,11 +136,18 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--scales", default="1", metavar="F1,F2", help="sum maps over these scales (default: 1)")
     add("--flip", action="store_true", help="see every scale mirrored, too")
-    add("--size", type=int, metavar="PX", help="shorter side at which images are seen")
+    add(
+        "--size", type=int, metavar="PX",
+        help="shorter side at which images are seen (default: what --model was trained at; with "
+        "--checkpoint the image's own)",
+    )  # fmt: skip
     add("--set", action="append", default=[], metavar="[METHOD:]KEY=VALUE", help="an option")
     rest = parser.add_argument_group("results")
     add = rest.add_argument
-    add("--output", type=Path, metavar="FOLDER", help="(default: runs/explain/<fingerprint>)")
+    add(
+        "--output", type=Path, metavar="FOLDER",
+        help="replaces what an earlier call left there (default: runs/explain/<fingerprint>)",
+    )  # fmt: skip
     add("--scores", action="store_true", help="measure drop, ADCC, insertion, deletion … (slow)")
     add("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: a GPU if there is one)")
     return parser

@@ -1,7 +1,8 @@
 """Draw what methods see in images: pictures, a sheet an image, numbers."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ from jaxtyping import Float, UInt8
 from PIL import Image as Pillow
 from torch import Tensor
 
-from wsss.artifacts import atomic, write_json
+from wsss.artifacts import atomic, read_json, write_json
 from wsss.cam.method import CamMethod
 from wsss.cam.multiscale import multiscale_maps
 from wsss.cam.postprocess import normalise_minmax
 from wsss.data.datasets import to_tensor
 from wsss.data.images import read_rgb
 from wsss.data.pyramids import Scales, Size, rescale
-from wsss.errors import Problem, Severity, WsssError
+from wsss.errors import Problem, Severity, WsssError, user_error
 from wsss.explain.classes import ClassChoice
 from wsss.explain.sheet import Row, overlay, sheet
 from wsss.explain.subject import MAX_SIDE_PX, Subject
@@ -66,7 +67,8 @@ def run(
 ) -> Explained:
     """Explain every image: `<image>/<method>.<class>.png`, `<image>/sheet.png`, `scores.json`.
 
-    An image that cannot be read and a method that fails on an image are noted and left out.
+    An image that cannot be read is noted and left out, and so is a method that refuses an image or
+    runs out of memory on it. What an earlier call has left in the folder is removed first.
 
     Args:
         folder: where everything is written.
@@ -80,7 +82,13 @@ def run(
         scorer: measures figures of every map; None measures none.
         described: what else goes into `scores.json`.
         visible: whether to show a progress bar.
+
+    Raises:
+        WsssError: nothing can be written to the folder, or its `scores.json` is another program's.
     """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_former(folder)
     model = subject.model.to(device)
     found = Explained()
     entries: list[dict[str, Any]] = []
@@ -103,6 +111,11 @@ def run(
                 figures[method_name] = _figures(subject, method, pyramid[0], classes, scorer)
             except WsssError as error:
                 found.problems += _left_out(error, f"{path}, {method_name}: ")
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                found.problems.append(_too_large(f"{path}, {method_name}", image.shape, error))
                 continue
             maps[method_name] = heat
         explanations = [
@@ -142,8 +155,34 @@ def run(
             found.sheets[path] = folder / name / SHEET
             _write(found.sheets[path], sheet(image, rows))
     left_out = [str(problem) for problem in found.problems]
-    write_json(folder / SCORES, {**(described or {}), "images": entries, "left_out": left_out})
+    with _writing(folder):
+        write_json(folder / SCORES, {**(described or {}), "images": entries, "left_out": left_out})
     return found
+
+
+def remove_former(folder: Path) -> None:
+    """Remove the pictures of an earlier call from a folder, which are those its scores name.
+
+    Raises:
+        WsssError: the scores are none of this program.
+    """
+    path = folder / SCORES
+    if not path.is_file():
+        return
+    try:
+        entries = read_json(path)["images"]
+        overlays = [one["overlay"] for entry in entries for one in entry["explanations"]]
+        names = [*overlays, *(entry["sheet"] for entry in entries if entry["sheet"] is not None)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise user_error(
+            path,
+            "a file that `wsss explain` did not write",
+            "an earlier call's, which is replaced, or none",
+            "Choose another folder by `--output`.",
+        ) from error
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    path.unlink()
 
 
 def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
@@ -218,6 +257,24 @@ def _left_out(error: WsssError, prefix: str = "") -> list[Problem]:
     ]
 
 
+def _out_of_memory(error: Exception) -> bool:
+    """Whether it is that an error says; on a CPU and on some devices it is a plain RuntimeError."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+
+
+def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:
+    """Why a method is left out on an image that it has no memory for."""
+    return Problem(
+        where,
+        f"no memory is left for an image of {size[1]} × {size[0]} px ({type(error).__name__})",
+        "less than what the device has",
+        "Show it smaller by `--size`, explain fewer classes, or use `--device cpu`.",
+        Severity.SKIPPED,
+    )
+
+
 def _slug(class_name: str, index: int) -> str:
     """A part of a file name that no two classes share."""
     first = _plain(class_name.split(",")[0])
@@ -230,5 +287,19 @@ def _plain(text: str) -> str:
 
 
 def _write(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-    with atomic(path) as temporary:
+    with _writing(path), atomic(path) as temporary:
         Pillow.fromarray(picture).save(temporary, format="PNG")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file or folder that cannot be written into a user error."""
+    try:
+        yield
+    except OSError as error:
+        raise user_error(
+            error.filename or path,
+            f"it cannot be written ({error.strerror or type(error).__name__})",
+            "a folder that is there or can be made, and room in it",
+            "Choose another folder by `--output`.",
+        ) from error
