@@ -34,6 +34,10 @@ def test_classes_by_name_synonym_index_and_rank(text, named, top):
         ("6", "class index 6.*0…5"),
         ("top", "no class `top`"),
         ("-1", "no class `-1`"),
+        ("", "no class. Expected names"),
+        (" , ", "no class. Expected names"),
+        ("top0", "top0. Expected top1"),
+        ("sofa,top5000", "top5000. Expected top1…top100"),
     ],
 )
 def test_classes_there_are_not(text, words):

@@ -19,7 +19,7 @@ class Provenance:
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What is a reconstruction from the published abstract; empty if nothing is."""
+    """What is of neither the paper nor its authors' program, but filled in; empty if nothing."""
 
 
 class CamMethod(ABC):

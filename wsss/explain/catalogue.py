@@ -24,7 +24,7 @@ class Entry:
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What is a reconstruction from the published abstract; empty if nothing is."""
+    """What is of neither the paper nor its authors' program, but filled in; empty if nothing."""
     needs: frozenset[str] = frozenset()
     """What a model must offer: words of `wsss.cam.needs.Need`, which loads torch."""
 
@@ -72,6 +72,6 @@ def method_table(entries: Mapping[str, Entry]) -> Table:
         if entry.reconstructed:
             paper.append(f"\n{MARK}: {entry.reconstructed}", "yellow")
         table.add_row(Text(name, "bold"), paper, ", ".join(sorted(entry.needs)) or "any classifier")
-    table.caption = f"A {MARK} is made from the published abstract: no figure of its paper holds."
+    table.caption = f"A {MARK} fills in what is not published: no figure of its paper holds."
     table.caption_justify = "left"
     return table

@@ -12,6 +12,8 @@ from wsss.explain.command import PREDICTED
 
 PRESENT = 0.5
 """Probability from which a network of several labels an image is taken to see a class."""
+MAX_TOP = 100
+"""Largest N of `topN`: a sheet has a row for each class, and memory holds all maps of a method."""
 _TOP = re.compile(r"top(\d+)", re.IGNORECASE)
 
 
@@ -49,7 +51,7 @@ def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
         class_names: names of the C classes; synonyms between commas.
 
     Raises:
-        WsssError: there is no such class.
+        WsssError: there is no such class, or none is asked for.
     """
     if text.strip().lower() == PREDICTED:
         return ClassChoice()
@@ -67,13 +69,29 @@ def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
         elif word.isdecimal():
             named.append(_index(int(word), len(class_names)))
         elif match := _TOP.fullmatch(word):
-            top = max(top, int(match[1]))
+            top = max(top, _top(int(match[1])))
         else:
             raise unknown_word(
                 "--classes", "class", word.lower(), list(by_name),
                 "Correct the name, or give an index or `top3`.",
             )  # fmt: skip
+    if not named and not top:
+        raise user_error(
+            "--classes", "no class", f"names, indices, `topN` or `{PREDICTED}`",
+            "Name some, or leave --classes out.",
+        )  # fmt: skip
     return ClassChoice(tuple(dict.fromkeys(named)), top)
+
+
+def _top(count: int) -> int:
+    if 1 <= count <= MAX_TOP:
+        return count
+    raise user_error(
+        "--classes",
+        f"top{count}",
+        f"top1…top{MAX_TOP}",
+        "Ask for fewer or at least one, or name classes.",
+    )
 
 
 def _index(index: int, num_classes: int) -> int:

@@ -6,7 +6,7 @@ from wsss.data.pyramids import Scales, Size
 from wsss.models.classifier import SplitClassifier
 
 MAX_SIDE_PX = 1024
-"""Images with a longer side are reduced to it: memory stays bounded."""
+"""Images with a longer side are reduced to it; factors above 1 enlarge them again."""
 
 
 @dataclass(frozen=True, slots=True)
