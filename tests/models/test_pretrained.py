@@ -88,7 +88,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         ("torchvision:fcn_resnet50", None, "no torchvision model"),
         ("timm:resnet18", "package", "--weights=package.*no installed package"),
         ("timm:resnet18", "gone.pth", "no such weight file.*--weights"),
-        ("timm:deit_tiny_patch16_224", None, "tokens"),
+        ("timm:deit_tiny_patch16_224", None, "class token.*`wsss run backbone=deit_small`"),
     ],
 )
 def test_what_cannot_be_had_is_answered_with_what_can(model, weights, words):

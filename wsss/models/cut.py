@@ -106,9 +106,11 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
     if place is None:
         raise user_error(
             name,
-            "the network passes on tokens or vectors, and no feature map is left before its head",
+            "its logits follow from tokens or vectors, such as the class token of a vision "
+            "transformer, and are no function of a feature map",
             "a feature map [K, h, w] that the logits follow from",
-            _REMEDY,
+            f"{_REMEDY} The transformer of `wsss run backbone=deit_small` is given a head that "
+            "reads the map of its patches.",
         )
     try:
         first, second = parts(network, graph, place, channels_last(shapes.found[place]))
