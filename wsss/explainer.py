@@ -1,13 +1,11 @@
-"""From a request to explanations: methods from their configurations, the classifier, the run."""
+"""From a request to explanations: the classifier, the methods that can explain it, the run."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
@@ -17,15 +15,16 @@ from wsss.devices import usable_device
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
 from wsss.explain.catalogue import GROUP, Entry, catalogue
 from wsss.explain.classes import parse_classes
-from wsss.explain.command import Request, Setting
+from wsss.explain.command import Request
 from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
+from wsss.method_options import configure
 from wsss.models.cut import CutBackbone
 from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import VisionGnnBackbone
-from wsss.overrides import check_complete, check_kinds, setting_names
+from wsss.overrides import check_complete
 from wsss.pipeline import build
 from wsss.stages import explain
 from wsss.stages.explain import Explained
@@ -91,65 +90,6 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
     if not found.sheets:
         raise WsssError(*found.problems)
     return folder, found
-
-
-def configure(
-    config_dir: Path, methods: Iterable[str], settings: Iterable[Setting]
-) -> dict[str, DictConfig]:
-    """The configuration of a run with each of the methods, their options set.
-
-    Raises:
-        WsssError: a setting is of no method, or its value cannot be read or is of another kind.
-    """
-    names, own = list(methods), list(settings)
-    defaults = _compose(config_dir, dict.fromkeys(names, ()))
-    # Which class it is makes the method, and is none of its options.
-    known = {
-        name: {one for one in setting_names(config[GROUP]) if not one.endswith("_target_")}
-        for name, config in defaults.items()
-    }
-    problems: list[Problem] = []
-    overrides: dict[str, list[str]] = {name: [] for name in names}
-    for setting in own:
-        if setting.method is not None and setting.method not in names:
-            raise unknown_word(
-                f"--set {setting}", "method in --method called", setting.method, names,
-                "Add it to --method, or correct the name.",
-            )  # fmt: skip
-        asked = names if setting.method is None else [setting.method]
-        having = [name for name in asked if setting.key in known[name]]
-        if not having:
-            raise _no_option(setting, asked, sorted(set().union(*(known[name] for name in asked))))
-        for name in having:
-            word = f"{GROUP}.{setting.key}={setting.value}"
-            overrides[name].append(word)
-            try:
-                wrong = check_kinds(defaults[name], [word])
-            except WsssError as error:
-                wrong = list(error.problems)
-            problems += [replace(problem, where=f"--set {setting}") for problem in wrong]
-    if problems:
-        raise WsssError(*dict.fromkeys(problems))
-    try:
-        return _compose(config_dir, overrides)
-    except HydraException as error:
-        raise user_error(
-            "--set " + " --set ".join(map(str, own)),
-            str(error).splitlines()[0],
-            "a value as in a configuration: `3`, `true`, `name`, `[a,b]`",
-            "Quote what is special to Hydra: `--set 'key=\"a b\"'`.",
-        ) from error
-
-
-def _no_option(setting: Setting, methods: Iterable[str], options: Sequence[str]) -> WsssError:
-    """The answer to a setting that none of the methods it is for has."""
-    where, named = f"--set {setting}", ", ".join(methods)
-    if options:
-        remedy = "Correct the name; `configs/cam/` describes the options."
-        return unknown_word(where, f"option of {named} called", setting.key, options, remedy)
-    return user_error(
-        where, f"an option of {named}", "none: there are no options", "Leave it out."
-    )  # fmt: skip
 
 
 def build_methods(
@@ -260,15 +200,6 @@ def _chosen(asked: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise user_error("--method", "no method", "some of " + ", ".join(known), "Name one.")
     return known if ALL in names else names
-
-
-def _compose(config_dir: Path, overrides: Mapping[str, Iterable[str]]) -> dict[str, DictConfig]:
-    """The configuration of a run with each method and its overrides."""
-    with initialize_config_dir(str(config_dir), version_base="1.3"):
-        return {
-            name: compose("run", overrides=[f"{GROUP}={name}", *own])
-            for name, own in overrides.items()
-        }
 
 
 def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:

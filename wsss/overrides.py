@@ -108,17 +108,18 @@ def _check_words(arguments: list[str]) -> None:
         )
 
 
-def check_kinds(config: DictConfig, words: list[str]) -> list[Problem]:
-    """What is wrong with the values of `key=value` words, whose keys are settings of `config`.
+def wrong_kinds(config: DictConfig, word: str) -> list[Problem]:
+    """What is wrong with the value of a `key=value` word, whose key is a setting of `config`.
 
     A value must be of the kind of the setting's default, which shows what is meant, or of one that
     the signature of what is set names. A setting that is empty by default, or is to be, takes
     anything.
-
-    Raises:
-        WsssError: a word cannot be read.
     """
-    return [problem for override in _parse(words) for problem in _wrong_kind(override, config)]
+    try:
+        (override,) = _parse([word])
+    except WsssError as error:
+        return list(error.problems)
+    return list(_wrong_kind(override, config))
 
 
 def _wrong_kind(override: Override, config: DictConfig) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from wsss.errors import WsssError, user_error
 from wsss.explain.catalogue import Entry
 from wsss.explain.classes import ClassChoice
 from wsss.explain.command import Setting, parse
+from wsss.method_options import configure
 from wsss.models.export import load_classifier
 from wsss.stages import explain as stage
 
@@ -271,13 +272,13 @@ def test_settings_reach_the_methods_that_have_them(tmp_path):
     (tmp_path / "cam" / "one.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\nn: 3\n")
     (tmp_path / "cam" / "two.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\n")
     settings = [Setting("mask", "gaussian"), Setting("n", "4"), Setting("mask", "own", "two")]
-    configs = explainer.configure(tmp_path, ["one", "two"], settings)
+    configs = configure(tmp_path, ["one", "two"], settings)
     assert configs["one"].cam == {"_target_": "wsss.cam.CAM", "mask": "gaussian", "n": 4}
     assert configs["two"].cam == {"_target_": "wsss.cam.CAM", "mask": "own"}
     with pytest.raises(WsssError, match="called `n`"):
-        explainer.configure(tmp_path, ["one", "two"], [Setting("n", "4", "two")])
+        configure(tmp_path, ["one", "two"], [Setting("n", "4", "two")])
     with pytest.raises(WsssError, match="--set"):
-        explainer.configure(tmp_path, ["one"], [Setting("mask", "[1")])
+        configure(tmp_path, ["one"], [Setting("mask", "[1")])
 
 
 @pytest.mark.parametrize(
@@ -300,7 +301,7 @@ def test_a_value_of_another_kind_is_refused(method, key, value, expected):
     # YAML's `no` is a word to Hydra, and true to Python.
     setting = Setting(key, value)
     with pytest.raises(WsssError, match=f"Expected {expected}") as refusal:
-        explainer.configure(config_dir(), [method], [setting])
+        configure(config_dir(), [method], [setting])
     assert [problem.where for problem in refusal.value.problems] == [f"--set {setting}"]
 
 
@@ -319,7 +320,7 @@ def test_a_value_of_another_kind_is_refused(method, key, value, expected):
     ],
 )
 def test_what_an_option_takes_is_taken(method, key, value, kept):
-    configs = explainer.configure(config_dir(), [method], [Setting(key, value)])
+    configs = configure(config_dir(), [method], [Setting(key, value)])
     assert OmegaConf.select(configs[method].cam, key) == kept
 
 
@@ -327,7 +328,7 @@ def test_what_an_option_takes_is_taken(method, key, value, kept):
 def test_a_method_stays_the_method_that_it_is_called(key):
     setting = Setting(key, "wsss.cam.coupling.Product")
     with pytest.raises(WsssError, match="no option of ad_cam called `") as refusal:
-        explainer.configure(config_dir(), ["ad_cam"], [setting])
+        configure(config_dir(), ["ad_cam"], [setting])
     assert "_target_`" not in refusal.value.problems[0].expected
 
 

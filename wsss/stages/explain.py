@@ -1,8 +1,6 @@
 """Draw what methods see in images: pictures, a sheet an image, numbers."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,25 +8,29 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image as Pillow
 from torch import Tensor
 
-from wsss.artifacts import atomic, read_json, write_json
 from wsss.cam.method import CamMethod
 from wsss.cam.multiscale import multiscale_maps
 from wsss.cam.postprocess import normalise_minmax
 from wsss.data.datasets import to_tensor
 from wsss.data.images import read_rgb
 from wsss.data.pyramids import Scales, Size, rescale
-from wsss.errors import Problem, Severity, WsssError, user_error
+from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.classes import ClassChoice
 from wsss.explain.sheet import Row, overlay, sheet
 from wsss.explain.subject import MAX_SIDE_PX, Subject
 from wsss.models.classifier import SplitClassifier
+from wsss.stages.explanations import (
+    SHEET,
+    overlay_name,
+    prepare,
+    unique_names,
+    write_picture,
+    write_scores,
+)
 from wsss.stages.progress import track
 
-SHEET = "sheet.png"
-SCORES = "scores.json"
 MOST_PROBABLE = 5
 """Classes whose probabilities are noted for each image, explained or not."""
 
@@ -86,9 +88,7 @@ def run(
     Raises:
         WsssError: nothing can be written to the folder, or its `scores.json` is another program's.
     """
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_former(folder)
+    prepare(folder)
     model = subject.model.to(device)
     found = Explained()
     entries: list[dict[str, Any]] = []
@@ -123,7 +123,7 @@ def run(
                 "method": method_name,
                 **_class_entry(subject, probabilities, index),
                 **figures[method_name][position],
-                "overlay": f"{name}/{method_name}.{_slug(subject.class_names[index], index)}.png",
+                "overlay": f"{name}/{overlay_name(method_name, subject.class_names[index], index)}",
             }
             for method_name in maps
             for position, index in enumerate(classes)
@@ -143,7 +143,7 @@ def run(
         if maps:
             heats = (heat for one in maps.values() for heat in one)
             for entry, heat in zip(explanations, heats, strict=True):
-                _write(folder / str(entry["overlay"]), overlay(image, heat))
+                write_picture(folder / str(entry["overlay"]), overlay(image, heat))
             rows = [
                 Row(
                     subject.class_names[index],
@@ -153,54 +153,16 @@ def run(
                 for position, index in enumerate(classes)
             ]
             found.sheets[path] = folder / name / SHEET
-            _write(found.sheets[path], sheet(image, rows))
+            write_picture(found.sheets[path], sheet(image, rows))
     left_out = [str(problem) for problem in found.problems]
-    with _writing(folder):
-        write_json(folder / SCORES, {**(described or {}), "images": entries, "left_out": left_out})
+    scores = {**(described or {}), "images": entries, "left_out": left_out}
+    write_scores(folder, scores)
     return found
-
-
-def remove_former(folder: Path) -> None:
-    """Remove the pictures of an earlier call from a folder, which are those its scores name.
-
-    Raises:
-        WsssError: the scores are none of this program.
-    """
-    path = folder / SCORES
-    if not path.is_file():
-        return
-    try:
-        entries = read_json(path)["images"]
-        overlays = [one["overlay"] for entry in entries for one in entry["explanations"]]
-        names = [*overlays, *(entry["sheet"] for entry in entries if entry["sheet"] is not None)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise user_error(
-            path,
-            "a file that `wsss explain` did not write",
-            "an earlier call's, which is replaced, or none",
-            "Choose another folder by `--output`.",
-        ) from error
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-    path.unlink()
 
 
 def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
     """Height and width of an image's maps: its own, at most `MAX_SIDE_PX` for the longer side."""
     return Scales(max_side_px=MAX_SIDE_PX).bounded((image.shape[0], image.shape[1]))
-
-
-def unique_names(images: Sequence[Path]) -> list[str]:
-    """A folder name for each image: its own without the ending, numbered where two have one."""
-    names: list[str] = []
-    for path in images:
-        stem = _plain(path.stem) or "image"
-        name, number = stem, 1
-        while name in names:
-            number += 1
-            name = f"{stem}-{number}"
-        names.append(name)
-    return names
 
 
 def _pyramid(
@@ -273,33 +235,3 @@ def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:
         "Show it smaller by `--size`, explain fewer classes, or use `--device cpu`.",
         Severity.SKIPPED,
     )
-
-
-def _slug(class_name: str, index: int) -> str:
-    """A part of a file name that no two classes share."""
-    first = _plain(class_name.split(",")[0])
-    return f"{index}-{first}" if first else str(index)
-
-
-def _plain(text: str) -> str:
-    """Text with nothing in it that a file name may not have."""
-    return re.sub(r"[^\w.-]+", "_", text).strip("_.")[:80]
-
-
-def _write(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-    with _writing(path), atomic(path) as temporary:
-        Pillow.fromarray(picture).save(temporary, format="PNG")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file or folder that cannot be written into a user error."""
-    try:
-        yield
-    except OSError as error:
-        raise user_error(
-            error.filename or path,
-            f"it cannot be written ({error.strerror or type(error).__name__})",
-            "a folder that is there or can be made, and room in it",
-            "Choose another folder by `--output`.",
-        ) from error
