@@ -188,7 +188,8 @@ def test_affinities_are_learned_as_published_where_that_is_asked_for():
     assert (augmentation.crop_px, augmentation.scale_min, augmentation.scale_max) == (512, 0.5, 1.5)
     labels = learned.labels
     assert (labels.fg_threshold, labels.bg_threshold, labels.gt_prob) == (0.3, 0.05, 0.7)
-    engine = {key: value for key, value in labels.engine.items() if key != "_target_"}
+    where = ("_target_", "device")
+    engine = {key: value for key, value in labels.engine.items() if key not in where}
     assert engine == {
         "gaussian_sxy_px": 3,
         "gaussian_compat": 3,
@@ -292,6 +293,12 @@ def test_one_word_chooses_the_engine_of_every_dense_crf(name):
     engine = cfg.dense_crf._target_
     assert name in engine.lower()
     assert cfg.refine.method.engine._target_ == cfg.evaluate.crf._target_ == engine
+
+
+def test_one_setting_chooses_the_device_of_every_dense_crf():
+    cfg = composed("refine/engine=torch", "refine=affinity_crf", "dense_crf.device=cuda:1")
+    for part in (cfg.refine.method.engine, cfg.affinity.labels.engine, cfg.evaluate.crf):
+        assert instantiate(part, _convert_="all").device == "cuda:1"
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,11 @@ CHAIN = (
 Some stages belong to one method. Without settings they are no part of a run.
 """
 
-RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs", "max_batch_px"})
-"""Settings of a stage that do not change its result and stay out of its fingerprint."""
+RUN_TIME_ONLY = frozenset({"checkpoint_every_n_epochs", "device", "max_batch_px"})
+"""Settings that stay out of a stage's fingerprint, since they do not change its result.
+
+Another device changes it no more than another machine does, which is not in the fingerprint either.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +146,7 @@ def plan(
     plans: dict[str, Plan] = {}
     for stage in select(CHAIN, configs):
         module = stage_module(stage)
-        settings = {k: v for k, v in configs[stage].items() if k not in RUN_TIME_ONLY}
+        settings = _that_matter(configs[stage])
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name
@@ -162,6 +165,15 @@ def plan(
             content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
         plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs, content)
     return plans
+
+
+def _that_matter(settings: Any) -> Any:
+    """Settings without those that stay out of a fingerprint, wherever they are."""
+    if isinstance(settings, list):
+        return [_that_matter(one) for one in settings]
+    if not isinstance(settings, dict):
+        return settings
+    return {k: _that_matter(v) for k, v in settings.items() if k not in RUN_TIME_ONLY}
 
 
 def check_inputs(plans: Mapping[str, Plan], chosen: Sequence[str]) -> None:

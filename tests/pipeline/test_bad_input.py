@@ -179,6 +179,17 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "cam=ad_cam", "cam.attention_network=null"], "Use `backbone=deit_small`"),
         ([*FEW, "backbone=vig_tiny"], "Use `segmenter=deeplabv3plus_lite0`"),
         ([*FEW, "trainer=gpu"], "`trainer=cpu` needs none"),
+        ([*FEW, "dense_crf.device=cuda:77"], "`cuda:77`, for a NumbaEngine, which computes on the"),
+        (
+            [*FEW, "refine/engine=torch", "dense_crf.device=cuda:77"],
+            "its device `cuda:77` cannot be used here",
+        ),
+        ([*FEW, "refine/engine=torch", "refine.method.engine.device=[cpu]"], "cuda:1 or mps"),
+        ([*FEW, "refine=none", "evaluate.crf.device=cuda:77"], "Take `refine/engine=torch`"),
+        (
+            [*FEW, "refine=affinity", "evaluate.crf=null", "affinity.labels.engine.device=cuda:77"],
+            "Take `refine/engine=torch`",
+        ),
         (["seed=foo"], "a whole number, like the default 0"),
         (["stages=localize"], "a list, like the default"),
         (["refine"], "this is neither a setting nor an option"),

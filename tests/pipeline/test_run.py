@@ -83,10 +83,14 @@ def test_second_run_is_cached_and_writes_nothing(run, finished):
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
-def test_workers_and_loggers_do_not_renew_a_stage(run, finished):
+def test_workers_and_devices_do_not_renew_a_stage(run, finished):
     work_dir = finished["classify"].folder.parents[1]
     again = run(
-        work_dir, "workers=2", "classify.checkpoint_every_n_epochs=2", "refine.max_batch_px=1000"
+        work_dir,
+        "workers=2",
+        "classify.checkpoint_every_n_epochs=2",
+        "refine.max_batch_px=1000",
+        "dense_crf.device=cpu",
     )
     assert all(outcome.cached for outcome in again.values())
 

@@ -1,5 +1,6 @@
 """Every engine against pydensecrf, Krähenbühl's own code, and against properties of the CRF."""
 
+import sys
 from functools import partial
 
 import cv2
@@ -237,3 +238,17 @@ def test_a_kernel_with_too_many_cells_is_refused(engine_type):
     energies[0] = 1
     with pytest.raises(WsssError, match="along one coordinate"):
         engine_type(gaussian_sxy_px=1e-6)(image, energies)
+
+
+@pytest.mark.parametrize("engine_type", [NumbaEngine, PydensecrfEngine, TorchEngine])
+def test_the_device_is_looked_for_beforehand(engine_type):
+    for device in (None, "cpu"):
+        engine_type(device=device).check()
+    with pytest.raises(WsssError, match=r"^dense_crf\.device.*`cuda:77`"):
+        engine_type(device="cuda:77").check()
+
+
+def test_the_reference_is_looked_for_beforehand(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    with pytest.raises(WsssError, match=r"pydensecrf2.*not installed.*refine/engine=numba"):
+        PydensecrfEngine().check()

@@ -28,6 +28,13 @@ class Refinement(ABC):
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The pseudo mask of an RGB image: 0 background, 1…C the image's tags, 255 void."""
 
+    def check(self) -> None:  # noqa: B027 (most refinements work anywhere)
+        """Refuse what cannot be computed here, before anything is.
+
+        Raises:
+            WsssError: names the setting.
+        """
+
     @property
     def in_batches(self) -> bool:
         """Whether to call `batch` in the run's own process rather than this in CPU processes."""
@@ -112,6 +119,14 @@ class CrfRefinement(Refinement):
         """The CRF's mask; an image without tags is background."""
         working, unaries = self._problem(image, seeds)
         return self._mask(self.engine.solve(working, unaries), image, seeds)
+
+    def check(self) -> None:
+        """Refuse an engine that cannot work here.
+
+        Raises:
+            WsssError: names the setting.
+        """
+        self.engine.check()
 
     @property
     def in_batches(self) -> bool:

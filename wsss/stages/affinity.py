@@ -48,18 +48,20 @@ class LabelItem:
 def check(
     context: Context,
     *,
+    labels: ConfidentLabels,
     augmentation: Augmentation,
     max_epochs: int,
     batch_size: int,
     layers: list[str] | None = None,
     **_: Any,
 ) -> None:
-    """Refuse a backbone without inner layers, and a schedule that cannot be run.
+    """Refuse a backbone without inner layers, and a schedule or CRF that cannot be run.
 
     Raises:
         WsssError: says which, and what can be done.
     """
     check_schedule(context, "affinity", max_epochs, batch_size)
+    labels.engine.check()
     if augmentation.crop_px % SEED_STRIDE:
         raise user_error(
             "affinity.augmentation.crop_px",

@@ -51,6 +51,16 @@ LABELS = {
 }
 
 
+def check(context: Context, *, crf: DenseCrfEngine | None = None, **_: Any) -> None:
+    """Refuse a CRF that cannot work here, where there will be a segmenter for it to follow.
+
+    Raises:
+        WsssError: names the setting.
+    """
+    if crf is not None and "segment" in context.inputs:
+        crf.check()
+
+
 def run(
     context: Context,
     *,

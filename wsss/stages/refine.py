@@ -68,18 +68,20 @@ class RefineItem:
 def check(
     _context: Context,
     *,
+    method: Refinement,
     min_region_px: int = 0,
     batch_size: int = 16,
     max_batch_px: int = 4_000_000,
     **_: Any,
 ) -> None:
-    """Refuse settings that are out of range before anything is computed.
+    """Refuse settings that are out of range, and a device that is not there, before all else.
 
     Raises:
         WsssError: names the setting.
     """
     check_at_least(0, min_region_px=min_region_px)
     check_at_least(1, batch_size=batch_size, max_batch_px=max_batch_px)
+    method.check()
 
 
 def run(

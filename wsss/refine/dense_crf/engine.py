@@ -7,7 +7,11 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from wsss.errors import user_error
 from wsss.refine.settings import check_at_least, check_positive
+
+DEVICE_SETTING = "dense_crf.device"
+"""What errors call the place where the user named the device."""
 
 
 class DenseCrfEngine(ABC):
@@ -28,8 +32,9 @@ class DenseCrfEngine(ABC):
         bilateral_srgb: float = 13,
         bilateral_compat: float = 10,
         num_iterations: int = 10,
+        device: str | None = None,
     ) -> None:
-        """Set the kernels.
+        """Set the kernels and the device.
 
         Args:
             gaussian_sxy_px: standard deviation of the smoothness kernel in pixels.
@@ -38,6 +43,9 @@ class DenseCrfEngine(ABC):
             bilateral_srgb: its standard deviation in RGB levels of 0…255.
             bilateral_compat: its weight.
             num_iterations: mean-field iterations.
+            device: torch's name of what to compute on; None: what the engine is made for. It is
+                looked for by `check`, and when it is needed, since an engine may be made in another
+                process.
 
         Raises:
             WsssError: a deviation is not above 0, or a weight or the number of iterations is below.
@@ -59,6 +67,21 @@ class DenseCrfEngine(ABC):
         self.bilateral_srgb = bilateral_srgb
         self.bilateral_compat = bilateral_compat
         self.num_iterations = num_iterations
+        self.device = device
+
+    def check(self) -> None:
+        """Refuse a device that is not the engine's, and an engine that cannot work here.
+
+        Raises:
+            WsssError: names the setting, and an engine that can.
+        """
+        if self.device not in (None, "cpu"):
+            raise user_error(
+                DEVICE_SETTING,
+                f"`{self.device}`, for a {type(self).__name__}, which computes on the CPU",
+                "cpu, or an engine for GPUs",
+                f"Take `refine/engine=torch`, or leave {DEVICE_SETTING} out.",
+            )
 
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]

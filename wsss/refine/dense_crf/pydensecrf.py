@@ -1,6 +1,8 @@
 """The engine that wraps `pydensecrf2`: the reference implementation, on one thread."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -11,6 +13,15 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 
 class PydensecrfEngine(DenseCrfEngine):
     """Mean-field inference by Krähenbühl's C++ code. It holds the GIL: run it in processes."""
+
+    def check(self) -> None:
+        """Refuse to work without the library, or on another device than the CPU.
+
+        Raises:
+            WsssError: says which.
+        """
+        super().check()
+        _densecrf()
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
@@ -25,20 +36,10 @@ class PydensecrfEngine(DenseCrfEngine):
     def _posterior(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
     ) -> Float32[np.ndarray, "l h w"]:
-        try:
-            from pydensecrf.densecrf import DenseCRF2D
-        except ImportError as error:
-            raise user_error(
-                "refine",
-                "the package `pydensecrf2` is not installed",
-                "the dense CRF it contains",
-                "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
-                "`refine/engine=numba`, which gives the same labels faster.",
-            ) from error
         num_labels, height, width = energies.shape
         if num_labels == 1:  # A single label has nothing to compete with.
             return np.ones_like(energies)
-        crf = DenseCRF2D(width, height, num_labels)
+        crf = _densecrf().DenseCRF2D(width, height, num_labels)
         crf.setUnaryEnergy(np.ascontiguousarray(energies.reshape(num_labels, -1)))
         crf.addPairwiseGaussian(sxy=self.gaussian_sxy_px, compat=self.gaussian_compat)
         crf.addPairwiseBilateral(
@@ -49,3 +50,21 @@ class PydensecrfEngine(DenseCrfEngine):
         )
         posterior = np.array(crf.inference(self.num_iterations), dtype=np.float32)
         return posterior.reshape(num_labels, height, width)
+
+
+def _densecrf() -> ModuleType:
+    """The library, an optional extra.
+
+    Raises:
+        WsssError: it is not installed.
+    """
+    try:
+        return import_module("pydensecrf.densecrf")
+    except ImportError as error:
+        raise user_error(
+            "refine/engine=pydensecrf",
+            "the package `pydensecrf2` is not installed",
+            "the dense CRF it contains",
+            "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
+            "`refine/engine=numba`, which gives the same labels faster.",
+        ) from error

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from wsss.devices import usable_device
 from wsss.errors import user_error
-from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.engine import DEVICE_SETTING, DenseCrfEngine
 from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
 from wsss.refine.dense_crf.torch_batch import (
     PointBatch,
@@ -33,16 +32,13 @@ class TorchEngine(DenseCrfEngine):
 
     in_batches = True
 
-    def __init__(self, *, device: str | None = None, **kernels: Any) -> None:
-        """Set the device, and the kernels as for `DenseCrfEngine`.
+    def check(self) -> None:
+        """Refuse a device that is not there.
 
-        Args:
-            device: torch's name of it; None: a GPU if there is one, else the CPU. It is looked for
-                when it is needed, since an engine may be made in another process.
-            kernels: keyword arguments of `DenseCrfEngine`.
+        Raises:
+            WsssError: says what torch says of it.
         """
-        super().__init__(**kernels)
-        self.device = device
+        self._usable_device()
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
@@ -102,7 +98,7 @@ class TorchEngine(DenseCrfEngine):
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         """Posteriors of images whose points share one lattice."""
         batch = stack_unaries(unaries, points)
-        device = torch.device(usable_device(self.device, "the dense CRF", "`device`"))
+        device = self._usable_device()
         kernels = (
             _kernel(points, points.gaussian, self.gaussian_compat, device),
             _kernel(points, points.bilateral, self.bilateral_compat, device),
@@ -113,6 +109,10 @@ class TorchEngine(DenseCrfEngine):
             shares = torch.from_numpy(batch.shares[points.image]).to(device)
         posteriors = mean_field(energies, shares, kernels, self.num_iterations)
         return split_posteriors(posteriors.cpu().numpy(), batch, points, images)
+
+    def _usable_device(self) -> torch.device:
+        """The device that is named; without a name a GPU if there is one, else the CPU."""
+        return torch.device(usable_device(self.device, DEVICE_SETTING, "`device`"))
 
 
 def mean_field(
