@@ -4,6 +4,7 @@ from math import inf as INFINITY
 from math import nan as NAN
 
 import pytest
+from torch import nn
 
 from wsss.cam import (
     ADCAM,
@@ -59,9 +60,11 @@ def test_a_model_that_lacks_something_is_refused_at_once(
 
 
 WRONG = [
+    (ADCAM, "attention_network", "resnet50"),
     (ADCAM, "layers", 8),
     (ADCAM, "layers", [2.0]),
     (ADCAM, "layers", ["last"]),
+    (AttentionAffinity, "attention_network", nn.Identity()),
     (AttentionAffinity, "layers", 8),
     (AttentionAffinity, "layers", [2.0]),
     (ClusterCAM, "num_clusters", 2.5),

@@ -124,6 +124,8 @@ def test_weights_of_the_authors_load(tmp_path):
         ({"name": DEIT, "output_stride": 32}, "patch size 16"),
         ({"name": "vit_base_patch16_clip_quickgelu_224", "output_stride": 8}, "patch size 16"),
         ({"name": "vit_medium_patch16_gap_240"}, "class token"),
+        ({"name": "resnet50"}, "name=resnet50: expected a vision transformer"),
+        ({"name": "deit"}, "name=deit: expected a vision transformer"),
     ],
 )
 def test_networks_without_the_right_tokens_are_refused(settings, expected):

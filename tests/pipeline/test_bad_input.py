@@ -172,6 +172,35 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "refine=none", "refine.method.bg_threshold=2"], "a number between 0 and 1"),
         ([*FEW, "refine/threshold=fixed", "background_threshold.threshold=1"], "between 0 and 1"),
         ([*FEW, "refine.batch_size=0"], "batch_size"),
+        (
+            [*FEW, "cam=ad_cam", "cam.attention_network.name=resnet50"],
+            "expected: a vision transformer of timm",
+        ),
+        (
+            [*FEW, "cam=ad_cam", "cam.attention_network=resnet50"],
+            "expected: a VitBackbone, whose architecture",
+        ),
+        (
+            [*FEW, "cam=ad_cam", "cam.layers=5", "cam.attention_network=null"],
+            "expected: a list of whole numbers",
+        ),
+        (
+            [*FEW, "refine=attention_affinity", "propagate.method.attention_network.name=deit"],
+            "expected: a vision transformer of timm",
+        ),
+        (
+            [*FEW, "refine=attention_affinity", "propagate.method.attention_network=resnet50"],
+            "expected: a VitBackbone, whose architecture",
+        ),
+        (
+            [
+                *FEW,
+                "refine=attention_affinity",
+                "propagate.method.layers=5",
+                "propagate.method.attention_network=null",
+            ],
+            "expected: a list of whole numbers",
+        ),
         ([*FEW, "cam=fd_cam", "cam.quantile=2"], "expected: a number from 0 to below 1"),
         ([*FEW, "cam=gradcam", "cam.layers=[3]"], "expected: a list of names, such as [layer4]"),
         ([*FEW, "cam=cluster_cam", "cam.seed=-1"], "expected: a whole number, 0…4294967295"),

@@ -13,7 +13,7 @@ from wsss.cam.method import CamMethod, check_classes
 from wsss.cam.needs import Need
 from wsss.cam.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.vit import VitBackbone, layer_numbers, whole_patches
+from wsss.models.vit import VitBackbone, layer_numbers, second_network, whole_patches
 
 
 class ADCAM(CamMethod):
@@ -47,15 +47,14 @@ class ADCAM(CamMethod):
                 image is seen weigh the same.
 
         Raises:
-            ValueError: `layers` is no list of whole numbers.
+            ValueError: network or layers are of another kind.
         """
-        self.attention_network = attention_network
+        self.attention_network = second_network(attention_network)
         self.layers = layer_numbers(layers)
         self.coupling = Diffusion() if coupling is None else coupling
         self.provenance = self.coupling.provenance
         self.normalise = normalise
         if attention_network is not None:
-            attention_network.eval().requires_grad_(False)
             self.needs = self.needs - {Need.ATTENTION}
 
     def check(self, model: SplitClassifier) -> None:

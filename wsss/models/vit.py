@@ -41,15 +41,27 @@ class VitBackbone(Backbone):
             freeze: `none`, `stem` (the embedding of patches) or `backbone` (everything).
 
         Raises:
-            ValueError: the network is no plain vision transformer with a class token, or has
-                another patch size.
+            ValueError: timm has no such network, it is no plain vision transformer with a class
+                token, or it has another patch size.
             WsssError: the weights are missing or belong to another network.
         """
         super().__init__(name, output_stride, freeze)
-        network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
+        try:
+            network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
+        # Other families do not know the last option; an unknown name is a RuntimeError.
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(self._expected) from error
         if weights is not None:
             load_trunk(network, load_state_dict(name, weights), f"{BACKBONE_SETTING}={weights}")
         self._adopt(network)
+
+    @property
+    def _expected(self) -> str:
+        """What is said of a network of another kind."""
+        return (
+            f"name={self.name}: expected a vision transformer of timm with a class token, such as "
+            "deit_small_patch16_224"
+        )
 
     def _adopt(self, network: Any) -> None:
         """Take a network in, if its attention can be seen.
@@ -58,10 +70,7 @@ class VitBackbone(Backbone):
             ValueError: as in `__init__`.
         """
         if not isinstance(network, VisionTransformer) or not network.has_class_token:
-            raise ValueError(
-                f"{self.name}: expected a vision transformer of timm with a class token, such as "
-                "deit_small_patch16_224"
-            )
+            raise ValueError(self._expected)
         patch = network.patch_embed.patch_size
         if patch != (self.output_stride, self.output_stride):
             raise ValueError(
@@ -225,6 +234,22 @@ def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tens
         for module, before, handle in zip(modules, fused, handles, strict=True):
             module.fused_attn = before  # type: ignore[misc]
             handle.remove()
+
+
+def second_network(network: VitBackbone | None) -> VitBackbone | None:
+    """A network beside the classifier, itself and not a copy: in evaluation mode, frozen.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if network is None:
+        return None
+    if not isinstance(network, VitBackbone):
+        raise ValueError(
+            f"attention_network={network!r:.60}: expected a VitBackbone, whose architecture is "
+            "`attention_network.name`"
+        )
+    return network.eval().requires_grad_(False)
 
 
 def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from wsss.errors import user_error
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.vit import layer_numbers, whole_patches
+from wsss.models.vit import layer_numbers, second_network, whole_patches
 from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
@@ -57,19 +57,17 @@ class AttentionAffinity(PairAffinity):
             centred: compare attention less its mean over the image.
 
         Raises:
-            ValueError: `layers` is no list of whole numbers.
+            ValueError: network or layers are of another kind.
             WsssError: the radius is below 2, or the deviation not above 0.
         """
         check_at_least(2, radius=radius)
         if sigma_rgb is not None:
             check_positive(sigma_rgb=sigma_rgb)
         self.radius = radius
-        self.attention_network = attention_network
+        self.attention_network = second_network(attention_network)
         self.layers = layer_numbers(layers)
         self.sigma_rgb = sigma_rgb
         self.centred = centred
-        if attention_network is not None:
-            attention_network.eval().requires_grad_(False)
 
     def check(self, model: SplitClassifier) -> None:
         """Refuse a classifier without attention where there is no second network, and wrong layers.
