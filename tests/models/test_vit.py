@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 import timm
 import torch
@@ -76,6 +78,21 @@ def test_attention_does_not_depend_on_how_many_images_are_looked_at_together(
         monkeypatch.setattr(vit_module, "MAX_ATTENTIONS", 1)
         alone = deit.forward_with_attention(images)
     torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-12)
+
+
+def test_layers_are_not_kept_one_by_one(deit, images):
+    gc.collect()
+
+    def matrices(*_):
+        square = [one for one in gc.get_objects() if type(one) is torch.Tensor]
+        held.append(sum(one.shape[-2:] == (13, 13) for one in square))
+
+    held = []
+    handle = deit.network.norm.register_forward_pre_hook(matrices)
+    with torch.no_grad():
+        deit.forward_with_attention(images)
+    handle.remove()
+    assert held == [1]
 
 
 def test_looking_at_attention_leaves_nothing_behind(deit, images):

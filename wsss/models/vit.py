@@ -208,28 +208,33 @@ class VitBackbone(Backbone):
         return [cast("Attention", self.network.blocks[index].attn) for index in positions]
 
     def _observed(self, images: Tensor, chosen: Sequence[Attention]) -> tuple[Tensor, Tensor]:
-        with explicit_attention(chosen) as seen:
+        with explicit_attention(chosen) as total:
             features = self(images)
-        return features, torch.stack(seen).mean(dim=0)
+        return features, total[0] / len(chosen)
 
 
 @contextmanager
 def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tensor, "b t t"]]]:
-    """Collect the attention of modules, averaged over their heads, from passes in the block.
+    """Sum the attention of modules, averaged over their heads, in a pass in the block.
 
     The modules compute it unfused in the block; afterwards they are as they were.
+
+    Yields:
+        An empty list, which holds the sum after the pass.
     """
-    seen: list[Tensor] = []
+    total: list[Tensor] = []
 
     def keep(_dropout: Any, inputs: tuple[Tensor]) -> None:
-        seen.append(inputs[0].mean(dim=1))
+        attention = inputs[0].mean(dim=1)
+        # Kept one by one, those of twelve layers would be twelve times as large.
+        total[:] = [total[0].add_(attention) if total else attention]
 
     fused = [module.fused_attn for module in modules]
     handles = [module.attn_drop.register_forward_pre_hook(keep) for module in modules]
     try:
         for module in modules:
             module.fused_attn = False  # type: ignore[misc]
-        yield seen
+        yield total
     finally:
         for module, before, handle in zip(modules, fused, handles, strict=True):
             module.fused_attn = before  # type: ignore[misc]

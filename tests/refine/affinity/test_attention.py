@@ -185,7 +185,7 @@ def test_the_second_network_is_frozen(transformer):
 def test_no_tensor_is_larger_than_the_attention_of_one_image(vit, largest_tensor):
     """Neither patches × patches × patches, nor patches × pixels of the map, nor the batch's."""
     images = torch.rand(2, 3, 512, 512, dtype=torch.float64)
-    method = AttentionAffinity(2, layers=[0, 1])
+    method = AttentionAffinity(2)
     heads, patches = 3, 32**2
     assert largest_tensor(lambda: method(vit, images)) <= heads * (1 + patches) ** 2
 

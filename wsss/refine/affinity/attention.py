@@ -34,7 +34,7 @@ class AttentionAffinity(PairAffinity):
 
     Attention comes from the classifier itself or, as in AD-CAM, from a second network that looks at
     the same image. Images are looked at one by one, since every head and layer needs N × N numbers
-    for N patches: 1.7 GB with DeiT-S at 1024 × 1024 (measured on a CPU).
+    for N patches: 1.0 GB with DeiT-S at 1024 × 1024 (measured on a CPU).
     """
 
     def __init__(
