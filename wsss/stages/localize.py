@@ -17,7 +17,7 @@ from wsss.stages.features import pending_batches
 from wsss.stages.forward import PerThread, ready
 from wsss.stages.seeds import check_method, write_seeds
 
-VERSION = 3
+VERSION = 4
 INPUTS = ("classify", "reactivate", "oppose")
 SPLITS = (TRAIN,)
 READS_MASKS = False

@@ -19,7 +19,7 @@ from wsss.stages.features import pending_batches
 from wsss.stages.forward import PerThread, ready
 from wsss.stages.seeds import check_method, write_seeds
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify", "reactivate", "localize", "affinity")
 SPLITS = (TRAIN,)
 READS_MASKS = False
