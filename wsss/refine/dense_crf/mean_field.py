@@ -7,7 +7,8 @@ the same energies share a channel, whose multiplicity counts them.
 
 Filters are linear: only what changed is splatted and blurred, and added to the values of vertices.
 Most pixels soon have no change. Sums of changes begin at zero in each iteration; added to what was
-there before, one after the other, the small ones would be lost in rounding.
+there before, one after the other, the small ones would be lost in rounding. Every tenth iteration
+begins anew, from all pixels, so that rounding does not add up for ever.
 """
 
 import numpy as np
@@ -20,6 +21,9 @@ from wsss.refine.dense_crf.soft_max import SETTLED, advance, probabilities, soft
 
 BLOCK = 512
 """Pixels of a fused step: sliced, soft-maxed and splatted while they are in the near caches."""
+
+RENEWED = 10
+"""Iterations after which values of vertices are summed anew."""
 
 
 @compiled
@@ -58,6 +62,7 @@ def mean_field(
     posterior = np.empty_like(energies)
     moving = np.empty(BLOCK, np.int64)
     for iteration in range(num_iterations + 1):
+        anew = 0 < iteration < num_iterations and iteration % RENEWED == 0
         for start in range(0, num_points, BLOCK):
             stop = min(start + BLOCK, num_points)
             count = stop - start
@@ -74,11 +79,16 @@ def mean_field(
             if iteration == num_iterations:
                 probabilities(posterior, planes, channel_of, num, start, last[:count])
                 continue
+            if anew:
+                current[:, start:stop] = 0
             advance(planes[:num], current, start, largest[:count])
             who = moving[: _list_moving(moving, largest, count)]
             to_rows(rows, planes, 0, count, width)
             splat_block(near_changes, rows, who, start, gaussian, width)
             splat_block(alike_changes, rows, who, start, bilateral, width)
+        if anew:
+            near_values[:] = 0
+            alike_values[:] = 0
         if iteration < num_iterations:
             add_blurred(near_values, near_changes, gaussian, width)
             add_blurred(alike_values, alike_changes, bilateral, width)
