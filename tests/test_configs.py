@@ -295,6 +295,15 @@ def test_one_word_chooses_the_engine_of_every_dense_crf(name):
     assert cfg.refine.method.engine._target_ == cfg.evaluate.crf._target_ == engine
 
 
+@pytest.mark.parametrize("experiment", ["demo", "voc_coseg"])
+@pytest.mark.parametrize(
+    "refine", sorted(path.stem for path in (config_dir() / "refine").glob("*.yaml"))
+)
+def test_every_refinement_goes_with_every_experiment(refine, experiment):
+    cfg = composed(f"experiment={experiment}", f"refine={refine}")
+    instantiate(cfg.refine.method)
+
+
 def test_one_setting_chooses_the_device_of_every_dense_crf():
     cfg = composed("refine/engine=torch", "refine=affinity_crf", "dense_crf.device=cuda:1")
     for part in (cfg.refine.method.engine, cfg.affinity.labels.engine, cfg.evaluate.crf):
