@@ -21,7 +21,7 @@ def usable_device(word: str | None, where: str, option: str) -> str:
     try:
         torch.zeros(1, device=word).cpu()
     # What torch raises depends on the device and on how it was built.
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise user_error(
             where,
             f"its device `{word}` cannot be used here ({str(error).splitlines()[0]})",
