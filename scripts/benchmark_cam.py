@@ -27,13 +27,13 @@ from cam_benchmark.tables import markdown
 from cam_benchmark.timing import FORWARD, time_methods
 
 from wsss.artifacts import write_json
-from wsss.cam.method import CamMethod
-from wsss.data.folder import Folder
+from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import Scales
+from wsss.data.sources.folder.source import Folder
 from wsss.explain.faithfulness import Protocol, labelled_classes, predicted_class
-from wsss.memory import keep_freed_memory
+from wsss.machine.memory import keep_freed_memory
 from wsss.metrics.explanation import Blur, black
-from wsss.provenance import commit, versions
+from wsss.pipeline.versions import commit, versions
 
 LIBRARIES = ("torchcam", "grad-cam", "captum")
 CLASS_RULES = {"predicted": predicted_class, "label": labelled_classes}

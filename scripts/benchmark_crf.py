@@ -37,8 +37,8 @@ from crf_benchmark.timing import Engines, Job, agreement, time_batch, time_one_i
 from rich.progress import track
 
 from wsss.artifacts import write_json
-from wsss.memory import keep_freed_memory
-from wsss.provenance import commit
+from wsss.machine.memory import keep_freed_memory
+from wsss.pipeline.versions import commit
 from wsss.refine import NumbaEngine, PydensecrfEngine
 from wsss.refine.dense_crf.torch_engine import TorchEngine
 

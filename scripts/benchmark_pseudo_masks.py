@@ -23,11 +23,11 @@ import numpy as np
 from rich.progress import track
 
 from wsss.artifacts import SeedStore, write_json
-from wsss.data.folder import Folder
 from wsss.data.source import TRAIN
-from wsss.data.synthetic import Synthetic
+from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.synthetic.source import Synthetic
 from wsss.metrics.confusion import confusion_matrix, coverage, mean_iou, void_as_background
-from wsss.provenance import commit
+from wsss.pipeline.versions import commit
 from wsss.refine import LevelBackground, NumbaEngine, Otsu, OtsuMean, PowerBackground
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample

@@ -3,7 +3,7 @@
 Short for `wsss run stages=[classify] …`, and takes the same settings.
 """
 
-from wsss.cli import main
+from wsss.cli.main import main
 
 if __name__ == "__main__":
     main(["run", "stages=[classify]"])

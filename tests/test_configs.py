@@ -5,11 +5,9 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, get_method, instantiate
 from omegaconf import OmegaConf
 
-from wsss.chain import CHAIN, select
-from wsss.cli import config_dir
 from wsss.errors import WsssError
-from wsss.overrides import check_complete, check_overrides, with_group_slashes
-from wsss.pipeline import stage_configs
+from wsss.pipeline.chain import CHAIN, select
+from wsss.pipeline.run import stage_configs
 from wsss.refine import (
     FixedExponent,
     FixedThreshold,
@@ -19,6 +17,8 @@ from wsss.refine import (
     Pooled,
     PowerBackground,
 )
+from wsss.settings.folder import config_dir
+from wsss.settings.overrides import check_complete, check_overrides, with_group_slashes
 
 OPTIONS = sorted(
     path.relative_to(config_dir()).with_suffix("")
@@ -98,7 +98,7 @@ def options(thing):
         if name != "provenance"  # It follows from the options.
         for inner, value in (
             {f".{key}": one for key, one in vars(part).items()}
-            if type(part).__module__.startswith("wsss.cam")
+            if type(part).__module__.startswith("wsss.cams")
             else {"": part}
         ).items()
     }

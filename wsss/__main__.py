@@ -1,5 +1,5 @@
 """`python -m wsss` is `wsss`."""
 
-from wsss.cli import main
+from wsss.cli.main import main
 
 main()

@@ -9,10 +9,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from wsss.cam.method import CamMethod
-from wsss.cli import config_dir
+from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier, TimmBackbone
 from wsss.models.finished import is_classifier, load_finished
+from wsss.settings.folder import config_dir
 
 SEED = 0
 

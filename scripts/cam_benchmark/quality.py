@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cam_benchmark.seed_curve import seed_counts, seed_miou
 from wsss.artifacts import MANIFEST, seed_size
-from wsss.cam.method import CamMethod
-from wsss.cam.multiscale import multiscale_maps
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import Scales, rescale
 from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
 from wsss.explain.faithfulness import Protocol, judge
-from wsss.explain.seed_curve import seed_counts, seed_miou
 from wsss.metrics.explanation import (
     Faithfulness,
     MaxBoxAccuracy,
@@ -29,7 +29,7 @@ from wsss.metrics.explanation.boxes import component_boxes, scale_boxes
 from wsss.models import SplitClassifier
 from wsss.models.finished import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
-from wsss.stages.evaluate import THRESHOLDS
+from wsss.stages.evaluate.stage import THRESHOLDS
 
 BOX_SIZE = (224, 224)
 """Height and width at which boxes are compared (Choe et al. 2020)."""

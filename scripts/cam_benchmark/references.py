@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wsss.cam.method import CamMethod
+from wsss.cams.core.method import CamMethod
 from wsss.explain.faithfulness import unit_maps
 from wsss.models import SplitClassifier
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cam_benchmark.references import RECTIFIED, REFERENCES, own_maps
-from wsss.cam.method import CamMethod
+from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier
 
 FORWARD = "forward pass"

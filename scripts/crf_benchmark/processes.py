@@ -10,7 +10,7 @@ _CODE = """
 import sys, time
 start = time.perf_counter()
 import numpy as np
-from wsss.memory import keep_freed_memory
+from wsss.machine.memory import keep_freed_memory
 from wsss.refine import {engine} as Engine
 keep_freed_memory()
 imported = time.perf_counter()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from crf_benchmark.in_float64 import posteriors_in_float64
-from wsss.memory import keep_freed_memory
+from wsss.machine.memory import keep_freed_memory
 from wsss.refine.dense_crf import DenseCrfEngine, NumbaEngine, PydensecrfEngine
 
 Job = tuple[np.ndarray, list[np.ndarray]]

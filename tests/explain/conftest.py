@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss import cli
+from wsss.cli import main as cli
 from wsss.models import SplitClassifier, TimmBackbone
 from wsss.models.export import save_classifier
 

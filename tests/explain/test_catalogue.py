@@ -7,10 +7,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from wsss.cam import CAM, CamMethod
-from wsss.cam.needs import Need
-from wsss.cli import config_dir
+from wsss.cams.cam import CAM
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.needs import Need
 from wsss.explain.catalogue import Entry, catalogue, method_names, parse_head
+from wsss.settings.folder import config_dir
 
 
 def without_weights(node):
@@ -83,7 +84,7 @@ def test_all_methods_are_listed(explain):
 @pytest.mark.parametrize("word", ["--list", "--help"])
 def test_the_list_and_the_help_load_no_torch(word):
     code = (
-        "import sys; from wsss import cli\n"
+        "import sys; from wsss.cli import main as cli\n"
         f"sys.argv = ['wsss', 'explain', '{word}']\n"
         "try: cli.main()\n"
         "finally: assert 'torch' not in sys.modules"

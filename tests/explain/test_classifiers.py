@@ -13,13 +13,13 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from wsss.artifacts import Manifest
-from wsss.cam.needs import Need, all_of, offers
-from wsss.cli import config_dir
+from wsss.cams.core.needs import Need, all_of, offers
 from wsss.explain.catalogue import catalogue
 from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnnHead
 from wsss.models.export import save_pair_heads
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import load_vision_gnn_classifier
+from wsss.settings.folder import config_dir
 
 
 @pytest.fixture

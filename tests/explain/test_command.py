@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from wsss.errors import WsssError
-from wsss.explain.command import Request, Setting, parse
+from wsss.explain.request import Request, Setting, parse
 
 NETWORK = ("--model", "timm:resnet50", "--weights", "hub")
 

@@ -7,17 +7,17 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from wsss import explainer
-from wsss.cam.cam import CAM
-from wsss.cam.method import Provenance
-from wsss.cli import config_dir
+from wsss.cams.cam import CAM
+from wsss.cams.core.method import Provenance
 from wsss.errors import WsssError, user_error
+from wsss.explain import images as stage
+from wsss.explain import run as explainer
 from wsss.explain.catalogue import Entry
 from wsss.explain.classes import ClassChoice
-from wsss.explain.command import Setting, parse
-from wsss.method_options import configure
+from wsss.explain.request import Setting, parse
 from wsss.models.export import load_classifier
-from wsss.stages import explain as stage
+from wsss.settings.folder import config_dir
+from wsss.settings.method_options import configure
 
 LITE0 = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
 
@@ -34,7 +34,7 @@ def test_a_classifier_of_the_pipeline(explain, checkpoint, picture, tmp_path):
         "a/cam.0-cat.png",
     }
     scores = json.loads((folder / "scores.json").read_text())
-    assert scores["methods"]["cam"]["settings"] == {"_target_": "wsss.cam.CAM"}
+    assert scores["methods"]["cam"]["settings"] == {"_target_": "wsss.cams.cam.CAM"}
     assert "protocol" not in scores  # Nothing was measured.
     entry = scores["images"][0]
     assert entry["size"] == [60, 80]
@@ -269,12 +269,12 @@ def test_maps_span_zero_to_one_and_are_those_of_the_method(checkpoint):
 def test_settings_reach_the_methods_that_have_them(tmp_path):
     (tmp_path / "cam").mkdir()
     (tmp_path / "run.yaml").write_text("defaults: [_self_, cam: one]\n")
-    (tmp_path / "cam" / "one.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\nn: 3\n")
-    (tmp_path / "cam" / "two.yaml").write_text("_target_: wsss.cam.CAM\nmask: delta\n")
+    (tmp_path / "cam" / "one.yaml").write_text("_target_: wsss.cams.cam.CAM\nmask: delta\nn: 3\n")
+    (tmp_path / "cam" / "two.yaml").write_text("_target_: wsss.cams.cam.CAM\nmask: delta\n")
     settings = [Setting("mask", "gaussian"), Setting("n", "4"), Setting("mask", "own", "two")]
     configs = configure(tmp_path, ["one", "two"], settings)
-    assert configs["one"].cam == {"_target_": "wsss.cam.CAM", "mask": "gaussian", "n": 4}
-    assert configs["two"].cam == {"_target_": "wsss.cam.CAM", "mask": "own"}
+    assert configs["one"].cam == {"_target_": "wsss.cams.cam.CAM", "mask": "gaussian", "n": 4}
+    assert configs["two"].cam == {"_target_": "wsss.cams.cam.CAM", "mask": "own"}
     with pytest.raises(WsssError, match="called `n`"):
         configure(tmp_path, ["one", "two"], [Setting("n", "4", "two")])
     with pytest.raises(WsssError, match="--set"):
@@ -326,7 +326,7 @@ def test_what_an_option_takes_is_taken(method, key, value, kept):
 
 @pytest.mark.parametrize("key", ["_target_", "coupling._target_"])
 def test_a_method_stays_the_method_that_it_is_called(key):
-    setting = Setting(key, "wsss.cam.coupling.Product")
+    setting = Setting(key, "wsss.cams.ad_cam.coupling.Product")
     with pytest.raises(WsssError, match="no option of ad_cam called `") as refusal:
         configure(config_dir(), ["ad_cam"], [setting])
     assert "_target_`" not in refusal.value.problems[0].expected
@@ -334,9 +334,9 @@ def test_a_method_stays_the_method_that_it_is_called(key):
 
 def test_a_method_that_cannot_be_made_is_left_out(checkpoint):
     configs = {
-        "cam": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM"}}),
-        "odd": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "file": "???"}}),
-        "wrong": OmegaConf.create({"cam": {"_target_": "wsss.cam.CAM", "sigma": 3}}),
+        "cam": OmegaConf.create({"cam": {"_target_": "wsss.cams.cam.CAM"}}),
+        "odd": OmegaConf.create({"cam": {"_target_": "wsss.cams.cam.CAM", "file": "???"}}),
+        "wrong": OmegaConf.create({"cam": {"_target_": "wsss.cams.cam.CAM", "sigma": 3}}),
     }
     entries = dict.fromkeys(configs, Entry("Nobody, 2026"))
     methods, refused = explainer.build_methods(configs, entries, subject_of(checkpoint), "cpu")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from wsss.cam import CAM
+from wsss.cams.cam import CAM
 from wsss.explain.faithfulness import (
     Protocol,
     judge,

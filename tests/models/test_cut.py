@@ -4,7 +4,7 @@ import torch
 import torchvision
 from torch import nn
 
-from wsss.cam.needs import Need, offers
+from wsss.cams.core.needs import Need, offers
 from wsss.errors import WsssError
 from wsss.models import LinearHead
 from wsss.models.capture import outputs_of

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from wsss import cli, pipeline
-from wsss.chain import Outcome
+from wsss.cli import main as cli
+from wsss.pipeline import run as pipeline
+from wsss.pipeline.chain import Outcome
 
 TINY_STAGES = (
     "workers=1",

@@ -6,8 +6,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from wsss.artifacts import fingerprint
-from wsss.chain import CHAIN
 from wsss.errors import WsssError
+from wsss.pipeline.chain import CHAIN
 
 OPTIONAL = ("reactivate", "oppose", "affinity", "propagate")
 STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)

@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 
-from wsss.chain import CHAIN, stage_module
+from wsss.pipeline.chain import CHAIN, stage_module
 
 REFUSING = """
-from wsss.data.folder import Folder
+from wsss.data.sources.folder.source import Folder
 
 class RefusingFolder(Folder):
     def read_mask(self, item):

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from wsss.artifacts import Manifest
-from wsss.cam import CAM, Meng
-from wsss.data.folder import Folder
+from wsss.cams.cam import CAM
+from wsss.cams.meng import Meng
 from wsss.data.pyramids import Scales
+from wsss.data.sources.folder.source import Folder
 from wsss.errors import WsssError
 from wsss.explain.faithfulness import Protocol, judge, labelled_classes
 from wsss.metrics.explanation import Faithfulness

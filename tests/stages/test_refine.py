@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
-from wsss.data.synthetic import Synthetic
+from wsss.data.sources.synthetic.source import Synthetic
 from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
 from wsss.refine.thresholds import count_levels
-from wsss.stages import refine
-from wsss.stages.context import Context
+from wsss.runtime.context import Context
+from wsss.stages.refine import stage as refine
 
 NUM_IMAGES = 5
 SIZE_PX = 64

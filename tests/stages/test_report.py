@@ -9,8 +9,8 @@ from wsss.artifacts import LabelStore, Manifest, Seeds, SeedStore, seed_size, wr
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL, Source
 from wsss.errors import user_error
+from wsss.runtime.context import Context
 from wsss.stages import report
-from wsss.stages.context import Context
 
 HEIGHT, WIDTH = 20, 30
 NAMES = ("cat", "<b>dog</b>")

@@ -26,7 +26,7 @@ class Entry:
     reconstructed: str = ""
     """What is of neither the paper nor its authors' program, but filled in; empty if nothing."""
     needs: frozenset[str] = frozenset()
-    """What a model must offer: words of `wsss.cam.needs.Need`, which loads torch."""
+    """What a model must offer: words of `wsss.cams.core.needs.Need`, which loads torch."""
 
 
 def method_names(config_dir: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsss.errors import unknown_word, user_error
-from wsss.explain.command import PREDICTED
+from wsss.explain.request import PREDICTED
 
 PRESENT = 0.5
 """Probability from which a network of several labels an image is taken to see a class."""

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from wsss.cam.masking import mean_colour
-from wsss.cam.method import CamMethod
-from wsss.cam.postprocess import normalise_minmax, resize
+from wsss.cams.core.masking import mean_colour
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.metrics.explanation.adcc import coherency, complexity
 from wsss.metrics.explanation.curves import RISE_STEP_PX, area_below, replacement_curve
 from wsss.metrics.explanation.faithfulness import PairScores

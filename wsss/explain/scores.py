@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cam.method import CamMethod
+from wsss.cams.core.method import CamMethod
 from wsss.explain.faithfulness import Protocol, judge
 from wsss.metrics.explanation.adcc import adcc
 from wsss.metrics.explanation.confidence import drop, drop_in_deletion, increase

@@ -16,11 +16,11 @@ from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
 from wsss.refine.affinity.method import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
-from wsss.stages.classifiers import trained_classifier, untrained_classifier
-from wsss.stages.context import Context
-from wsss.stages.items import check_failures, process_here, process_items
-from wsss.stages.progress import track
-from wsss.stages.training import check_schedule, fit, training_loader
+from wsss.runtime.classifiers import trained_classifier, untrained_classifier
+from wsss.runtime.context import Context
+from wsss.runtime.items import check_failures, process_here, process_items
+from wsss.runtime.progress import track
+from wsss.runtime.training import check_schedule, fit, training_loader
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
 

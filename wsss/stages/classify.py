@@ -15,15 +15,15 @@ from wsss.errors import user_error
 from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
-from wsss.stages.context import Context
-from wsss.stages.features import (
+from wsss.runtime.context import Context
+from wsss.runtime.features import (
     FeatureViews,
     TaggedBatches,
     feature_validation,
     store_pooled_features,
 )
-from wsss.stages.items import check_failures
-from wsss.stages.training import check_schedule, fit, training_loader
+from wsss.runtime.items import check_failures
+from wsss.runtime.training import check_schedule, fit, training_loader
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from wsss.artifacts import SeedStore, seed_size
-from wsss.cam.method import CamMethod
-from wsss.cam.multiscale import multiscale_maps
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
-from wsss.stages.classifiers import trained_classifier
-from wsss.stages.context import Context
-from wsss.stages.features import pending_batches
-from wsss.stages.forward import PerThread, ready
-from wsss.stages.seeds import check_method, write_seeds
+from wsss.runtime.classifiers import trained_classifier
+from wsss.runtime.context import Context
+from wsss.runtime.features import pending_batches
+from wsss.runtime.forward import PerThread, ready
+from wsss.runtime.seeds import check_method, write_seeds
 
 VERSION = 4
 INPUTS = ("classify", "reactivate", "oppose")

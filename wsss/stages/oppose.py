@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 
-from wsss.cam.representatives import Grouping, class_descriptors, group_classes, pairs_of
+from wsss.cams.meng.representatives import Grouping, class_descriptors, group_classes, pairs_of
 from wsss.data.datasets import TaggedImages
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
@@ -15,15 +15,15 @@ from wsss.errors import user_error
 from wsss.models import Backbone, PairHeads, PairNetworks
 from wsss.models.export import save_pair_heads
 from wsss.models.last_stage import cut_before_last_stage
-from wsss.stages.classifiers import FINETUNE, trained_classifier
-from wsss.stages.context import Context
-from wsss.stages.features import (
+from wsss.runtime.classifiers import FINETUNE, trained_classifier
+from wsss.runtime.context import Context
+from wsss.runtime.features import (
     FeatureViews,
     TaggedBatches,
     feature_validation,
     store_pooled_features,
 )
-from wsss.stages.training import fit, training_loader
+from wsss.runtime.training import fit, training_loader
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 

@@ -13,11 +13,11 @@ from wsss.data.source import TRAIN
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
 from wsss.refine.settings import check_at_least
-from wsss.stages.classifiers import trained_classifier
-from wsss.stages.context import Context
-from wsss.stages.features import pending_batches
-from wsss.stages.forward import PerThread, ready
-from wsss.stages.seeds import check_method, write_seeds
+from wsss.runtime.classifiers import trained_classifier
+from wsss.runtime.context import Context
+from wsss.runtime.features import pending_batches
+from wsss.runtime.forward import PerThread, ready
+from wsss.runtime.seeds import check_method, write_seeds
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize", "affinity")

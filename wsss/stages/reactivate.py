@@ -9,10 +9,10 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
-from wsss.stages.classifiers import trained_classifier
-from wsss.stages.context import Context
-from wsss.stages.features import TaggedBatches
-from wsss.stages.training import fit, training_loader
+from wsss.runtime.classifiers import trained_classifier
+from wsss.runtime.context import Context
+from wsss.runtime.features import TaggedBatches
+from wsss.runtime.training import fit, training_loader
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
 

@@ -16,8 +16,8 @@ from wsss.report.panels import Evidence, draw_panels, jpeg, strip
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.sections import all_sections
-from wsss.stages.context import Context
-from wsss.stages.items import note_failure
+from wsss.runtime.context import Context
+from wsss.runtime.items import note_failure
 
 VERSION = 1
 INPUTS = (

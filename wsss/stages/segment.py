@@ -12,8 +12,8 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
-from wsss.stages.context import Context
-from wsss.stages.training import check_schedule, fit, rank_batch_size, training_loader
+from wsss.runtime.context import Context
+from wsss.runtime.training import check_schedule, fit, rank_batch_size, training_loader
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from wsss.devices import usable_device
 from wsss.errors import user_error
+from wsss.machine.devices import usable_device
 from wsss.refine.dense_crf.engine import DEVICE_SETTING, DenseCrfEngine
 from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
 from wsss.refine.dense_crf.torch_batch import (

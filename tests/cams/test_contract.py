@@ -1,0 +1,283 @@
+"""What every method promises, whatever it computes."""
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from wsss.cams.ad_cam import ADCAM
+from wsss.cams.cam import CAM
+from wsss.cams.cluster_cam import ClusterCAM
+from wsss.cams.core.method import CamMethod
+from wsss.cams.extended_cam import ExtendedCAM
+from wsss.cams.fd_cam import FDCAM
+from wsss.cams.fg_cam import FGCAM
+from wsss.cams.gradcam import GradCAM, LayerCAM
+from wsss.cams.infer_cam import InferCAM
+from wsss.cams.meng import Meng
+from wsss.cams.recam import ReCAM
+from wsss.cams.recipro_cam import ReciproCAM
+from wsss.cams.token_recipro_cam import TokenReciproCAM
+from wsss.cams.vscam import VSCAM, ChannelProbes
+from wsss.runtime.forward import share_tensors
+
+METHODS = {
+    "cam": (CAM, "toy"),
+    "cluster_cam": (ClusterCAM, "toy"),
+    "cluster_cam, MLP": (ClusterCAM, "toy_mlp"),
+    "cluster_cam, spectral, blurred": (
+        lambda: ClusterCAM(num_clusters="elbow", algorithm="spectral", fill="blur", cic=True),
+        "toy",
+    ),
+    "fg_cam": (FGCAM, "toy"),
+    "fg_cam, MLP": (lambda: FGCAM(target_layer="0"), "toy_mlp"),
+    "fg_cam of the image, denoised": (lambda: FGCAM(target_layer="input", denoise=True), "toy"),
+    "fg_cam of scores": (lambda: FGCAM(base="score", target_layer=0), "toy"),
+    "infer_cam": (InferCAM, "toy"),
+    "infer_cam, official": (lambda: InferCAM(compat="official"), "toy"),
+    "extended_cam": (ExtendedCAM, "toy"),
+    "extended_cam, MLP": (ExtendedCAM, "toy_mlp"),
+    "extended_cam of measured width": (lambda: ExtendedCAM(sigma="empirical"), "toy"),
+    "fd_cam": (FDCAM, "toy"),
+    "fd_cam, MLP": (FDCAM, "toy_mlp"),
+    "gradcam": (GradCAM, "toy_mlp"),
+    "gradcam of two layers": (lambda: GradCAM(layers=("1", "2")), "toy"),
+    "layercam": (LayerCAM, "toy_mlp"),
+    "recipro_cam": (ReciproCAM, "toy"),
+    "recipro_cam, MLP": (ReciproCAM, "toy_mlp"),
+    "recipro_cam of neighbours": (lambda: ReciproCAM(mask="gaussian_neighbour"), "toy_mlp"),
+    "recipro_cam without a baseline": (lambda: ReciproCAM(baseline="none"), "toy_mlp"),
+    "token_recipro_cam": (TokenReciproCAM, "toy_vit"),
+    "token_recipro_cam of one patch": (
+        lambda: TokenReciproCAM(mask="delta", score="probability", baseline="none"),
+        "toy_vit",
+    ),
+    "vscam": (VSCAM, "toy_gnn"),
+    "vscam of channels": (lambda: VSCAM(probes=ChannelProbes()), "toy_gnn"),
+    "ad_cam": (ADCAM, "toy_vit"),
+    "meng": (Meng, "toy_opposed"),
+    "meng, largest of all opponents": (lambda: Meng(opponents="max", gate=False), "toy_opposed"),
+    "meng of fine-tuned pairs": (Meng, "toy_tuned"),
+    "recam": (ReCAM, "toy_reactivated"),
+}
+"""What makes each method, and the fixture of a model it works on."""
+
+
+PAIRED = "ad_cam of two networks"
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@pytest.fixture
+def exact(device):
+    """Tolerances of what is computed twice: a GPU adds up gradients of pooling in any order."""
+    return {"rtol": 0, "atol": 0} if device.type == "cpu" else {"rtol": 1e-9, "atol": 1e-12}
+
+
+@pytest.fixture(params=[*METHODS, PAIRED])
+def case(request, device):
+    if request.param == PAIRED:
+        attention_network = request.getfixturevalue("toy_vit").features
+        return ADCAM(attention_network=attention_network), request.getfixturevalue("toy")
+    make, model = METHODS[request.param]
+    return make(), request.getfixturevalue(model)
+
+
+def networks(method, model):
+    """The model and the networks that a method has of its own."""
+    own = (part for part in vars(method).values() if isinstance(part, torch.nn.Module))
+    return torch.nn.ModuleList([model, *own])
+
+
+def mixed(method, model):
+    """Flags in which nothing can be put on or off as a whole without being noticed."""
+    for index, parameter in enumerate(networks(method, model).parameters()):
+        parameter.requires_grad_(index % 3 == 0)
+    for layer in networks(method, model).modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.ReLU):  # These act alike in both modes.
+            layer.training = True
+
+
+def state(method, model):
+    every = networks(method, model)
+    return {
+        "hooks": [[len(getattr(layer, hooks)) for hooks in HOOKS] for layer in every.modules()],
+        "needs gradients": [parameter.requires_grad for parameter in every.parameters()],
+        "gradients": [parameter.grad for parameter in every.parameters()],
+        "training": [layer.training for layer in every.modules()],
+        "random": torch.get_rng_state().tolist(),
+        "random of GPUs": [one.tolist() for one in torch.cuda.get_rng_state_all()],
+        "random of Python": random.getstate(),
+        "random of NumPy": pickle.dumps(np.random.get_state()),  # noqa: NPY002
+        "grad mode": torch.is_grad_enabled(),
+        "parameters": {name: value.clone() for name, value in every.state_dict().items()},
+    }
+
+
+def assert_same_state(method, model, before):
+    after = state(method, model)
+    torch.testing.assert_close(after.pop("parameters"), before.pop("parameters"), rtol=0, atol=0)
+    assert after == before
+
+
+def test_a_method_says_what_it_needs_and_where_it_comes_from(case):
+    method, model = case
+    assert isinstance(method, CamMethod)
+    assert method.provenance.paper
+    method.check(model)
+
+
+def test_maps_are_finite_with_one_for_each_class(case, toy_images, toy_classes):
+    method, model = case
+    with torch.no_grad():
+        maps = method(model, toy_images, toy_classes)
+    assert maps.shape[:2] == toy_classes.shape
+    assert maps.ndim == 4
+    assert maps.dtype == torch.float64
+    assert not maps.requires_grad
+    assert maps.isfinite().all()
+
+
+def test_a_batch_gives_what_its_images_give_alone(case, toy_images, toy_classes):
+    method, model = case
+    with torch.no_grad():
+        together = method(model, toy_images, toy_classes)
+        alone = [
+            method(model, toy_images[i : i + 1], toy_classes[i : i + 1])
+            for i in range(len(together))
+        ]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-9, atol=1e-12)
+
+
+# In InferCam the classes of an image share one erased region.
+@pytest.mark.parametrize(
+    "case", sorted({*METHODS, PAIRED} - {"infer_cam", "infer_cam, official"}), indirect=True
+)
+def test_a_class_has_the_same_map_in_any_company(case, toy_images, device):
+    method, model = case
+    with torch.no_grad():
+        pair = method(model, toy_images, torch.tensor([[0, 3]] * 3, device=device))
+        swapped = method(model, toy_images, torch.tensor([[3, 0]] * 3, device=device))
+    torch.testing.assert_close(pair, swapped.flip(1), rtol=1e-9, atol=1e-12)
+
+
+def test_single_precision_is_close_to_double(case, toy_images, toy_classes):
+    method, model = case
+    with torch.no_grad():
+        double = method(model, toy_images, toy_classes)
+        single_method, single_model = copy.deepcopy((method, model))
+        for part in (single_model, *(v for v in vars(single_method).values())):
+            if isinstance(part, torch.nn.Module):
+                part.float()
+        single = single_method(single_model, toy_images.float(), toy_classes)
+    assert single.dtype == torch.float32
+    scale = double.abs().amax().clamp(min=1e-12)
+    torch.testing.assert_close(single.double() / scale, double / scale, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("grad_mode", [False, True])
+def test_nothing_is_left_behind(case, grad_mode, toy_images, toy_classes):
+    method, model = case
+    mixed(method, model)
+    images, classes = toy_images.clone(), toy_classes.clone()
+    with torch.set_grad_enabled(grad_mode):
+        before = state(method, model)
+        maps = method(model, images, classes)
+        assert not maps.requires_grad
+        assert_same_state(method, model, before)
+    torch.testing.assert_close((images, classes), (toy_images, toy_classes), rtol=0, atol=0)
+    assert not images.requires_grad
+
+
+@pytest.mark.parametrize("part", ["features", "head"])
+def test_nothing_is_left_behind_by_a_failure(case, part, toy_images, toy_classes):
+    method, model = case
+    mixed(method, model)
+    modules = list(getattr(model, part).modules())
+    raised = []
+
+    def fail(_module, _inputs):
+        raised.append(True)
+        raise ArithmeticError("out of numbers")
+
+    before = state(method, model)
+    handle = modules[-1].register_forward_pre_hook(fail)
+    try:
+        method(model, toy_images, toy_classes)
+    except ArithmeticError:
+        pass
+    finally:
+        handle.remove()
+    if part == "features":  # Methods that know the weights of a linear head do not run it.
+        assert raised
+    assert_same_state(method, model, before)
+
+
+def test_a_run_is_repeated_exactly(case, toy_images, toy_classes, exact):
+    method, model = case
+    with torch.no_grad():
+        first = method(model, toy_images, toy_classes)
+        torch.rand(7)  # The global generator has no say.
+        again = method(model, toy_images, toy_classes)
+    torch.testing.assert_close(first, again, **exact)
+
+
+def test_inference_mode_is_refused_in_words_or_makes_no_difference(
+    case, toy_images, toy_classes, exact
+):
+    method, model = case
+    expected = method(model, toy_images, toy_classes)
+    with torch.inference_mode():
+        try:
+            found = method(model, toy_images, toy_classes)
+        except RuntimeError as refusal:
+            assert "call it outside, or under torch.no_grad()" in str(refusal)  # noqa: PT017
+            return
+    torch.testing.assert_close(found, expected, **exact)
+
+
+IN_PLACE = {"fg_cam": (FGCAM, "toy"), "vscam": (VSCAM, "toy_gnn"), "gradcam": (GradCAM, "toy")}
+"""Methods that derive by what enters the head."""
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_head_may_write_to_its_input(request, name, toy_images, toy_classes, device):
+    make, fixture = IN_PLACE[name]
+    model = request.getfixturevalue(fixture)
+    head = model.head
+    maps = []
+    for in_place in (False, True):
+        model.head = torch.nn.Sequential(torch.nn.ReLU(inplace=in_place), head)
+        model.head.num_classes = head.num_classes
+        maps.append(make()(model, toy_images, toy_classes))
+    torch.testing.assert_close(*maps, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_constant_images_give_finite_maps(case, value, toy_images, toy_classes):
+    method, model = case
+    with torch.no_grad():
+        maps = method(model, torch.full_like(toy_images, value), toy_classes)
+    assert maps.isfinite().all()
+
+
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_a_class_out_of_range_is_refused(case, wrong, toy_images, device):
+    method, model = case
+    with pytest.raises(IndexError, match=r"expected 0…4"):
+        method(model, toy_images, torch.tensor([[0, wrong]] * 3, device=device))
+
+
+def test_a_copy_that_shares_tensors_gives_the_same_maps(case, toy_images, toy_classes, exact):
+    method, model = case
+    copied_method, copied_model = share_tensors((method, model))
+    assert all(
+        one is other
+        for one, other in zip(model.parameters(), copied_model.parameters(), strict=True)
+    )
+    with torch.no_grad():
+        expected = method(model, toy_images, toy_classes)
+        found = copied_method(copied_model, toy_images, toy_classes)
+    torch.testing.assert_close(found, expected, **exact)

@@ -1,0 +1,1 @@
+from wsss.cams.cluster_cam.cluster_cam import ClusterCAM as ClusterCAM

@@ -1,0 +1,182 @@
+"""FG-CAM: maps as fine as an early layer, made of the components of a coarse one."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from wsss.cams.core.gradients import class_gradients, differentiable_head
+from wsss.cams.core.masking import masked_probabilities, mean_colour
+from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.needs import Need
+from wsss.cams.core.options import check_number
+from wsss.cams.fg_cam.component_tape import recording
+from wsss.cams.fg_cam.explanation_components import denoised
+from wsss.errors import user_error
+from wsss.models.classifier import SplitClassifier
+
+PIXELS_PER_PASS = 2**18
+"""Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""
+CLASSES_PER_PASS = 4
+"""Classes whose components are carried back together."""
+TRIAL_SIZE_PX = 224
+"""Side of the image on which a network is tried out."""
+
+
+class FGCAM(CamMethod):
+    """Explanation components of the last layer, carried back to a layer of finer resolution.
+
+    The components `I_k = α_k A_k` of the last feature map, with the channel weights `α` of Grad-CAM
+    or Score-CAM, are shared out among the inputs of each operation in proportion to what they
+    contributed (`explanation_components`), down to the target layer, and summed over its channels.
+
+    Activations pass components on unchanged, for each output has one input, so that the sum stays
+    the same. Of a ReLU that is exact: it is the identity where it lets something through, and where
+    it gives 0, no component arrives (unless `denoise` put one there). GELU, SiLU and Hardswish bend
+    values and fall before they rise: what is carried back through them says where evidence came
+    from, not by how much the activation let it through, and their negative outputs take a share,
+    too, through negative weights. Only of ReLUs are components as the authors mean them.
+
+    The algorithm is that of the authors' published code, which knows VGG alone. Additions of
+    residual networks, concatenations, padding and `fold_bn` are our extension.
+    """
+
+    needs = frozenset({Need.INNER_LAYERS})
+    provenance = Provenance(
+        "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
+        "Networks, arXiv 2303.09171, 2023",
+        reconstructed="how components pass the additions of residual networks; the "
+        "published method knows plain networks only",
+    )
+
+    def __init__(
+        self,
+        *,
+        base: Literal["grad", "score"] = "grad",
+        denoise: bool = False,
+        kept_fraction: float = 0.1,
+        target_layer: str | int | None = 1,
+        fold_bn: bool = False,
+    ) -> None:
+        """Set the options.
+
+        Args:
+            base: channel weights of Grad-CAM (`grad`) or of Score-CAM (`score`), which takes a pass
+                for each channel.
+            denoise: whether only the strongest singular vectors of the components are kept.
+            kept_fraction: how many of them are, as a fraction.
+            target_layer: one of the model's inner layers, by name or by position (0 the finest,
+                -1 the coarsest), `input` for the image, None for the last feature map. The default
+                has stride 4 in ResNets and EfficientNets.
+            fold_bn: whether a batch norm's scale counts as part of the weights of the convolution
+                before it; the authors leave it out.
+
+        Raises:
+            ValueError: an option is out of its range.
+        """
+        if base not in ("grad", "score"):
+            raise ValueError(f"base={base!r}: expected 'grad' or 'score'")
+        expected = "above 0 and at most 1"
+        check_number("kept_fraction", kept_fraction, lambda part: 0 < part <= 1, expected)
+        self.base = base
+        self.shares_score = base == "grad"
+        self.denoise = denoise
+        self.kept_fraction = kept_fraction
+        self.target_layer = target_layer
+        self.fold_bn = fold_bn
+
+    @torch.no_grad()
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a model without the target layer, or with operations that no rule covers.
+
+        Raises:
+            WsssError: names the layer or the operation, and what would do.
+        """
+        super().check(model)
+        if self.target_layer is None:
+            return
+        weight = next(model.parameters())
+        images = weight.new_zeros(1, 3, TRIAL_SIZE_PX, TRIAL_SIZE_PX)
+        with recording(model.features, self._root(model, images)) as tape:
+            features = model.features(images)
+        tape.check(features)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps of `n` classes of each image, at the resolution of the target layer."""
+        super().check(model)
+        check_classes(model, classes)
+        images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
+        parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))
+        return torch.cat([self._maps(model, *part) for part in zip(*parts, strict=True)])
+
+    def _maps(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps of images that fit into one recorded pass."""
+        if self.target_layer is None:
+            features = model.features(images)
+            return self._components(model, images, features, classes).sum(dim=2).transpose(0, 1)
+        with recording(model.features, self._root(model, images), self.fold_bn) as tape:
+            features = model.features(images)
+        components = self._components(model, images, features, classes)
+        carried = tape.carry_back(features, components, CLASSES_PER_PASS)
+        # Nothing else holds them while they are carried back.
+        del components
+        return torch.stack([one.sum(dim=1) for one in carried], dim=1)
+
+    def _root(self, model: SplitClassifier, images: Tensor) -> nn.Module | Tensor:
+        """The module, or the images, that the components are carried back to."""
+        if self.target_layer == "input":
+            return images
+        layers = dict(model.inner_layers)
+        target = self.target_layer
+        if isinstance(target, int) and -len(layers) <= target < len(layers):
+            return list(layers.values())[target]
+        if isinstance(target, str) and target in layers:
+            return layers[target]
+        raise user_error(
+            f"cam.target_layer={target}",
+            f"a network with the inner layers {', '.join(layers)}",
+            "one of these, a position among them, `input` or null",
+            "Choose one that the network has.",
+        )
+
+    def _components(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        features: Float[Tensor, "b k h w"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "n b k h w"]:
+        """`I_k = α_k A_k` of every class, denoised if wished."""
+        if self.base == "grad":
+            weights = gradient_weights(model, features, classes)
+        else:
+            background = mean_colour(model).to(images)
+            scores = [
+                masked_probabilities(model, image, background, maps)
+                for image, maps in zip(images, features, strict=True)
+            ]
+            weights = torch.stack(scores).gather(2, classes[:, None].expand(-1, len(scores[0]), -1))
+            weights = weights.permute(2, 0, 1)
+        components = weights[..., None, None] * features
+        return denoised(components, self.kept_fraction) if self.denoise else components
+
+
+def gradient_weights(
+    model: SplitClassifier, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
+) -> Float[Tensor, "n b k"]:
+    """Channel weights of Grad-CAM, `α_k = mean_ij ∂f_c/∂A_k`, back-propagated through the head."""
+    leaf, logits = differentiable_head(model.head, features)
+    gradients = class_gradients(logits, [leaf], classes)
+    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients])

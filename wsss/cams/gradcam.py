@@ -1,0 +1,138 @@
+"""Maps from gradients: Grad-CAM (Selvaraju et al.) and Layer-CAM (Jiang et al.)."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from wsss.cams.core.gradients import class_gradients, differentiable_head
+from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.options import layer_names
+from wsss.cams.core.postprocess import normalise_minmax, resize
+from wsss.errors import user_error
+from wsss.models.capture import differentiable_from
+from wsss.models.classifier import SplitClassifier
+
+
+def gradcam_maps(
+    activations: Float[Tensor, "b k h w"], gradients: Float[Tensor, "b k h w"]
+) -> Float[Tensor, "b h w"]:
+    """Channels weighted by mean gradients, `Σ_k mean_ij(g_k) A_k` (Selvaraju et al., eq. 1, 2)."""
+    return torch.einsum("bk,bkhw->bhw", gradients.mean(dim=(2, 3)), activations)
+
+
+def layercam_maps(
+    activations: Float[Tensor, "b k h w"], gradients: Float[Tensor, "b k h w"]
+) -> Float[Tensor, "b h w"]:
+    """Activations weighted by positive gradients, `Σ_k ReLU(g_k) ⊙ A_k` (Jiang et al. 2021)."""
+    return torch.einsum("bkhw,bkhw->bhw", gradients.relu(), activations)
+
+
+def fused_layers(maps: Sequence[Float[Tensor, "b n _ _"]]) -> Float[Tensor, "b n h w"]:
+    """The mean of several layers' maps: ReLU, min-max to [0, 1] and resize to the finest, each."""
+    size = max((tuple(one.shape[2:]) for one in maps), key=lambda size: size[0] * size[1])
+    scaled = [normalise_minmax(one.relu().flatten(0, 1)).view_as(one) for one in maps]
+    return torch.stack([resize(one, (size[0], size[1])) for one in scaled]).mean(dim=0)
+
+
+class GradientMethod(CamMethod):
+    """A map of each layer from its activations and the gradients of a class's logit by them."""
+
+    def __init__(self, *, layers: Sequence[str] | None = None) -> None:
+        """Choose where to look.
+
+        Args:
+            layers: names of the model's inner layers; None for the feature map before the head,
+                where only the head is differentiated. The maps of several layers are fused: each is
+                rectified, stretched to [0, 1] and resized to the finest, then they are averaged.
+
+        Raises:
+            ValueError: `layers` is no list of one or more different names.
+        """
+        self.layers = layer_names(layers)
+        if self.layers == ():
+            raise ValueError(
+                "layers=(): expected names of layers, or None for the last feature map"
+            )
+        self.shares_score = self.layers is None or len(self.layers) == 1  # several are stretched
+
+    @staticmethod
+    @abstractmethod
+    def layer_maps(
+        activations: Float[Tensor, "b k h w"], gradients: Float[Tensor, "b k h w"]
+    ) -> Float[Tensor, "b h w"]:
+        """Raw maps of one layer."""
+
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse a model that lacks one of the layers.
+
+        Raises:
+            WsssError: names the layers that the model has.
+        """
+        super().check(model)
+        unknown = [name for name in self.layers or () if name not in model.inner_layers]
+        if unknown:
+            raise user_error(
+                "cam.layers",
+                f"layers {', '.join(unknown)}",
+                f"names among {', '.join(model.inner_layers) or 'none (it shows no layers)'}",
+                "Name some of those, or leave it out for the feature map before the head.",
+            )
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """Raw maps of `n` classes of each image: one forward pass, `n` backward to the layers.
+
+        Of one layer they are signed and at its resolution; of several in [0, 1], at the finest.
+        """
+        self.check(model)
+        check_classes(model, classes)
+        activations, logits = self._observed(model, images)
+        maps = [
+            [self.layer_maps(*pair) for pair in zip(activations, gradients, strict=True)]
+            for gradients in class_gradients(logits, activations, classes)
+        ]
+        layers = [torch.stack(of_layer, dim=1).detach() for of_layer in zip(*maps, strict=True)]
+        return layers[0] if len(layers) == 1 else fused_layers(layers)
+
+    def _observed(
+        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
+    ) -> tuple[list[Tensor], Float[Tensor, "b c"]]:
+        """Activations of the layers and the logits, joined by an autograd graph."""
+        if self.layers is None:
+            features, logits = differentiable_head(model.head, model.features(images))
+            return [features], logits
+        modules = [layer for name, layer in model.inner_layers.items() if name in self.layers]
+        with differentiable_from(model, modules) as activations:
+            logits = model(images)
+        return activations, logits
+
+
+class GradCAM(GradientMethod):
+    """Gradient-weighted activation maps of any differentiable network; CAM for a linear head."""
+
+    provenance = Provenance(
+        "Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
+        "Localization, ICCV 2017"
+    )
+    layer_maps = staticmethod(gradcam_maps)
+
+
+class LayerCAM(GradientMethod):
+    """Activations weighted by their own positive gradients, which keeps the detail of early layers.
+
+    Without the paper's tanh scaling of the shallow layers, as in torchcam and pytorch-grad-cam.
+    """
+
+    provenance = Provenance(
+        "Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps for Localization, "
+        "IEEE TIP 2021"
+    )
+    layer_maps = staticmethod(layercam_maps)

@@ -1,0 +1,1 @@
+from wsss.cams.meng.meng import Meng as Meng

@@ -1,0 +1,69 @@
+"""The closing table of a run."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from wsss.artifacts import read_json
+from wsss.pipeline.chain import Outcome
+
+
+def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
+    """Print the stages, what they cost and found, the results, and where the report is."""
+    console = console or Console()
+    console.print(stage_table(outcomes))
+    by_stage = {outcome.stage: outcome for outcome in outcomes}
+    if "evaluate" in by_stage:
+        metrics = read_json(by_stage["evaluate"].folder / "metrics.json")
+        if metrics["subjects"]:
+            console.print(result_table(metrics["subjects"]))
+        else:
+            console.print("No ground truth in this data set: predictions were made, none scored.")
+    for outcome in outcomes:
+        if outcome.manifest.failures:
+            console.print(
+                f"[yellow]{outcome.stage}: {len(outcome.manifest.failures)} images were left out; "
+                f"reasons in {outcome.folder / 'manifest.json'}[/]"
+            )
+    if "report" in by_stage:
+        console.print(f"Report: {by_stage['report'].folder / 'report.html'}", soft_wrap=True)
+
+
+def stage_table(outcomes: Sequence[Outcome]) -> Table:
+    """One row a stage: cached or run, wall time, peak memory, key number."""
+    table = Table(title="Stages")
+    table.add_column("stage")
+    table.add_column("")
+    for heading in ("wall time", "peak memory", "key number"):
+        table.add_column(heading, justify="right")
+    for outcome in outcomes:
+        manifest = outcome.manifest
+        key = outcome.key_number
+        table.add_row(
+            outcome.stage,
+            "[dim]cached[/]" if outcome.cached else "ran",
+            f"{manifest.wall_time_s:.1f} s",
+            f"{manifest.peak_memory_mb / 1024:.2f} GB",
+            f"{key[0]} {key[1]:.3g}" if key else "–",
+        )
+    return table
+
+
+def result_table(subjects: dict[str, dict[str, float | str | bool]]) -> Table:
+    """One row a subject: mean IoU, pixel accuracy, coverage; oracle figures are marked."""
+    table = Table(title="Results")
+    table.add_column("")
+    table.add_column("images")
+    for heading in ("mIoU", "pixel accuracy", "coverage"):
+        table.add_column(heading, justify="right")
+    for scores in subjects.values():
+        mark = " [yellow](oracle)[/]" if scores["oracle"] else ""
+        table.add_row(
+            f"{scores['label']}{mark}",
+            f"{scores['num_images']} {scores['split']}",
+            f"{scores['miou']:.3f}",
+            f"{scores['pixel_accuracy']:.3f}",
+            f"{scores['coverage']:.3f}",
+        )
+    return table

@@ -1,0 +1,1 @@
+from wsss.data.sources.folder.source import Folder as Folder

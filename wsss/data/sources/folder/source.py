@@ -1,0 +1,195 @@
+"""Your own data: a folder of images and a table of their labels."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from wsss.data.images import IMAGE_SUFFIXES
+from wsss.data.problems import did_you_mean, group_alike, name_some, plural
+from wsss.data.sample import Item, safe_file_stem
+from wsss.data.source import TRAIN, VAL
+from wsss.data.sources.files import FileSource, walk_files
+from wsss.data.sources.folder.image_index import ImageIndex, file_id
+from wsss.data.sources.folder.labels import read_labels
+from wsss.data.sources.folder.splits import read_splits, split_by_hash
+from wsss.errors import Problem, Severity, user_error
+
+MASKS, SPLIT_LISTS = "masks", "splits"
+"""Folders that are looked for without being asked for."""
+
+
+class Folder(FileSource):
+    """Images and `labels.csv`; optionally `classes.txt`, masks, and lists of ids for the splits.
+
+    The id of an image is its path in the images folder without extension: `cats/001`.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        images: str = "images",
+        labels: str = "labels.csv",
+        masks: str = MASKS,
+        splits: str = SPLIT_LISTS,
+        train: str = "train",
+        val: str = "val",
+        val_fraction: float = 0.2,
+        name: str | None = None,
+    ) -> None:
+        """Read the lists; no image is opened. All that is wrong with them is left to `audit`.
+
+        Args:
+            root: the folder that holds everything.
+            images: folder of the images, which may have folders of its own.
+            labels: table with the header `image,labels`; labels are separated by `|`.
+            masks: folder of the ground truth `<id>.png`, for the evaluation only; may be missing.
+            splits: folder of the lists `<split>.txt`; where it is missing images are split by hash.
+            train: name of the list of the training split.
+            val: name of the list of the validation split.
+            val_fraction: fraction of the images that validate where there are no lists, in (0, 1).
+            name: short name of the data set; that of the folder if None.
+
+        Raises:
+            WsssError: there is nothing to work with: no images folder, no readable labels.
+        """
+        if not 0 < val_fraction < 1:
+            raise user_error(
+                "data.val_fraction",
+                str(val_fraction),
+                "a fraction between 0 and 1",
+                "Choose another fraction, 0.2 for instance.",
+            )
+        self.root = Path(root).expanduser().absolute()
+        self.name = name or self.root.name
+        folder = _images_folder(self.root, images)
+        index = ImageIndex(folder, walk_files(folder, IMAGE_SUFFIXES))
+        table = read_labels(
+            _labels_file(self.root, labels, index), self.root / "classes.txt", index
+        )
+        self.class_names = table.class_names
+
+        lists = {TRAIN: train.removesuffix(".txt"), VAL: val.removesuffix(".txt")}
+        if (self.root / splits).is_dir():
+            ids, split_problems = read_splits(self.root / splits, lists, table, index)
+        else:
+            ids, split_problems = split_by_hash(table.labels, val_fraction), []
+        mask_files = {
+            file_id(file): self.root / masks / file
+            for file in walk_files(self.root / masks, [".png"])
+        }
+        self._items = {
+            split: tuple(
+                Item(item_id, table.labels[item_id], index.path(item_id), mask_files.get(item_id))
+                for item_id in ids[split]
+            )
+            for split in lists
+        }
+        self._problems = [
+            *index.audit(),
+            *table.problems,
+            *split_problems,
+            *_colliding_stems(folder, table.labels),
+            *_unused_masks(self.root / masks, table.labels, mask_files),
+            *_missing_folder("masks", self.root / masks, masks == MASKS),
+            *_missing_folder("splits", self.root / splits, splits == SPLIT_LISTS),
+        ]
+
+    def audit(self) -> Sequence[Problem]:
+        """Everything wrong with the lists and folders; problems alike are grouped."""
+        return group_alike([*self._problems, *super().audit()])
+
+
+def _images_folder(root: Path, images: str) -> Path:
+    """The images folder.
+
+    Raises:
+        WsssError: it does not exist.
+    """
+    if not root.is_dir():
+        siblings = [entry.name for entry in root.parent.glob("*/")]
+        raise user_error(
+            root,
+            f"no such folder{did_you_mean(root.name, siblings)}",
+            f"a folder with {images}/ and labels.csv",
+            "Name the folder of your data with data.root=…",
+        )
+    folder = root / images
+    if not folder.is_dir():
+        entries = sorted(root.iterdir())
+        folders = [entry.name for entry in entries if entry.is_dir()]
+        loose = [entry.name for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
+        came = "no such folder"
+        if folders:
+            came += f"; there are {name_some(folders)}{did_you_mean(images, folders)}"
+        if loose:
+            came += f"; {plural(len(loose), 'image lies', 'images lie')} in {root} itself"
+        raise user_error(
+            folder,
+            came,
+            "a folder that holds the images",
+            "Move the images there, or name their folder with data.images=…",
+        )
+    return folder
+
+
+def _labels_file(root: Path, labels: str, index: ImageIndex) -> Path:
+    """The table of labels.
+
+    Raises:
+        WsssError: it does not exist; the message shows what it could look like.
+    """
+    path = root / labels
+    if path.is_file():
+        return path
+    tables = [file.name for file in sorted(root.glob("*.csv"))]
+    rows = [
+        f"{index.file(item_id)},{PurePosixPath(item_id).parent.name or guess}"
+        for item_id, guess in zip(islice(index, 3), ("cat", "cat|dog", ""), strict=False)
+    ]
+    example = "\n".join(["image,labels", *(rows or ["cats/001.jpg,cat", "002.jpg,cat|dog"])])
+    raise user_error(
+        path,
+        "no such file" + (f"; there is {name_some(tables)}" if tables else ""),
+        "a table with one row an image, its labels separated by `|`",
+        f"Write it with your own labels (or name it with data.labels=…):\n{example}",
+    )
+
+
+def _colliding_stems(folder: Path, ids: Collection[str]) -> Iterator[Problem]:
+    """Ids whose results would overwrite each other."""
+    owner: dict[str, str] = {}
+    for item_id in ids:
+        stem = safe_file_stem(item_id)
+        if owner.setdefault(stem, item_id) != item_id:
+            yield Problem(
+                str(folder),
+                f"results of '{owner[stem]}' and '{item_id}' would both be named '{stem}'",
+                "ids that make different file names",
+                "Rename one of these images.",
+            )
+
+
+def _unused_masks(
+    folder: Path, ids: Collection[str], mask_files: dict[str, Path]
+) -> Iterator[Problem]:
+    """Say so when there are masks, but none of them belongs to a labelled image."""
+    present = list(mask_files.values()) or list(walk_files(folder, IMAGE_SUFFIXES))
+    if present and ids and not mask_files.keys() & set(ids):
+        yield Problem(
+            str(folder),
+            f"no image for any of {plural(len(present), 'file')}, like '{present[0].name}'",
+            f"masks named after their images, like '{next(iter(ids))}.png'",
+            "Rename the masks, or remove the folder to run without evaluation.",
+            Severity.WARNING,
+        )
+
+
+def _missing_folder(key: str, folder: Path, is_default: bool) -> Iterator[Problem]:
+    """Say so when a folder that the user named is not there."""
+    if not is_default and not folder.is_dir():
+        yield Problem(
+            str(folder),
+            "no such folder",
+            f"the folder that data.{key} names",
+            f"Correct data.{key}, or leave it out.",
+        )

@@ -1,0 +1,1 @@
+from wsss.data.sources.synthetic.source import Synthetic as Synthetic

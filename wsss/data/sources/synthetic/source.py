@@ -1,0 +1,139 @@
+"""The embedded data set: eight kinds of things in eight kinds of places, drawn on the fly."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import numpy as np
+from jaxtyping import UInt8
+
+from wsss.artifacts import fingerprint
+from wsss.data.sample import Item
+from wsss.data.source import SPLITS, TRAIN, VAL, Source
+from wsss.data.sources.synthetic.scene import Scene, compose, draw_image, draw_mask
+from wsss.data.sources.synthetic.shapes import SHAPES
+from wsss.errors import user_error
+
+_SCENE, _PAINT = range(2)
+"""Independent streams of randomness of an image, so that its mask needs the first one only."""
+
+
+class Synthetic(Source):
+    """A controlled benchmark of weak supervision without files, downloads or licences.
+
+    It has what makes weak supervision hard: small discriminative parts on plain bodies, places
+    that occur together with the class, clutter, occlusion. Image `i` of a split depends on the
+    parameters, the split and `i` alone.
+    """
+
+    name = "synthetic"
+    class_names = tuple(shape.name for shape in SHAPES)
+
+    def __init__(
+        self,
+        num_train: int = 240,
+        num_val: int = 96,
+        size_px: int = 160,
+        context_bias: float = 0.5,
+        max_objects: int = 3,
+        seed: int = 0,
+    ) -> None:
+        """Describe the data set; nothing is drawn yet.
+
+        Args:
+            num_train: images of the training split.
+            num_val: images of the validation split.
+            size_px: nominal side length; heights and widths are within 20 % of it.
+            context_bias: probability that an image shows the place typical of its first object;
+                otherwise the place says nothing about the classes.
+            max_objects: most objects an image shows; there is at least one.
+            seed: what everything is drawn from.
+
+        Raises:
+            WsssError: a parameter is out of its range.
+        """
+        _check("num_train", num_train, at_least=1)
+        _check("num_val", num_val, at_least=1)
+        _check("size_px", size_px, at_least=64)
+        _check("context_bias", context_bias, at_least=0, at_most=1)
+        _check("max_objects", max_objects, at_least=1)
+        _check("seed", seed, at_least=0)
+        self.num_items = {TRAIN: num_train, VAL: num_val}
+        self.size_px = size_px
+        self.context_bias = context_bias
+        self.max_objects = max_objects
+        self.seed = seed
+        self._items: dict[str, tuple[Item, ...]] = {}
+        self._digests: dict[tuple[str, str], str] = {}
+
+    def items(self, split: str) -> tuple[Item, ...]:
+        """All items of `train` or `val`, with the labels of their visible objects."""
+        if split not in self._items:
+            names = (f"{split}_{index:04d}" for index in range(self.num_items[split]))
+            self._items[split] = tuple(Item(name, self.scene(name).labels) for name in names)
+        return self._items[split]
+
+    def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
+        """Draw the image, RGB."""
+        return draw_image(self.scene(item.id), self._rng(item.id, _PAINT))
+
+    def read_mask(self, item: Item) -> UInt8[np.ndarray, "h w"]:
+        """Draw the exact ground truth: 0 background, 1…C classes; no void."""
+        return draw_mask(self.scene(item.id))
+
+    def fingerprint(self, split: str) -> str:
+        """Hash of the parameters, and of a picture of every class as drawn by this version."""
+        return fingerprint(
+            {
+                "source": self.name,
+                "drawn": self._drawn(split, self.read_image),
+                "split": split,
+                "num_items": self.num_items[split],
+                "size_px": self.size_px,
+                "context_bias": self.context_bias,
+                "max_objects": self.max_objects,
+                "seed": self.seed,
+            }
+        )
+
+    def mask_fingerprint(self, split: str) -> str:
+        """Hash of what the masks follow from, and of the first of them."""
+        drawn = self._drawn(split, self.read_mask)
+        return fingerprint(["mask", self.fingerprint(split), drawn])
+
+    def _drawn(self, split: str, draw: Callable[[Item], np.ndarray]) -> str:
+        """Digest of what is drawn of the first C items, which a change of the drawing changes."""
+        key = (split, draw.__name__)
+        if key not in self._digests:
+            digest = sha256()
+            for item in self.items(split)[: len(SHAPES)]:
+                digest.update(draw(item).tobytes())
+            self._digests[key] = digest.hexdigest()
+        return self._digests[key]
+
+    def scene(self, item_id: str) -> Scene:
+        """What the image of an id shows.
+
+        Every class is the first object of every C-th image, in an order of the split's own, so
+        that C images in a row hold all classes.
+        """
+        split, index = _parse(item_id)
+        order = np.random.default_rng([self.seed, split]).permutation(len(SHAPES))
+        first_label = 1 + int(order[index % len(SHAPES)])
+        rng = self._rng(item_id, _SCENE)
+        return compose(self.size_px, first_label, self.max_objects, self.context_bias, rng)
+
+    def _rng(self, item_id: str, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *_parse(item_id), stream])
+
+
+def _parse(item_id: str) -> tuple[int, int]:
+    """Number of the split and of the image in it."""
+    split, _, index = item_id.rpartition("_")
+    return SPLITS.index(split), int(index)
+
+
+def _check(name: str, value: float, at_least: float, at_most: float = float("inf")) -> None:
+    """Raise a user error unless a parameter is within its range."""
+    if not at_least <= value <= at_most:
+        limits = f"{at_least} or more" if at_most == float("inf") else f"{at_least} to {at_most}"
+        raise user_error(f"data.{name}", str(value), limits, f"Choose another {name}.")

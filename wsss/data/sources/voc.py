@@ -1,0 +1,233 @@
+"""PASCAL VOC: its segmentation images with the tags of their annotations.
+
+Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015;
+`train_aug` adds those of Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+
+from filelock import FileLock
+
+from wsss.data.problems import did_you_mean, group_alike, name_some
+from wsss.data.sample import Item
+from wsss.data.source import TRAIN, VAL
+from wsss.data.sources.files import FileSource
+from wsss.data.sources.lists import read_lines
+from wsss.errors import Problem, Severity, user_error
+
+CLASS_NAMES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
+)  # fmt: skip
+
+TRAIN_AUG = "train_aug"
+_TRAIN_AUG_FILES = ("train_aug.txt", "trainaug.txt")
+_MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
+"""Where masks are, the first one that has the image counts."""
+
+
+class Voc(FileSource):
+    """The images of PASCAL VOC's segmentation task.
+
+    An image's tags are the classes of all objects in `Annotations/<id>.xml`, difficult ones
+    included, as in the benchmark of weak supervision (IRN's `make_cls_labels`).
+    """
+
+    class_names = CLASS_NAMES
+
+    def __init__(
+        self,
+        root: str | Path,
+        year: str = "2012",
+        train: str = TRAIN_AUG,
+        val: str = "val",
+        download: bool = False,
+    ) -> None:
+        """Read the lists and annotations; no image is opened.
+
+        Args:
+            root: the folder that holds VOCdevkit/, VOCdevkit itself, or VOC<year> in it.
+            year: of the challenge, "2007" to "2012".
+            train: list in ImageSets/Segmentation to train on. `train_aug` falls back to `train`
+                where its list is missing, which `audit` tells.
+            val: list in ImageSets/Segmentation to validate with.
+            download: fetch what is missing with torchvision, into `root`.
+
+        Raises:
+            WsssError: the devkit or a list is missing, or could not be downloaded.
+        """
+        year = str(year)
+        self.name = f"voc{year[-2:]}"
+        base = Path(root).expanduser().absolute()
+        if download:
+            base.mkdir(parents=True, exist_ok=True)
+            with FileLock(base / ".download.lock"):  # Several processes may start together.
+                if not _has_lists(_find_devkit(base, year), (train, val)):
+                    _download(base, year, (train, val))
+        devkit = _find_devkit(base, year)
+        if devkit is None:
+            raise _no_devkit(base, year)
+        self.root = devkit
+        self._problems: list[Problem] = []
+        ids = {TRAIN: self._read_list(train, year), VAL: self._read_list(val, year)}
+        images = {path.stem: path for path in (devkit / "JPEGImages").glob("*.jpg")}
+        masks = _find_masks(devkit)
+        items: dict[str, Item] = {}
+        for item_id in dict.fromkeys([*ids[TRAIN], *ids[VAL]]):
+            if item_id in images:
+                labels = self._read_labels(item_id)
+                items[item_id] = Item(item_id, labels, images[item_id], masks.get(item_id))
+            else:
+                self._problems.append(_no_image(devkit / "JPEGImages" / f"{item_id}.jpg"))
+        self._items = {
+            split: tuple(items[item_id] for item_id in ids[split] if item_id in items)
+            for split in ids
+        }
+
+    def audit(self) -> Sequence[Problem]:
+        """Everything wrong with lists and annotations; problems alike are grouped."""
+        return group_alike([*self._problems, *super().audit()])
+
+    def _read_list(self, name: str, year: str) -> list[str]:
+        """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`.
+
+        Raises:
+            WsssError: there is no such list.
+        """
+        folder = self.root / "ImageSets" / "Segmentation"
+        path = _find_list(self.root, name)
+        if path is None and name == TRAIN_AUG and year == "2012":
+            path = _find_list(self.root, "train")
+            self._problems.append(_no_train_aug(folder))
+        if path is None:
+            present = [file.stem for file in sorted(folder.glob("*.txt"))]
+            raise user_error(
+                folder / f"{name}.txt",
+                f"no such list; there are {name_some(present)}{did_you_mean(name, present)}"
+                if present
+                else "no such list",
+                "a list of image ids",
+                "Name another list with data.train=… or data.val=…, or set data.download=true.",
+            )
+        ids = (PurePosixPath(line.split()[0]).name for _, line in read_lines(path))
+        return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
+
+    def _read_labels(self, item_id: str) -> tuple[int, ...]:
+        """Mask values of the classes in an image's annotation; what is wrong with it is noted."""
+        path = self.root / "Annotations" / f"{item_id}.xml"
+        try:
+            names = {node.text for node in ElementTree.parse(path).iterfind("object/name")}
+        except (OSError, ElementTree.ParseError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            self._problems.append(
+                Problem(
+                    str(path),
+                    "no such annotation" if missing else f"unreadable annotation ({error})",
+                    "an XML file with the objects of every image: the tags come from it",
+                    "Extract Annotations/ of the archive again; 2012 has those of train_aug, too.",
+                )
+            )
+            return ()
+        if unknown := sorted(str(name) for name in names - set(CLASS_NAMES)):
+            self._problems.append(
+                Problem(
+                    str(path),
+                    f"objects of other classes: {name_some(unknown)}",
+                    "the 20 classes of VOC",
+                    "Nothing to do: other objects are ignored.",
+                    Severity.WARNING,
+                )
+            )
+        return tuple(label for label, name in enumerate(CLASS_NAMES, 1) if name in names)
+
+
+def _find_devkit(root: Path, year: str) -> Path | None:
+    """The folder VOC<year> in or at `root`."""
+    return next((path for path in _candidates(root, year) if _is_devkit(path)), None)
+
+
+def _candidates(root: Path, year: str) -> tuple[Path, Path, Path]:
+    return root / "VOCdevkit" / f"VOC{year}", root / f"VOC{year}", root
+
+
+def _is_devkit(folder: Path) -> bool:
+    return (folder / "JPEGImages").is_dir() and (folder / "ImageSets").is_dir()
+
+
+def _find_list(devkit: Path, name: str) -> Path | None:
+    """The file of a list."""
+    files = _TRAIN_AUG_FILES if name == TRAIN_AUG else (f"{name}.txt",)
+    paths = (devkit / "ImageSets" / "Segmentation" / file for file in files)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _find_masks(devkit: Path) -> dict[str, Path]:
+    """The mask file of each id that has one."""
+    masks: dict[str, Path] = {}
+    for folder in _MASK_FOLDERS:
+        for path in (devkit / folder).glob("*.png"):
+            masks.setdefault(path.stem, path)
+    return masks
+
+
+def _has_lists(devkit: Path | None, names: Sequence[str]) -> bool:
+    """Whether a devkit holds the lists, `train` in place of `train_aug`."""
+    official = ("train" if name == TRAIN_AUG else name for name in names)
+    return devkit is not None and all(_find_list(devkit, name) for name in official)
+
+
+def _download(root: Path, year: str, lists: Sequence[str]) -> None:
+    """Fetch the archives that hold the lists.
+
+    Raises:
+        WsssError: torchvision could not.
+    """
+    from torchvision.datasets import VOCSegmentation
+
+    # One archive holds train, trainval and val; the test images of 2007 have one of their own.
+    archives = dict.fromkeys("test" if name == "test" else "trainval" for name in lists)
+    try:
+        for archive in archives:
+            VOCSegmentation(root, year=year, image_set=archive, download=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise user_error(
+            root,
+            f"the download of VOC {year} failed ({error})",
+            "a connection to the servers of VOC, and 5 GB of space",
+            "Try again later, or download the archive elsewhere, extract it and name the folder "
+            "that holds VOCdevkit/ with data.root=…",
+        ) from error
+
+
+def _no_devkit(root: Path, year: str) -> Exception:
+    looked_for = ", ".join(str(path) for path in _candidates(root, year))
+    return user_error(
+        root,
+        f"no VOC {year} here; looked for {looked_for}",
+        "a folder with JPEGImages/, Annotations/ and ImageSets/",
+        "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to fetch it.",
+    )
+
+
+def _no_image(path: Path) -> Problem:
+    return Problem(
+        str(path),
+        "no such image",
+        "an image for every id of the lists",
+        "Extract JPEGImages/ of the archive again, or take these ids out of the lists.",
+    )
+
+
+def _no_train_aug(folder: Path) -> Problem:
+    return Problem(
+        str(folder / _TRAIN_AUG_FILES[0]),
+        "no such list: training takes the 1,464 images of `train` instead of the 10,582 of "
+        "`train_aug`",
+        "the list `train_aug` that published results train on",
+        "Put the list there, one id a line (IRN and DeepLab repositories have it), or set "
+        "data.train=train to mean it.",
+        Severity.WARNING,
+    )

@@ -1,0 +1,170 @@
+"""What a classifier is trained and validated on when nothing is drawn at random."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from wsss.artifacts import atomic
+from wsss.data.datasets import TaggedBatch
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
+from wsss.data.sample import Item
+from wsss.data.sampling import sample_seed
+from wsss.data.source import VAL
+from wsss.models import Backbone
+from wsss.runtime.context import Context
+from wsss.runtime.forward import map_batches, ready
+from wsss.runtime.items import note_failure
+from wsss.runtime.progress import track
+
+BATCH_SIZE = 8
+
+
+def pending_batches(
+    context: Context,
+    items: Sequence[Item],
+    scales: Scales,
+    batch_size: int,
+    folder: Path,
+    suffix: str,
+) -> list[list[Item]]:
+    """This rank's planned batches of which at least one item has no file in `folder` yet."""
+    sizes = {item.id: context.size(item) for item in items}
+    plan = plan_batches(items, sizes, scales, batch_size)
+    return [
+        batch
+        for batch in context.share(plan)
+        if not all((folder / f"{item.file_stem}{suffix}").is_file() for item in batch)
+    ]
+
+
+def store_pooled_features(
+    context: Context,
+    backbone: Backbone,
+    items: Sequence[Item],
+    scales: Scales,
+    num_windows: int,
+    folder: Path,
+) -> None:
+    """Write `<id>.npy`, float32 [views, K]: average-pooled features of every scale and its mirror.
+
+    Behind those come the features pooled over `num_windows` random windows of each map: what random
+    crops would have shown the head. Items are shared out over the ranks; those that exist are kept;
+    all ranks leave together.
+    """
+    batches = pending_batches(context, items, scales, BATCH_SIZE, folder, ".npy")
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+    ready(backbone, context)
+
+    def window_seed(item: Item) -> int:
+        return sample_seed(context.seed, 0, crc32(item.id.encode()))
+
+    def pooled_views(batch: PyramidBatch) -> list[np.ndarray]:
+        if not batch.items:
+            return []
+        levels = [level.to(context.fabric.device).float() / 255 for level in batch.pyramid]
+        maps = [backbone(x) for level in levels for x in (level, level.flip(-1))]
+        return [
+            pooled([one[index] for one in maps], num_windows, window_seed(item)).cpu().numpy()
+            for index, item in enumerate(batch.items)
+        ]
+
+    results = map_batches(context, pooled_views, loader)
+    for batch, views in track(results, len(batches), "features", visible=context.is_main):
+        for item, features in zip(batch.items, views, strict=True):
+            with atomic(folder / f"{item.file_stem}.npy") as path, path.open("wb") as stream:
+                np.save(stream, features, allow_pickle=False)
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+    backbone.cpu()
+    context.fabric.barrier()
+
+
+def pooled(
+    maps: Sequence[Float[Tensor, "k _ _"]], num_windows: int, seed: int
+) -> Float[Tensor, "v k"]:
+    """Features averaged over whole maps, then over random windows of half to full side length."""
+    views = [one.mean(dim=(1, 2)) for one in maps]
+    generator = np.random.default_rng(seed)
+    for one in maps:
+        for _ in range(num_windows):
+            sides = np.array(one.shape[1:])
+            window = np.ceil(sides * generator.uniform(0.5, 1, size=2)).astype(int)
+            top, left = generator.integers(0, sides - window + 1)
+            views.append(one[:, top : top + window[0], left : left + window[1]].mean(dim=(1, 2)))
+    return torch.stack(views)
+
+
+class FeatureViews(Dataset[TaggedBatch]):
+    """Stored features as images of one pixel, addressed by (epoch, index): a view a time."""
+
+    def __init__(
+        self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False
+    ) -> None:
+        """Find the features of `items` in `folder`; what could not be computed is left out.
+
+        Args:
+            context: data and seed.
+            items: the items of one split.
+            folder: where `store_pooled_features` wrote.
+            first_view_only: the unvaried image, for validation.
+        """
+        paths = [folder / f"{item.file_stem}.npy" for item in items]
+        there = [(item, path) for item, path in zip(items, paths, strict=True) if path.is_file()]
+        self.paths = [path for _, path in there]
+        self.tags = [torch.from_numpy(context.source.tags(item)).float() for item, _ in there]
+        self.seed = context.seed
+        self.first_view_only = first_view_only
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.paths)
+
+    def __getitem__(self, key: tuple[int, int]) -> TaggedBatch:
+        """Features float32 [K, 1, 1] and tags float32 [C]."""
+        epoch, index = key
+        # Read when asked for: memory does not grow with the number of images.
+        views = np.load(self.paths[index], mmap_mode="r", allow_pickle=False)
+        seed = sample_seed(self.seed, epoch, index)
+        view = 0 if self.first_view_only else seed % len(views)
+        features = torch.from_numpy(views[view].copy())
+        return {"images": features[:, None, None], "tags": self.tags[index]}
+
+
+def feature_validation(context: Context, folder: Path) -> DataLoader[TaggedBatch]:
+    """A loader of this rank's share of the validation images' stored features, not varied."""
+    views = FeatureViews(context, context.items(VAL), folder, first_view_only=True)
+    own = context.share([(0, index) for index in range(len(views))])
+    return DataLoader(views, batch_size=256, sampler=own)
+
+
+class TaggedBatches(Dataset[TaggedBatch]):
+    """This rank's share of whole images with their tags, in batches of like size."""
+
+    def __init__(self, context: Context, items: Sequence[Item]) -> None:
+        """Plan the batches of `items`, at least one for each rank."""
+        scales = Scales()
+        sizes = {item.id: context.size(item) for item in items}
+        batch_size = max(1, min(BATCH_SIZE, len(items) // context.fabric.world_size))
+        plan = context.share(plan_batches(items, sizes, scales, batch_size))
+        self.batches = PyramidBatches(context.source, plan, scales)
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> TaggedBatch:
+        """Images uint8 [b, 3, h, w] and tags float [b, C]."""
+        batch: PyramidBatch = self.batches[index]
+        source = self.batches.source
+        tags = [torch.from_numpy(source.tags(item)).float() for item in batch.items]
+        return {"images": batch.pyramid[0], "tags": torch.stack(tags)}
+
+    def loader(self, workers: int) -> DataLoader[TaggedBatch]:
+        """A loader of the batches in their order."""
+        return DataLoader(self, batch_size=None, num_workers=workers)

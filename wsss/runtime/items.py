@@ -1,0 +1,150 @@
+"""Work on items in CPU processes, and a record of those that failed."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
+from threading import Thread
+from typing import Any
+
+from wsss.artifacts import read_json, write_json
+from wsss.data.sample import Item
+from wsss.errors import WsssError, user_error
+from wsss.machine.memory import keep_freed_memory
+from wsss.runtime.context import Context
+
+FAILURES = "failures"
+
+ItemTask = Callable[..., None]
+"""Work on one item: picklable, called as `task(item, *more)`, writes its own result."""
+
+ITEM_ERRORS = (WsssError, OSError, ValueError)
+"""What concerns one item alone."""
+
+_task: ItemTask
+"""The task of a worker process: sent once, for it holds the data set's lists."""
+
+
+def _install(task: ItemTask) -> None:
+    global _task
+    _task = task
+    keep_freed_memory()  # a tenth of the dense CRF's time
+    Thread(target=_leave_with_the_run, daemon=True).start()
+
+
+def _leave_with_the_run() -> None:
+    """End a worker whose run was killed: it would wait for work for ever."""
+    if (run := parent_process()) is not None:
+        run.join()
+        os._exit(1)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let processes that start in the block leave Ctrl-C to the run, which ends them.
+
+    Blocked signals are handed down to children; one that comes to the run meanwhile waits.
+    """
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
+
+
+def _attempt(item: Item, *more: Any) -> str | None:
+    """Run the task; the reason of a failure that concerns this item alone, else None."""
+    try:
+        _task(item, *more)
+    except ITEM_ERRORS as error:
+        return str(error)
+    return None
+
+
+def attempt(task: ItemTask, item: Item, folder: Path, *more: Any) -> None:
+    """Run a task on an item in this process; a failure that concerns it alone is noted."""
+    try:
+        task(item, *more)
+    except ITEM_ERRORS as error:
+        note_failure(folder, item, str(error))
+
+
+def process_items(
+    task: ItemTask, calls: Iterable[tuple[Any, ...]], workers: int, folder: Path
+) -> Iterator[Item]:
+    """Run `task(item, *more)` for every call on `workers` processes, yielding finished items.
+
+    The processes are spawned, since torch's threads would not survive a fork. A few calls a process
+    are queued at most, so that memory does not grow with their number. An item that fails is noted
+    in the stage's folder and does not stop the others.
+    """
+    workers = max(1, workers)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _install, (task,))
+    running: dict[Future[str | None], Item] = {}
+    try:
+        for call in calls:
+            if len(running) >= 4 * workers:
+                yield from _collect(running, folder)
+            with _without_interrupts():
+                running[pool.submit(_attempt, *call)] = call[0]
+        while running:
+            yield from _collect(running, folder)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def process_here(task: ItemTask, calls: Iterable[tuple[Any, ...]], folder: Path) -> Iterator[Item]:
+    """What `process_items` does, in this process: for tasks with an engine for GPUs.
+
+    Each of several processes would hold the GPU's libraries in memory, and none its batches.
+    """
+    for item, *more in calls:
+        attempt(task, item, folder, *more)
+        yield item
+
+
+def _collect(running: dict[Future[str | None], Item], folder: Path) -> Iterator[Item]:
+    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in finished:
+        item = running.pop(future)
+        if (reason := future.result()) is not None:
+            note_failure(folder, item, reason)
+        yield item
+
+
+def note_failure(folder: Path, item: Item, reason: str) -> None:
+    """Record that an item of a stage could not be processed."""
+    write_json(folder / FAILURES / f"{item.file_stem}.json", {"id": item.id, "reason": reason})
+
+
+def failures(folder: Path) -> dict[str, str]:
+    """All noted failures of a stage, by id, from every rank."""
+    notes = sorted((folder / FAILURES).glob("*.json"))
+    return {note["id"]: note["reason"] for note in map(read_json, notes)}
+
+
+def forget_failures(folder: Path) -> None:
+    """Drop all notes of an earlier attempt: its failed items are tried again."""
+    for note in (folder / FAILURES).glob("*.json"):
+        note.unlink()
+
+
+def check_failures(context: Context, total: int) -> None:
+    """Let a stage fail when too many of its items did.
+
+    Raises:
+        WsssError: more than `max_failed_fraction` of `total` items failed.
+    """
+    failed = failures(context.folder)
+    if len(failed) > context.max_failed_fraction * total:
+        raise user_error(
+            context.folder / FAILURES,
+            f"{len(failed)} of {total} items could not be processed; the first: "
+            + next(iter(failed.values())),
+            f"at most {context.max_failed_fraction:.0%} failures",
+            "Mend the files and run again: finished items are kept. "
+            "`max_failed_fraction=0.1` would tolerate more.",
+        )

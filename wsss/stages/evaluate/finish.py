@@ -1,0 +1,53 @@
+"""What becomes of a prediction after the network: CRF, masks, scores; without torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from wsss.artifacts import LabelStore
+from wsss.data.resizing import resize_mask, shrink
+from wsss.data.sample import Item
+from wsss.data.source import Source
+from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.unaries import energies_from_softmax
+from wsss.stages.evaluate.scoring import ScorePrediction
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a forward pass leaves for the CPU processes: small enough to be sent."""
+
+    single_scale: UInt8[np.ndarray, "h w"]
+    labels: UInt8[np.ndarray, " n"]
+    """Mask values of the labels that occur, background included."""
+    probabilities: Float[np.ndarray, "n h w"]
+    """Averaged over scales and mirror images."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishPrediction:
+    """Writes an image's predictions and scores them, in a CPU process."""
+
+    source: Source
+    single_scale: LabelStore
+    averaged: LabelStore
+    engine: DenseCrfEngine | None
+    max_side_px: int
+    score: ScorePrediction
+
+    def __call__(self, item: Item, prediction: Prediction) -> None:
+        """Refine the averaged probabilities with the CRF, write both masks, count both."""
+        image = self.source.read_image(item)
+        working = shrink(image, self.max_side_px)
+        posterior = prediction.probabilities.astype(np.float32)
+        if self.engine is not None:
+            posterior = self.engine(working, energies_from_softmax(posterior))
+        size = (image.shape[0], image.shape[1])
+        masks = {
+            "segmenter": resize_mask(prediction.single_scale, size),
+            "segmenter_tta_crf": resize_mask(prediction.labels[posterior.argmax(axis=0)], size),
+        }
+        self.single_scale.write(item, masks["segmenter"])
+        self.averaged.write(item, masks["segmenter_tta_crf"])
+        self.score(item, masks)

@@ -1,0 +1,63 @@
+"""Predictions of the segmenter, single scale and averaged."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
+from wsss.data.sample import Item
+from wsss.models import Segmenter
+from wsss.models.inference import label_probabilities
+from wsss.runtime.context import Context
+from wsss.runtime.forward import map_batches
+from wsss.runtime.items import note_failure
+from wsss.stages.evaluate.finish import Prediction
+
+PRESENT_PROBABILITY = 0.05
+"""Labels that nowhere reach this probability are left out of the CRF."""
+
+
+def predictions(
+    context: Context,
+    segmenter: Segmenter,
+    items: Sequence[Item],
+    pending: set[str],
+    scales: Scales,
+    flip: bool,
+    batch_size: int,
+) -> Iterator[tuple[Any, ...]]:
+    """Yield `(item, Prediction)` for this rank's share of planned batches with a pending item.
+
+    The first scale without its mirror image is the single-scale prediction.
+    """
+    sizes = {item.id: context.size(item) for item in items}
+    plan = context.share(plan_batches(items, sizes, scales, batch_size))
+    batches = [batch for batch in plan if any(item.id in pending for item in batch)]
+    device = context.fabric.device
+
+    def predict(batch: PyramidBatch) -> list[Prediction]:
+        if not batch.items:
+            return []
+        working = [scales.bounded(size) for size in batch.sizes]
+        pyramid = [level.to(device) for level in batch.pyramid]
+        single = label_probabilities(segmenter, pyramid[:1], working, flip=False)
+        averaged = label_probabilities(segmenter, pyramid, working, flip)
+        return [_prediction(one, mean) for one, mean in zip(single, averaged, strict=True)]
+
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+    for batch, predicted in map_batches(context, predict, loader):
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+        for item, prediction in zip(batch.items, predicted, strict=True):
+            if item.id in pending:
+                yield item, prediction
+
+
+def _prediction(single: torch.Tensor, averaged: torch.Tensor) -> Prediction:
+    present = averaged.amax(dim=(1, 2)) >= PRESENT_PROBABILITY
+    return Prediction(
+        single.argmax(dim=0).byte().cpu().numpy(),
+        present.nonzero()[:, 0].byte().cpu().numpy(),
+        averaged[present].half().cpu().numpy(),
+    )

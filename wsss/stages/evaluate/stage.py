@@ -1,0 +1,233 @@
+"""Score seeds, pseudo masks and segmenter; the only stage that opens ground truth."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wsss.artifacts import LabelStore, SeedStore, write_json
+from wsss.data.pyramids import Scales
+from wsss.data.sample import Item
+from wsss.data.source import TRAIN, VAL
+from wsss.models.export import load_segmenter
+from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.report.gallery import choose_gallery, sample_gallery
+from wsss.runtime.context import Context
+from wsss.runtime.forward import ready
+from wsss.runtime.items import check_failures, process_here, process_items
+from wsss.runtime.progress import track
+from wsss.stages.evaluate.finish import FinishPrediction
+from wsss.stages.evaluate.predict import predictions
+from wsss.stages.evaluate.scoring import (
+    CountStore,
+    ScorePrediction,
+    ScoreTrainItem,
+    image_scores,
+    summarise,
+    total_counts,
+)
+
+VERSION = 2
+INPUTS = ("localize", "propagate", "refine", "segment")
+OPTIONAL_INPUTS = ("propagate", "segment")
+SPLITS = (TRAIN, VAL)
+READS_MASKS = True
+KEY_NUMBER = "segmenter_miou"
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
+"""Background thresholds of the oracle curve."""
+
+SEEDS = {"seeds": "localize", "propagated_seeds": "propagate"}
+"""Kinds of seeds, and the stages they come from."""
+
+LABELS = {
+    "seeds_oracle": "seeds, best threshold",
+    "seeds": "seeds, default threshold",
+    "propagated_seeds_oracle": "propagated seeds, best threshold",
+    "propagated_seeds": "propagated seeds, default threshold",
+    "pseudo_masks": "pseudo masks",
+    "segmenter": "segmenter",
+    "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
+}
+
+
+def check(context: Context, *, crf: DenseCrfEngine | None = None, **_: Any) -> None:
+    """Refuse a CRF that cannot work here, where there will be a segmenter for it to follow.
+
+    Raises:
+        WsssError: names the setting.
+    """
+    if crf is not None and "segment" in context.inputs:
+        crf.check()
+
+
+def run(
+    context: Context,
+    *,
+    seed_threshold: float,
+    scales: Scales,
+    flip: bool = True,
+    crf: DenseCrfEngine | None = None,
+    batch_size: int = 8,
+    gallery_images: int = 5,
+) -> dict[str, float]:
+    """Predict the validation split, and score every artefact that has ground truth.
+
+    Without masks everything is predicted and nothing scored. What chose a threshold on masks is
+    stamped `oracle`.
+
+    Args:
+        context: data, folders, processes; a missing `segment` input leaves the segmenter out, a
+            missing `propagate` the seeds after their walk.
+        seed_threshold: background threshold of the seeds, fixed beforehand.
+        scales: the first is the single scale; all of them are averaged for the second prediction.
+        flip: average mirror images, too.
+        crf: applied to the averaged probabilities; None leaves it out.
+        batch_size: images a forward pass.
+        gallery_images: images of each group (best, median, worst) that the report will show.
+
+    Returns:
+        `<subject>_miou` of every subject, in [0, 1]; details are in `metrics.json`.
+    """
+    train, val = context.items(TRAIN), context.items(VAL)
+    counts = {split: CountStore(context.folder / "counts" / split) for split in (TRAIN, VAL)}
+    _score_train(context, train, counts[TRAIN], seed_threshold)
+    context.fabric.barrier()
+    gallery = {
+        TRAIN: _gallery(train, image_scores(counts[TRAIN], train, "pseudo_masks"), gallery_images)
+    }
+    if "segment" in context.inputs:
+        shown = {item_id for group in gallery[TRAIN].values() for item_id in group}
+        tasks = ((TRAIN, [i for i in train if i.id in shown]), (VAL, val))
+        for split, items in tasks:
+            store = CountStore(context.folder / "counts" / f"{split}_predictions")
+            _predict(context, split, items, store, scales, flip, crf, batch_size)
+            counts[VAL] = store
+        context.fabric.barrier()
+    check_failures(context, len(train) + len(val))
+    if not context.is_main:
+        return {}
+    gallery[VAL] = _gallery(val, image_scores(counts[VAL], val, "segmenter"), gallery_images)
+    subjects, curves = _subjects(context, counts, train, val, seed_threshold)
+    names = list(context.source.class_names)
+    metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
+    write_json(context.folder / "metrics.json", metrics)
+    write_json(context.folder / "gallery.json", gallery)
+    write_json(
+        context.folder / "images.json",
+        {
+            TRAIN: _per_image(counts[TRAIN], train, ("pseudo_masks",)),
+            VAL: _per_image(counts[VAL], val, ("segmenter", "segmenter_tta_crf")),
+        },
+    )
+    return {f"{name}_miou": subject["miou"] for name, subject in subjects.items()}
+
+
+def _score_train(
+    context: Context, items: Sequence[Item], counts: CountStore, seed_threshold: float
+) -> None:
+    seeds = {
+        name: SeedStore(context.inputs[stage] / "seeds")
+        for name, stage in SEEDS.items()
+        if stage in context.inputs
+    }
+    masks = LabelStore(context.inputs["refine"] / "masks")
+    task = ScoreTrainItem(context.source, counts, seeds, masks, THRESHOLDS, seed_threshold)
+    own = context.share(items)
+    calls = [(item,) for item in own if not counts.has(item)]
+    scored = process_items(task, calls, context.workers, context.folder)
+    done = len(own) - len(calls)
+    for _ in track(scored, len(own), "score seeds and masks", done, visible=context.is_main):
+        pass
+
+
+def _predict(
+    context: Context,
+    split: str,
+    items: Sequence[Item],
+    counts: CountStore,
+    scales: Scales,
+    flip: bool,
+    crf: DenseCrfEngine | None,
+    batch_size: int,
+) -> None:
+    model, _ = load_segmenter(context.inputs["segment"])
+    ready(model, context)
+    folder = context.folder / "predictions"
+    finish = FinishPrediction(
+        context.source,
+        LabelStore(folder / split),
+        LabelStore(folder / f"{split}_tta_crf"),
+        crf,
+        scales.max_side_px,
+        ScorePrediction(context.source, counts),
+    )
+    pending = {item.id for item in items if not counts.has(item)}
+    calls = predictions(context, model, items, pending, scales, flip, batch_size)
+    if crf is not None and crf.in_batches:
+        finished = process_here(finish, calls, context.folder)
+    else:
+        finished = process_items(finish, calls, context.workers, context.folder)
+    done = len(items) - len(pending)
+    for _ in track(finished, len(items), f"predict {split}", done, visible=context.is_main):
+        pass
+
+
+def _gallery(
+    items: Sequence[Item], scores: dict[str, float], per_group: int
+) -> dict[str, list[str]]:
+    """Best, median and worst ids; an even sample of the items where nothing could be scored."""
+    if scores:
+        return choose_gallery(scores, per_group)
+    return sample_gallery([item.id for item in items], 3 * per_group)
+
+
+def _per_image(
+    counts: CountStore, items: Sequence[Item], subjects: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    scores = {subject: image_scores(counts, items, subject) for subject in subjects}
+    return {
+        item.id: {subject: by_id[item.id] for subject, by_id in scores.items() if item.id in by_id}
+        for item in items
+    }
+
+
+def _subjects(
+    context: Context,
+    counts: dict[str, CountStore],
+    train: Sequence[Item],
+    val: Sequence[Item],
+    seed_threshold: float,
+) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
+    """Scores of every subject, and curves of the seeds' scores over thresholds (oracle)."""
+    totals = {TRAIN: total_counts(counts[TRAIN], train), VAL: total_counts(counts[VAL], val)}
+    curves: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}
+    for kind in SEEDS:
+        if f"{kind}_curve" not in totals[TRAIN]:
+            continue
+        matrices = totals[TRAIN][f"{kind}_curve"]
+        by_threshold = [summarise(matrix)["miou"] for matrix in matrices]
+        curves[kind] = [
+            {"threshold": threshold, "miou": miou}
+            for threshold, miou in zip(THRESHOLDS, by_threshold, strict=True)
+        ]
+        best = int(np.nanargmax(by_threshold))
+        oracle = {"threshold": THRESHOLDS[best], "oracle": True}
+        found[f"{kind}_oracle"] = (TRAIN, matrices[best], oracle)
+        found[kind] = (TRAIN, totals[TRAIN][kind], {"threshold": seed_threshold})
+    for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
+        if name in totals[split]:
+            found[name] = (split, totals[split][name], {})
+    subjects = {
+        name: {
+            "label": LABELS[name],
+            "split": split,
+            "oracle": False,
+            "num_images": int(totals[split]["images"]),
+            **summarise(matrix),
+            **more,
+        }
+        for name, (split, matrix, more) in found.items()
+    }
+    return subjects, curves
