@@ -114,13 +114,35 @@ def test_classes_that_swap_their_weights_swap_their_maps(toy, toy_images, every_
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [(7, 6), (13, 17)])
 def test_constant_features_have_constant_maps_that_stretching_makes_zeros(size, dtype):
-    features = random(2, 512, 1, 1).to(dtype).expand(-1, -1, *size)
-    weight = random(5, 512, seed=1).to(dtype)
+    features = random(2, 512, 1, 1).abs().to(dtype).expand(-1, -1, *size)
+    weight = random(5, 512, seed=1).abs().to(dtype)
     maps = class_activation_maps(features, weight, EVERY_CLASS)
-    torch.testing.assert_close(maps, maps[..., :1, :1].expand_as(maps), rtol=1e-5, atol=1e-4)
-    assert maps.abs().amin() > 0.01
+    error = 512 * torch.finfo(dtype).eps  # Of terms of one sign, added up in any order.
+    torch.testing.assert_close(maps, maps[..., :1, :1].expand_as(maps), rtol=error, atol=0)
     for resized in (maps, resize(maps, (224, 200))):
-        assert (normalise_minmax(resized.flatten(0, 1)) == 0).all()
+        assert (normalise_minmax(resized) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_sums_in_any_order_are_a_constant_map(seed, dtype):
+    rng = np.random.default_rng(seed)
+    terms = np.sort(rng.random(512).astype(dtype))
+    orders = [terms, terms[::-1], *(rng.permutation(terms) for _ in range(498))]
+    sums = np.cumsum(orders, axis=1, dtype=dtype)[:, -1]  # One after the other.
+    assert np.ptp(sums) > 8 * np.finfo(dtype).eps * sums.max()
+    maps = torch.from_numpy(sums.reshape(1, 20, 25))
+    assert (normalise_minmax(maps) == 0).all()
+    assert (normalise_minmax(maps.flatten(1), dim=-1) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_a_map_that_varies_by_more_than_rounding_is_stretched(dtype):
+    step = max(8 * torch.finfo(dtype).eps, 128 * torch.finfo(torch.float32).eps)
+    if dtype == torch.float64:
+        step = 128 * torch.finfo(dtype).eps
+    maps = torch.tensor([[[1.0, 1 + step, 1 + step / 2]]], dtype=dtype)
+    np.testing.assert_allclose(normalise_minmax(maps).double(), [[[0, 1, 0.5]]], atol=0.01)
 
 
 def test_nothing_stays_nothing():

@@ -224,18 +224,51 @@ def test_a_run_is_repeated_exactly(case, toy_images, toy_classes, exact):
     torch.testing.assert_close(first, again, **exact)
 
 
-def test_inference_mode_is_refused_in_words_or_makes_no_difference(
+def test_inference_mode_is_refused_where_gradients_are_needed_and_else_makes_no_difference(
     case, toy_images, toy_classes, exact
 ):
     method, model = case
     expected = method(model, toy_images, toy_classes)
     with torch.inference_mode():
-        try:
-            found = method(model, toy_images, toy_classes)
-        except RuntimeError as refusal:
-            assert "call it outside, or under torch.no_grad()" in str(refusal)  # noqa: PT017
+        if method.needs_gradients:
+            model.features.register_forward_pre_hook(lambda *_: 1 / 0)  # Nothing is computed.
+            with pytest.raises(RuntimeError, match=r"call it outside, or under torch\.no_grad\(\)"):
+                method(model, toy_images, toy_classes)
             return
+        found = method(model, toy_images, toy_classes)
     torch.testing.assert_close(found, expected, **exact)
+
+
+class Saliency(CamMethod):
+    """All that a method of one's own takes: gradients of the logits by the image."""
+
+    needs_gradients = True
+
+    def maps(self, model, images, classes):
+        seen = images.detach().requires_grad_()
+        logits = model(seen)
+        of_classes = [
+            torch.autograd.grad(logits[range(len(seen)), column].sum(), seen, retain_graph=True)[0]
+            for column in classes.T
+        ]
+        return torch.stack(of_classes, dim=1).mean(dim=2) + 0 * seen.mean(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("grad_mode", [False, True])
+def test_a_method_of_ones_own_takes_one_function(grad_mode, toy, toy_images, toy_classes):
+    step = 1e-6 * torch.ones_like(toy_images[:, :, 2:3, 5:6])
+    near = toy_images.clone()
+    near[:, :, 2:3, 5:6] += step
+    before = state(Saliency(), toy)
+    with torch.set_grad_enabled(grad_mode):
+        maps = Saliency()(toy, toy_images, toy_classes)
+    assert_same_state(Saliency(), toy, before)
+    assert not maps.requires_grad
+    with torch.no_grad():
+        rise = (toy(near) - toy(toy_images)).gather(1, toy_classes) / 3e-6
+    torch.testing.assert_close(maps[:, :, 2, 5], rise, rtol=1e-4, atol=1e-7)
+    with pytest.raises(IndexError, match=r"expected 0…4"):
+        Saliency()(toy, toy_images, toy_classes + 9)
 
 
 IN_PLACE = {"fg_cam": (FGCAM, "toy"), "vscam": (VSCAM, "toy_gnn"), "gradcam": (GradCAM, "toy")}

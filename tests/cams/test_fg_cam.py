@@ -251,9 +251,7 @@ def test_score_weights_take_a_pass_for_each_channel(vgg, images, classes):
 
 
 def test_gradient_weights_of_a_linear_head_are_its_weights(toy, toy_images, toy_classes):
-    with torch.no_grad():
-        features = toy.features(toy_images)
-        found = gradient_weights(toy, features, toy_classes)
+    found = gradient_weights(toy, features := toy.features(toy_images), toy_classes)
     torch.testing.assert_close(
         found.transpose(0, 1) * features[0, 0].numel(), toy.head.weight[toy_classes], **CLOSE
     )

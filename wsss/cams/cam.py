@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import LinearHead, SplitClassifier
 
@@ -26,15 +26,12 @@ class CAM(CamMethod):
         "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
     )
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
-        self.check(model)
-        check_classes(model, classes)
         head = cast("LinearHead", model.head)
         return class_activation_maps(model.features(images), head.weight, classes)

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.options import check_number, check_whole
+from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 
@@ -70,15 +71,8 @@ def channel_weights(
     scores: Float[Tensor, "*b k"], gradients: Float[Tensor, "*b k"]
 ) -> Float[Tensor, "*b k"]:
     """Weights in [-½, e-½] of the channels: `exp(ŝ_k) ĝ_k - ½`, with min-max over the channels."""
-    return spread(scores).exp() * spread(gradients) - 0.5
-
-
-def spread(values: Float[Tensor, "*b k"]) -> Float[Tensor, "*b k"]:
-    """Min-max over the last axis, to [0, 1]; constants, up to rounding, become zeros."""
-    low, high = values.aminmax(dim=-1, keepdim=True)
-    rounding = 4 * torch.finfo(values.dtype).eps * torch.maximum(low.abs(), high.abs())
-    span = high - low
-    return torch.where(span > rounding, (values - low) / span.where(span > 0, 1), 0)
+    stretched, slopes = (normalise_minmax(one, dim=-1) for one in (scores, gradients))
+    return stretched.exp() * slopes - 0.5
 
 
 class FDCAM(CamMethod):
@@ -88,6 +82,7 @@ class FDCAM(CamMethod):
         "Li et al., FD-CAM: Improving Faithfulness and Discriminability of Visual Explanation "
         "for CNNs, ICPR 2022"
     )
+    needs_gradients = True
 
     def __init__(self, *, quantile: float = 0.95, chunk_rows: int = 32) -> None:
         """Choose how large the groups are.
@@ -104,15 +99,13 @@ class FDCAM(CamMethod):
         self.quantile = quantile
         self.chunk_rows = chunk_rows
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image; images one by one, their groups are K × K."""
-        check_classes(model, classes)
         features, logits = differentiable_head(model.head, model.features(images))
         gradients = torch.stack(
             [of.mean(dim=(2, 3)) for (of,) in class_gradients(logits, [features], classes)], dim=1

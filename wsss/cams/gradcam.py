@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.options import layer_names
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.errors import user_error
@@ -33,12 +33,14 @@ def layercam_maps(
 def fused_layers(maps: Sequence[Float[Tensor, "b n _ _"]]) -> Float[Tensor, "b n h w"]:
     """The mean of several layers' maps: ReLU, min-max to [0, 1] and resize to the finest, each."""
     size = max((tuple(one.shape[2:]) for one in maps), key=lambda size: size[0] * size[1])
-    scaled = [normalise_minmax(one.relu().flatten(0, 1)).view_as(one) for one in maps]
-    return torch.stack([resize(one, (size[0], size[1])) for one in scaled]).mean(dim=0)
+    scaled = [resize(normalise_minmax(one.relu()), (size[0], size[1])) for one in maps]
+    return torch.stack(scaled).mean(dim=0)
 
 
 class GradientMethod(CamMethod):
     """A map of each layer from its activations and the gradients of a class's logit by them."""
+
+    needs_gradients = True
 
     def __init__(self, *, layers: Sequence[str] | None = None) -> None:
         """Choose where to look.
@@ -72,6 +74,10 @@ class GradientMethod(CamMethod):
             WsssError: names the layers that the model has.
         """
         super().check(model)
+        self._modules(model)
+
+    def _modules(self, model: SplitClassifier) -> list[nn.Module]:
+        """The layers, shallow to deep; none for the feature map before the head."""
         unknown = [name for name in self.layers or () if name not in model.inner_layers]
         if unknown:
             raise user_error(
@@ -80,9 +86,9 @@ class GradientMethod(CamMethod):
                 f"names among {', '.join(model.inner_layers) or 'none (it shows no layers)'}",
                 "Name some of those, or leave it out for the feature map before the head.",
             )
+        return [layer for name, layer in model.inner_layers.items() if name in (self.layers or ())]
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
@@ -92,14 +98,14 @@ class GradientMethod(CamMethod):
 
         Of one layer they are signed and at its resolution; of several in [0, 1], at the finest.
         """
-        self.check(model)
-        check_classes(model, classes)
         activations, logits = self._observed(model, images)
+        # Maps of detached activations keep no graph, and so no class's gradients.
+        seen = [one.detach() for one in activations]
         maps = [
-            [self.layer_maps(*pair) for pair in zip(activations, gradients, strict=True)]
+            [self.layer_maps(*pair) for pair in zip(seen, gradients, strict=True)]
             for gradients in class_gradients(logits, activations, classes)
         ]
-        layers = [torch.stack(of_layer, dim=1).detach() for of_layer in zip(*maps, strict=True)]
+        layers = [torch.stack(of_layer, dim=1) for of_layer in zip(*maps, strict=True)]
         return layers[0] if len(layers) == 1 else fused_layers(layers)
 
     def _observed(
@@ -109,8 +115,7 @@ class GradientMethod(CamMethod):
         if self.layers is None:
             features, logits = differentiable_head(model.head, model.features(images))
             return [features], logits
-        modules = [layer for name, layer in model.inner_layers.items() if name in self.layers]
-        with differentiable_from(model, modules) as activations:
+        with differentiable_from(model, self._modules(model)) as activations:
             logits = model(images)
         return activations, logits
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.options import check_number, check_whole
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
@@ -88,8 +88,7 @@ class InferCAM(CamMethod):
         self.buffers_px = tuple(buffers_px)
         self.compat = compat
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
@@ -100,8 +99,6 @@ class InferCAM(CamMethod):
         The present classes of an image are the different ones among its `n`. They share one erased
         region, so a class's response depends on the others.
         """
-        self.check(model)
-        check_classes(model, classes)
         responses = []
         for image, image_classes in zip(images, classes, strict=True):
             present, position = image_classes.unique(return_inverse=True)

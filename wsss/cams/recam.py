@@ -2,12 +2,11 @@
 
 from typing import cast
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import SplitClassifier
 from wsss.models.reactivated import ReactivatedHead
@@ -26,16 +25,13 @@ class ReCAM(CamMethod):
         "CVPR 2022"
     )
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features."""
-        self.check(model)
-        check_classes(model, classes)
         head = cast("ReactivatedHead", model.head)
         product = head.weight * head.second_weight
         return class_activation_maps(model.features(images), product, classes)

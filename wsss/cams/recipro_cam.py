@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.options import check_whole
 from wsss.models.classifier import LinearHead, SplitClassifier
 
@@ -190,15 +190,13 @@ class ReciproCAM(CamMethod):
         self.shares_score = baseline == "zeros"  # what one position adds to a mean over all
         self.chunk_rows = chunk_rows
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Scores of `n` classes at each position of the features, less those of the baseline."""
-        check_classes(model, classes)
         features = model.features(images)
         if isinstance(model.head, LinearHead):
             logits = pooled_scores(model.head, features, self.mask)

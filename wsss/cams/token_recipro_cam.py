@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.recipro_cam import (
     Baseline,
@@ -102,16 +102,13 @@ class TokenReciproCAM(CamMethod):
         self.shares_score = baseline == "zeros"
         self.chunk_rows = chunk_rows
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Scores of `n` classes at each patch, less those of the baseline."""
-        self.check(model)
-        check_classes(model, classes)
         logits = logits_of_masked_tokens(model, images, self.mask, self.chunk_rows)
         nothing = logits[:, -1:] if self.baseline == "zeros" else None
         scores = scores_above(model, logits[:, :-1], nothing, self.score)

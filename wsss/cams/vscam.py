@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.options import check_number, check_whole
 from wsss.cams.core.postprocess import normalise_minmax
@@ -97,7 +97,7 @@ class ChannelProbes(Probes):
 
         Every channel is stretched to [0, 1] first.
         """
-        probes = normalise_minmax(features.flatten(0, 1)[:, None]).view_as(features)
+        probes = normalise_minmax(features, dim=2)
         detections = F.normalize(base, dim=2) @ F.normalize(probes, dim=2).transpose(1, 2)
         return (detections @ probes).relu()
 
@@ -106,8 +106,7 @@ def semantic_base(
     features: Float[Tensor, "b d N"], weights: Float[Tensor, "b n d"]
 ) -> Float[Tensor, "b n N"]:
     """Rectified weighted sum of the channels, stretched to [0, 1]: `minmax(ReLU(Σ_d α_d X_d))`."""
-    base = (weights @ features).relu()
-    return normalise_minmax(base.flatten(0, 1)[:, None]).view_as(base)
+    return normalise_minmax((weights @ features).relu(), dim=2)
 
 
 def channel_weights(
@@ -199,6 +198,7 @@ class VSCAM(CamMethod):
     """
 
     needs = frozenset({Need.GRAPH})
+    needs_gradients = True
     provenance = Provenance(
         "VS-CAM: Vertex Semantic Class Activation Mapping to Interpret Vision Graph Neural "
         "Network, arXiv 2209.09104; Neurocomputing 2023",
@@ -213,16 +213,13 @@ class VSCAM(CamMethod):
         """
         self.probes = VertexProbes() if probes is None else probes
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Maps of `n` classes of each image, not negative, at the resolution of the features."""
-        self.check(model)
-        check_classes(model, classes)
         network = cast("VisionGnnBackbone", model.features)
         features, graphs = network.forward_with_graph(images)
         weights = channel_weights(model.head, features, classes)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, check_classes
+from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -64,18 +63,15 @@ class ADCAM(CamMethod):
             WsssError: names what is missing.
         """
         super().check(model)
-        self._network(model).check_layers(self.layers, "cam.layers")
+        self._network(model)
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Maps of `n` classes of each image, not negative, on the grid of patches."""
-        self.check(model)
-        check_classes(model, classes)
         head = cast("LinearHead", model.head)
         features, attention, size = self._observed(model, images)
         maps = resize(class_activation_maps(features, head.weight, classes).relu(), size)
@@ -100,7 +96,9 @@ class ADCAM(CamMethod):
         return features, attention * len(chosen), network.grid(images)
 
     def _network(self, model: SplitClassifier) -> VitBackbone:
-        """The network whose attention is looked at."""
-        if self.attention_network is not None:
-            return self.attention_network
-        return cast("VitBackbone", model.features)
+        """The network whose attention is looked at; refused without the chosen layers."""
+        network = self.attention_network
+        if network is None:
+            network = cast("VitBackbone", model.features)
+        network.check_layers(self.layers, "cam.layers")
+        return network

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsss.cams.cluster_cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.options import check_whole
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.metrics.explanation.substrates import Blur
@@ -93,15 +93,13 @@ class ClusterCAM(CamMethod):
         self.merge = merge
         self.seed = seed
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps in [-1, 1] of `n` classes of each image, at the resolution of the features."""
-        check_classes(model, classes)
         maps = [
             self._image_maps(model, *one)
             for one in zip(images, model.features(images), classes, strict=True)

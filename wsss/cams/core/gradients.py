@@ -6,17 +6,17 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from wsss.models.capture import derivable_by_inputs
-
 
 def differentiable_head(
     head: nn.Module, features: Float[Tensor, "b k h w"]
 ) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b c"]]:
-    """The features as a leaf of an autograd graph, and the logits at its other end."""
+    """The features as a leaf of an autograd graph, and the logits that follow from them.
+
+    For methods with `needs_gradients`, whose parameters are constants of the graph.
+    """
     leaf = features.detach().requires_grad_()
-    with derivable_by_inputs(head):
-        # A clone behind the leaf, because an in-place ReLU may not write to a leaf.
-        return leaf, head(leaf.clone())
+    # A clone behind the leaf, because an in-place ReLU may not write to a leaf.
+    return leaf, head(leaf.clone())
 
 
 def class_gradients(

@@ -4,11 +4,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.core.needs import Need, all_of, offers
 from wsss.errors import user_error
+from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import SplitClassifier
 
 
@@ -23,28 +25,29 @@ class Provenance:
 
 
 class CamMethod(ABC):
-    """A method that explains class logits by maps over the image.
+    """A method that explains class logits by maps over the image: subclasses define `maps`.
 
     Methods return raw maps, signed and unnormalised; everything after that (ReLU, resizing,
     normalising, scales and flips) is the same for all and lives in `postprocess` and `multiscale`.
-    They leave nothing behind: no hook, no gradient flag, no mode, no random state. Call them under
-    `torch.no_grad` or not; those that need gradients refuse `torch.inference_mode`.
+    They leave nothing behind: no hook, no gradient flag, no mode, no random state.
     """
 
     needs: frozenset[Need] = frozenset()
     """What a model must offer; options may leave an instance with less."""
-    provenance: Provenance
+    needs_gradients: ClassVar[bool] = False
+    """Whether `maps` differentiates. Autograd then records, with all parameters as constants."""
+    provenance: Provenance = Provenance("no publication")
     """Where its formulas come from; options may give an instance another."""
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""
     shares_score: bool = False
     """Whether its maps are shares of a score: four times the cells, a quarter of the values."""
 
-    def check(self, model: SplitClassifier) -> None:
-        """Refuse a model that the method cannot explain, before anything is computed.
+    def check_needs(self, model: SplitClassifier) -> None:
+        """Refuse a model that lacks something the method needs.
 
         Raises:
-            WsssError: names what the method needs and a model that has it.
+            WsssError: names what is missing and a model that has it.
         """
         if missing := self.needs - offers(model):
             words = all_of(missing)
@@ -56,14 +59,23 @@ class CamMethod(ABC):
                 words.run,
             )
 
-    @abstractmethod
+    def check(self, model: SplitClassifier) -> None:
+        """Refuse, before a run begins, a model that the method cannot explain.
+
+        Methods whose options name layers look for them, too.
+
+        Raises:
+            WsssError: names what the method needs and a model that has it.
+        """
+        self.check_needs(model)
+
     def __call__(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
-        """Raw maps of `n` classes of each image.
+        """Raw maps of `n` classes of each image, without a gradient.
 
         Args:
             model: the classifier, in evaluation mode.
@@ -72,7 +84,22 @@ class CamMethod(ABC):
 
         Raises:
             IndexError: a class index is out of range.
+            RuntimeError: the method needs gradients, and `torch.inference_mode` is on.
+            WsssError: the model lacks something the method needs.
         """
+        self.check_needs(model)
+        check_classes(model, classes)
+        with derivable_by_inputs(model) if self.needs_gradients else torch.no_grad():
+            return self.maps(model, images, classes).detach()
+
+    @abstractmethod
+    def maps(
+        self,
+        model: SplitClassifier,
+        images: Float[Tensor, "b 3 H W"],
+        classes: Int64[Tensor, "b n"],
+    ) -> Float[Tensor, "b n h w"]:
+        """What `__call__` returns, of a model and classes that it has checked."""
 
 
 def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:

@@ -7,8 +7,10 @@ from torch.nn import functional as F
 
 PUBLISHED_EPSILON = 1e-5
 
-ROUNDING = 4
-"""Units in the last place by which the values of a constant map may differ."""
+LONGEST_SUM = 4096
+"""Terms of the longest sums that values of maps are: twice the channels of a ResNet-50."""
+RESIZED_TERMS = 4
+"""Terms of a bilinear interpolation."""
 
 
 def resize(maps: Float[Tensor, "b n h w"], size: tuple[int, int]) -> Float[Tensor, "b n h2 w2"]:
@@ -31,13 +33,35 @@ def normalise_max(maps: Float[Tensor, "n h w"], epsilon: float = 0.0) -> Float[T
     return maps / peak.where(peak > 0, 1)
 
 
-def normalise_minmax(maps: Float[Tensor, "n h w"]) -> Float[Tensor, "n h w"]:
+def normalise_minmax(
+    maps: Float[Tensor, "*n h w"], dim: int | tuple[int, ...] = (-2, -1)
+) -> Float[Tensor, "*n h w"]:
     """Stretch maps to [0, 1]: the normalisation of explanations.
 
-    A constant map becomes zeros. One that was summed or resized is constant up to rounding only,
-    which stretching would make a map of.
+    A constant map becomes zeros, also where rounding made its values differ (`rounding`).
+
+    Args:
+        maps: signed.
+        dim: dimensions of a map.
     """
-    low, high = (extreme(dim=(1, 2), keepdim=True) for extreme in (maps.amin, maps.amax))
+    low, high = (extreme(dim=dim, keepdim=True) for extreme in (maps.amin, maps.amax))
     span = high - low
-    varies = span > ROUNDING * torch.finfo(maps.dtype).eps * torch.maximum(low.abs(), high.abs())
+    varies = span > rounding(maps.dtype) * torch.maximum(low.abs(), high.abs())
     return torch.where(varies, (maps - low) / span.where(varies, 1), 0)
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Relative difference that the order of additions may make between equal values of a map.
+
+    Two sums of the same n terms, each added up in an order of its own, differ by at most
+    `n ε Σ|terms|`, and with independent rounding errors by about `√n ε Σ|terms|` (Higham and Mary,
+    A New Approach to Probabilistic Rounding Error Analysis, SIAM J. Sci. Comput. 2019). The
+    first would flatten maps that do vary, as those of probabilities among a thousand classes, so it
+    is the second, for `LONGEST_SUM` terms; shorter sums may cancel to some extent. Terms that all
+    but cancel are not covered: the values of a map do not tell how large they were.
+    Half precision is added up in single. Resizing rounds to the precision of the map.
+    """
+    summed = torch.promote_types(dtype, torch.float32)
+    return float(
+        RESIZED_TERMS * torch.finfo(dtype).eps + LONGEST_SUM**0.5 * torch.finfo(summed).eps
+    )

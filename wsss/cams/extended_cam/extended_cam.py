@@ -8,10 +8,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.options import check_number
 from wsss.cams.extended_cam.receptive_field import Fields, features_and_fields
-from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 RESCALE_MIN_SHARE = 1e-3
@@ -81,10 +80,9 @@ def empirical_sigmas(
     Effective Receptive Field, NeurIPS 2016). NaN for an image that the cell does not see.
     """
     seen = images.detach().requires_grad_()
-    with derivable_by_inputs(network):
-        features = network(seen.clone())
-        centre = features[:, :, features.shape[2] // 2, features.shape[3] // 2].sum()
-        (gradients,) = torch.autograd.grad(centre, seen)
+    features = network(seen.clone())
+    centre = features[:, :, features.shape[2] // 2, features.shape[3] // 2].sum()
+    (gradients,) = torch.autograd.grad(centre, seen)
     energy = gradients.square().sum(dim=1)
 
     def deviation(profile: Float[Tensor, "b y"]) -> Float[Tensor, " b"]:
@@ -107,6 +105,7 @@ class ExtendedCAM(CamMethod):
         "Kim et al., Extending Class Activation Mapping Using Gaussian Receptive Field, CVIU 2023",
         reconstructed="the equation of the conservative map, the Gaussian's width and alignment",
     )
+    needs_gradients = True
 
     def __init__(
         self,
@@ -142,15 +141,13 @@ class ExtendedCAM(CamMethod):
         self.bias = bias
         self.rescale = rescale
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n H W"]:
         """Signed maps of `n` classes of each image, at image size: shares of the logit."""
-        check_classes(model, classes)
         if self.sigma == "erf" or self.align == "rf":
             features, fields = features_and_fields(model.features, images)
         else:

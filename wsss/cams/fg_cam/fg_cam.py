@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.options import check_number
 from wsss.cams.fg_cam.component_tape import recording
@@ -43,6 +43,7 @@ class FGCAM(CamMethod):
     """
 
     needs = frozenset({Need.INNER_LAYERS})
+    needs_gradients = True
     provenance = Provenance(
         "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
         "Networks, arXiv 2303.09171, 2023",
@@ -102,16 +103,13 @@ class FGCAM(CamMethod):
             features = model.features(images)
         tape.check(features)
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
-        super().check(model)
-        check_classes(model, classes)
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
         parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))
         return torch.cat([self._maps(model, *part) for part in zip(*parts, strict=True)])

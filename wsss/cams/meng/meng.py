@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cams.core.method import CamMethod, Provenance, check_classes
+from wsss.cams.core.method import CamMethod, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.options import check_number, layer_names
 from wsss.cams.core.postprocess import resize
@@ -148,6 +148,7 @@ class Meng(CamMethod):
     """
 
     needs = frozenset({Need.INNER_LAYERS, Need.PAIR_HEADS})
+    needs_gradients = True
     provenance = Provenance(
         "Meng et al., Class Activation Map Generation by Representative Class Selection and "
         "Multi-Layer Feature Fusion, arXiv 1901.07683, 2019",
@@ -196,16 +197,13 @@ class Meng(CamMethod):
         super().check(model)
         self._inner(model)
 
-    @torch.no_grad()
-    def __call__(
+    def maps(
         self,
         model: SplitClassifier,
         images: Float[Tensor, "b 3 H W"],
         classes: Int64[Tensor, "b n"],
     ) -> Float[Tensor, "b n h w"]:
         """Maps in [0, 1] on the grid of the shallowest layer."""
-        self.check(model)
-        check_classes(model, classes)
         heads = cast("PairHeads", model.pair_heads)
         pairs, real = heads.of_classes(classes)
         pairs_of_image = pairs.flatten(1, 2)
