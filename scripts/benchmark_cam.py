@@ -32,7 +32,7 @@ from wsss.data.pyramids import Scales
 from wsss.data.sources.folder.source import Folder
 from wsss.explain.faithfulness import Protocol, labelled_classes, predicted_class
 from wsss.machine.memory import keep_freed_memory
-from wsss.metrics.explanation import Blur, black
+from wsss.metrics.explanation.substrates import Blur, black
 from wsss.pipeline.versions import commit, versions
 
 LIBRARIES = ("torchcam", "grad-cam", "captum")

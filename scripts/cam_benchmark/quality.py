@@ -9,6 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cam_benchmark.averages import Faithfulness
+from cam_benchmark.boxes import MaxBoxAccuracy, component_boxes, scale_boxes
+from cam_benchmark.pixels import PixelAveragePrecision
+from cam_benchmark.pointing import PointingGame
 from cam_benchmark.seed_curve import seed_counts, seed_miou
 from wsss.artifacts import MANIFEST, seed_size
 from wsss.cams.core.method import CamMethod
@@ -19,13 +23,6 @@ from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
 from wsss.explain.faithfulness import Protocol, judge
-from wsss.metrics.explanation import (
-    Faithfulness,
-    MaxBoxAccuracy,
-    PixelAveragePrecision,
-    PointingGame,
-)
-from wsss.metrics.explanation.boxes import component_boxes, scale_boxes
 from wsss.models import SplitClassifier
 from wsss.models.finished import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample

@@ -13,7 +13,7 @@ from wsss.explain.faithfulness import (
     predicted_class,
     unit_maps,
 )
-from wsss.metrics.explanation import Blur, black
+from wsss.metrics.explanation.substrates import Blur, black
 from wsss.models import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 

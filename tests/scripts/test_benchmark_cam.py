@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cam_benchmark.averages import Faithfulness
 from torch import nn
 
 from wsss.artifacts import Manifest
@@ -12,7 +13,6 @@ from wsss.data.pyramids import Scales
 from wsss.data.sources.folder.source import Folder
 from wsss.errors import WsssError
 from wsss.explain.faithfulness import Protocol, judge, labelled_classes
-from wsss.metrics.explanation import Faithfulness
 from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone
 from wsss.models.export import save_classifier, save_pair_heads
 from wsss.models.normalisation import Normalisation

@@ -12,7 +12,6 @@ from wsss.cams.core.method import CamMethod
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.metrics.explanation.adcc import coherency, complexity
 from wsss.metrics.explanation.curves import RISE_STEP_PX, area_below, replacement_curve
-from wsss.metrics.explanation.faithfulness import PairScores
 from wsss.metrics.explanation.substrates import Blur, MeanColour, Substrate, blend
 from wsss.models.classifier import SplitClassifier
 
@@ -41,6 +40,24 @@ def labelled_classes(
     """
     images, classes = tags.nonzero(as_tuple=True)
     return images, classes
+
+
+@dataclass(frozen=True, slots=True)
+class PairScores:
+    """What was measured of pairs of image and class; tensors [n] of values in [0, 1]."""
+
+    whole: Float[Tensor, " n"]
+    """Probability on the image, Y."""
+    kept: Float[Tensor, " n"]
+    """Probability on the image times its map, O."""
+    deleted: Float[Tensor, " n"]
+    """Probability on the image times one minus its map, D."""
+    complexity: Float[Tensor, " n"]
+    coherency: Float[Tensor, " n"]
+    deletion: Float[Tensor, " n"] | None = None
+    """Area below the deletion curve; None where it was not measured."""
+    insertion: Float[Tensor, " n"] | None = None
+    """Area below the insertion curve; None where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss.metrics.explanation import adcc, adcc_of_means, coherency, complexity, mean_adcc
+from wsss.metrics.explanation.adcc import adcc, coherency, complexity
 
 
 @pytest.fixture
@@ -64,29 +64,11 @@ def test_coherency_follows_pearsons_correlation(rand):
     ],
 )
 def test_adcc_of_published_averages(drop, coherent, complex_, expected, column):
-    parts = column(drop), column(coherent), column(complex_)
-    assert adcc_of_means(*parts) == pytest.approx(expected, abs=3e-4)
-    assert mean_adcc(*parts) == pytest.approx(expected, abs=3e-4)
-
-
-def test_adcc_of_means_is_not_the_mean(rand):
-    parts = rand(20), rand(20, seed=1), rand(20, seed=2)
-    pairs = [3 / (1 / c + 1 / (1 - m) + 1 / (1 - d)) for d, c, m in zip(*parts, strict=True)]
-    assert mean_adcc(*parts) == pytest.approx(float(sum(pairs) / 20))
-    drop, coherent, complex_ = (float(part.mean()) for part in parts)
-    expected = 3 / (1 / coherent + 1 / (1 - complex_) + 1 / (1 - drop))
-    assert adcc_of_means(*parts) == pytest.approx(expected)
-    assert abs(mean_adcc(*parts) - expected) > 0.05
+    found = adcc(column(drop), column(coherent), column(complex_))
+    assert float(found) == pytest.approx(expected, abs=3e-4)
 
 
 def test_a_part_that_is_worst_makes_adcc_zero(column):
     worst = adcc(column(1, 0, 0), column(1, 0, 1), column(0, 0, 1))
     assert worst.tolist() == [0, 0, 0]
     assert adcc(column(0), column(1), column(0)) == 1
-
-
-def test_pairs_without_a_drop_take_no_part(column):
-    parts = column(0.2, torch.nan), column(0.9, 0.1), column(0.3, 0.8)
-    alone = [part[:1] for part in parts]
-    assert adcc_of_means(*parts) == adcc_of_means(*alone)
-    assert mean_adcc(*parts) == mean_adcc(*alone)

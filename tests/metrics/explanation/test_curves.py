@@ -2,8 +2,13 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from wsss.metrics.explanation import Blur, MeanColour, area_below, black, blend, replacement_curve
-from wsss.metrics.explanation.curves import num_steps, replacement_ranks
+from wsss.metrics.explanation.curves import (
+    area_below,
+    num_steps,
+    replacement_curve,
+    replacement_ranks,
+)
+from wsss.metrics.explanation.substrates import Blur, MeanColour, black, blend
 
 
 @pytest.fixture

@@ -46,33 +46,5 @@ def adcc(
     return inverses.reciprocal().mul(3)
 
 
-def adcc_of_means(
-    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
-) -> float:
-    """ADCC of the averaged parts: the figure of published tables (Recipro-CAM).
-
-    Pairs without a drop (NaN) take part in no average.
-    """
-    drops, coherencies, complexities = _with_drop(drops, coherencies, complexities)
-    return float(adcc(drops.mean(), coherencies.mean(), complexities.mean()))
-
-
-def mean_adcc(
-    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
-) -> float:
-    """Mean of each pair's ADCC, as the authors' repository returns it.
-
-    Pairs without a drop (NaN) take part in no average.
-    """
-    return float(adcc(*_with_drop(drops, coherencies, complexities)).mean())
-
-
 def _varies(maps: Float[Tensor, "*batch h w"]) -> Tensor:
     return maps.amax(dim=(-2, -1)) > maps.amin(dim=(-2, -1))
-
-
-def _with_drop(
-    drops: Float[Tensor, " n"], coherencies: Float[Tensor, " n"], complexities: Float[Tensor, " n"]
-) -> tuple[Tensor, Tensor, Tensor]:
-    usable = ~drops.isnan()
-    return drops[usable], coherencies[usable], complexities[usable]

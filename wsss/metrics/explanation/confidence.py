@@ -42,44 +42,8 @@ def drop_in_deletion(
     return _over(whole, whole - deleted)
 
 
-def gain(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Fraction of the missing probability gained, `max(0, O − Y) / (1 − Y)`, in [0, 1].
-
-    From Opti-CAM (Zhang et al. 2024). 0 where Y is 1 already, NaN where Y is near zero.
-    """
-    missing = 1 - whole
-    share = (kept - whole).clamp(min=0) / missing.where(missing > 0, 1)
-    return share.where(counted(whole), torch.nan)
-
-
-def average_drop(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
-    """Mean `drop` in percent, lower is better; NaN where no pair counts."""
-    return _percent(drop(whole, kept))
-
-
-def average_increase(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
-    """Pairs whose probability rises, in percent, higher is better; NaN where no pair counts."""
-    return _percent(increase(whole, kept))
-
-
-def average_drop_in_deletion(
-    whole: Float[Tensor, "*shape"], deleted: Float[Tensor, "*shape"]
-) -> float:
-    """Mean `drop_in_deletion` in percent, higher is better; NaN where no pair counts."""
-    return _percent(drop_in_deletion(whole, deleted))
-
-
-def average_gain(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> float:
-    """Mean `gain` in percent, higher is better; NaN where no pair counts."""
-    return _percent(gain(whole, kept))
-
-
 def _over(
     whole: Float[Tensor, "*shape"], difference: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
     usable = counted(whole)
     return (difference / whole.where(usable, 1)).where(usable, torch.nan)
-
-
-def _percent(values: Float[Tensor, "*shape"]) -> float:
-    return 100 * float(values.double().nanmean())

@@ -1,7 +1,5 @@
 """Whether a map points at its object: the pointing game and its energy form."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -9,17 +7,6 @@ from torchmetrics import Metric
 
 TOLERANCE_PX = 15
 """A point is a hit if the object is nearer than this (Zhang et al. 2018, as in TorchRay)."""
-
-Box = tuple[int, int, int, int]
-"""First column, first row, end column, end row; the ends are the first pixels outside."""
-
-
-def masks_of_boxes(boxes: Sequence[Box], size: tuple[int, int]) -> Bool[Tensor, "h w"]:
-    """The pixels of an image of `size` (height, width) inside any of the boxes."""
-    mask = torch.zeros(size, dtype=torch.bool)
-    for left, top, right, bottom in boxes:
-        mask[top:bottom, left:right] = True
-    return mask
 
 
 def points_at_object(

@@ -24,7 +24,9 @@ def threshold_counts(
     Returns:
         pixels of objects, and pixels of anything else.
     """
-    thresholds = torch.arange(NUM_THRESHOLDS, device=maps.device) / (NUM_THRESHOLDS - 1)
+    # Divided on the CPU: a GPU multiplies by the rounded reciprocal, and values that equal a
+    # threshold would fall below it.
+    thresholds = (torch.arange(NUM_THRESHOLDS) / (NUM_THRESHOLDS - 1)).to(maps.device)
     bins = torch.bucketize(maps.float().clamp(0, 1).contiguous(), thresholds, right=True) - 1
     inside, outside = (
         torch.bincount(bins[valid & which], minlength=NUM_THRESHOLDS)

@@ -3,10 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from wsss.metrics.explanation import MaxBoxAccuracy
-from wsss.metrics.explanation.boxes import (
+from cam_benchmark.boxes import (
     THRESHOLDS,
+    MaxBoxAccuracy,
     best_ious,
     box_iou,
     component_boxes,

@@ -1,32 +1,23 @@
-"""The confidence metrics of a data set together, summed over batches and processes."""
-
-from dataclasses import dataclass
+"""How a method's faithfulness averages over a data set, summed over batches and processes."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
+from wsss.explain.faithfulness import PairScores
 from wsss.metrics.explanation.adcc import adcc
-from wsss.metrics.explanation.confidence import counted, drop, drop_in_deletion, gain, increase
+from wsss.metrics.explanation.confidence import counted, drop, drop_in_deletion, increase
 
 
-@dataclass(frozen=True, slots=True)
-class PairScores:
-    """What was measured of pairs of image and class; tensors [n] of values in [0, 1]."""
+def gain(whole: Float[Tensor, "*shape"], kept: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Fraction of the missing probability gained, `max(0, O − Y) / (1 − Y)`, in [0, 1].
 
-    whole: Float[Tensor, " n"]
-    """Probability on the image, Y."""
-    kept: Float[Tensor, " n"]
-    """Probability on the image times its map, O."""
-    deleted: Float[Tensor, " n"]
-    """Probability on the image times one minus its map, D."""
-    complexity: Float[Tensor, " n"]
-    coherency: Float[Tensor, " n"]
-    deletion: Float[Tensor, " n"] | None = None
-    """Area below the deletion curve; None where it was not measured."""
-    insertion: Float[Tensor, " n"] | None = None
-    """Area below the insertion curve; None where it was not measured."""
+    From Opti-CAM (Zhang et al. 2024). 0 where Y is 1 already, NaN where Y is near zero.
+    """
+    missing = 1 - whole
+    share = (kept - whole).clamp(min=0) / missing.where(missing > 0, 1)
+    return share.where(counted(whole), torch.nan)
 
 
 class Faithfulness(Metric):

@@ -1,20 +1,13 @@
+import math
+import statistics
+
 import pytest
 import torch
+from cam_benchmark.averages import Faithfulness, gain
 
-from wsss.metrics.explanation import (
-    Faithfulness,
-    PairScores,
-    adcc_of_means,
-    average_drop,
-    average_drop_in_deletion,
-    average_gain,
-    average_increase,
-    blend,
-    coherency,
-    complexity,
-    mean_adcc,
-)
-from wsss.metrics.explanation.confidence import drop
+from wsss.explain.faithfulness import PairScores
+from wsss.metrics.explanation.adcc import coherency, complexity
+from wsss.metrics.explanation.substrates import blend
 
 
 @pytest.fixture
@@ -28,30 +21,42 @@ def part(scores, rows):
     return PairScores(*(getattr(scores, name)[rows] for name in PairScores.__slots__))
 
 
+def mean_percent(values):
+    return 100 * sum(values) / len(values)
+
+
 def test_data_set_figures_are_those_of_all_pairs_together(scores, device):
     metric = Faithfulness().to(device)
     metric.update(part(scores, slice(0, 5)))
     metric.update(part(scores, slice(5, 12)))
-    found = metric.compute()
-    usable = [i for i in range(12) if i != 3]
-    drops = drop(scores.whole, scores.kept)
-    parts = drops, scores.coherency, scores.complexity
-    assert found == pytest.approx(
+    columns = (getattr(scores, name).tolist() for name in PairScores.__slots__)
+    pairs = [row for row in zip(*columns, strict=True) if row[0] > 0]
+    drops = [max(0, y - o) / y for y, o, *_ in pairs]
+    parts = [
+        (1 - lost, coh, 1 - com) for lost, (*_, com, coh, _, _) in zip(drops, pairs, strict=True)
+    ]
+    means = [sum(column) / 11 for column in zip(*parts, strict=True)]
+    assert metric.compute() == pytest.approx(
         {
-            "average_drop": average_drop(scores.whole, scores.kept),
-            "average_increase": average_increase(scores.whole, scores.kept),
-            "average_drop_in_deletion": average_drop_in_deletion(scores.whole, scores.deleted),
-            "average_gain": average_gain(scores.whole, scores.kept),
-            "complexity": 100 * float(scores.complexity[usable].mean()),
-            "coherency": 100 * float(scores.coherency[usable].mean()),
-            "deletion": 100 * float(scores.deletion[usable].mean()),
-            "insertion": 100 * float(scores.insertion[usable].mean()),
-            "mean_adcc": 100 * mean_adcc(*parts),
-            "adcc": 100 * adcc_of_means(*parts),
+            "average_drop": mean_percent(drops),
+            "average_increase": mean_percent([o > y for y, o, *_ in pairs]),
+            "average_drop_in_deletion": mean_percent([(y - d) / y for y, _, d, *_ in pairs]),
+            "average_gain": mean_percent([max(0, o - y) / (1 - y) for y, o, *_ in pairs]),
+            "complexity": mean_percent([com for *_, com, _, _, _ in pairs]),
+            "coherency": mean_percent([coh for *_, coh, _, _ in pairs]),
+            "deletion": mean_percent([area for *_, area, _ in pairs]),
+            "insertion": mean_percent([area for *_, area in pairs]),
+            "mean_adcc": mean_percent([statistics.harmonic_mean(row) for row in parts]),
+            "adcc": 100 * statistics.harmonic_mean(means),
             "num_pairs": 11,
             "num_excluded": 1,
         }
     )
+
+
+def test_what_can_be_gained_is_what_is_missing(device):
+    whole, kept = torch.tensor([[0.8, 0.8, 1.0, 0.0], [0.6, 0.9, 1.0, 0.5]], device=device)
+    assert gain(whole, kept).tolist() == pytest.approx([0, 0.5, 0, math.nan], nan_ok=True)
 
 
 def test_the_full_mask_keeps_everything_and_explains_nothing(device):

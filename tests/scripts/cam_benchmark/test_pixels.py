@@ -3,9 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from cam_benchmark.pixels import PixelAveragePrecision
 from sklearn.metrics import average_precision_score
-
-from wsss.metrics.explanation import PixelAveragePrecision
 
 
 def case(seed):

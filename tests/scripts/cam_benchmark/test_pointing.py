@@ -2,9 +2,13 @@ import math
 
 import pytest
 import torch
+from cam_benchmark.pointing import PointingGame, energy_in_object, points_at_object
 
-from wsss.metrics.explanation import PointingGame
-from wsss.metrics.explanation.pointing import energy_in_object, masks_of_boxes, points_at_object
+
+def boxed(left, top, right, bottom, size):
+    mask = torch.zeros(1, *size, dtype=torch.bool)
+    mask[:, top:bottom, left:right] = True
+    return mask
 
 
 def peak(row, column, size=(40, 60)):
@@ -15,7 +19,7 @@ def peak(row, column, size=(40, 60)):
 
 @pytest.mark.parametrize(("distance", "hit"), [(0, True), (14, True), (15, False), (16, False)])
 def test_a_point_nearer_than_15_pixels_is_a_hit(distance, hit):
-    mask = masks_of_boxes([(0, 0, 20, 40)], (40, 60))[None]
+    mask = boxed(0, 0, 20, 40, (40, 60))
     assert points_at_object(peak(20, 19 + distance), mask).tolist() == [hit]
 
 
@@ -43,7 +47,7 @@ def test_an_absent_object_is_never_hit():
 
 
 def test_the_energy_of_a_uniform_map_is_the_share_of_the_box(device):
-    mask = masks_of_boxes([(2, 1, 7, 4)], (10, 12))[None].to(device)
+    mask = boxed(2, 1, 7, 4, (10, 12)).to(device)
     energy = energy_in_object(torch.ones(1, 10, 12, dtype=torch.float64).to(device), mask)
     assert float(energy) == pytest.approx(5 * 3 / 120)
 
@@ -51,14 +55,14 @@ def test_the_energy_of_a_uniform_map_is_the_share_of_the_box(device):
 def test_energy_counts_rows_as_rows():
     maps = torch.zeros(1, 6, 9)
     maps[0, 1, 5] = 2.0
-    assert energy_in_object(maps, masks_of_boxes([(5, 1, 6, 2)], (6, 9))[None]) == 1
-    assert energy_in_object(maps, masks_of_boxes([(1, 5, 2, 6)], (6, 9))[None]) == 0
-    assert energy_in_object(0 * maps, masks_of_boxes([(0, 0, 9, 6)], (6, 9))[None]) == 0
+    assert energy_in_object(maps, boxed(5, 1, 6, 2, (6, 9))) == 1
+    assert energy_in_object(maps, boxed(1, 5, 2, 6, (6, 9))) == 0
+    assert energy_in_object(0 * maps, boxed(0, 0, 9, 6, (6, 9))) == 0
 
 
 def test_accuracy_is_the_mean_over_classes_that_occur():
     game = PointingGame(num_classes=4)
-    mask = masks_of_boxes([(0, 0, 5, 5)], (40, 60))[None]
+    mask = boxed(0, 0, 5, 5, (40, 60))
     for row, column, label in ((2, 2, 0), (39, 59, 0), (0, 3, 0), (39, 59, 0), (1, 1, 2)):
         game.update(peak(row, column), mask, torch.tensor([label]))
     scores = game.compute()
