@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.reactivated import ReactivatedHead
-from wsss.models.vision_gnn import VisionGnnBackbone
-from wsss.models.vit import VitBackbone
 
 
 class Need(StrEnum):
@@ -101,9 +99,9 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
         Need.INNER_LAYERS: bool(model.inner_layers),
-        Need.GRAPH: isinstance(model.features, VisionGnnBackbone),
-        Need.ATTENTION: isinstance(model.features, VitBackbone),
-        Need.TOKENS: (isinstance(model.features, VitBackbone) and model.features.has_divisible_end),
+        Need.GRAPH: hasattr(model.features, "forward_with_graph"),
+        Need.ATTENTION: hasattr(model.features, "forward_with_attention"),
+        Need.TOKENS: getattr(model.features, "has_divisible_end", False),
         Need.SECOND_CLASSIFIER: isinstance(model.head, ReactivatedHead),
         Need.PAIR_HEADS: model.pair_heads is not None,
     }
