@@ -1,7 +1,5 @@
 """Scores of masked images, the evidence of methods that need no gradient."""
 
-from typing import cast
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,8 +18,12 @@ def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Te
 
 
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
-    """The colour in [0, 1] that the network sees as zero."""
-    return cast("Normalisation", model.features.normalise).mean
+    """The colour in [0, 1] that the network sees as zero: the mean of its training images.
+
+    Black where `features` has no `Normalisation` called `normalise`, and takes colours as they are.
+    """
+    normalise = getattr(model.features, "normalise", None)
+    return normalise.mean if isinstance(normalise, Normalisation) else torch.zeros(3, 1, 1)
 
 
 def masked_probabilities(

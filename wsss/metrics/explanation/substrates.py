@@ -18,7 +18,7 @@ class MeanColour:
     """
 
     def __init__(self, mean: Float[Tensor, "3 1 1"]) -> None:
-        """Hold the colour, `model.features.normalise.mean`."""
+        """Hold the colour in [0, 1]."""
         self.mean = mean
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
