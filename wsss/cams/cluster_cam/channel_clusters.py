@@ -1,14 +1,15 @@
 """Groups of channels whose feature maps look alike."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import scipy.linalg
 import torch
 from jaxtyping import Float, Int64
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 RESTARTS = 10
 """Times that k-means begins anew; the tightest clusters win."""
@@ -97,6 +98,8 @@ def spectral_embedding(rows: Rows, counts: NDArray[np.integer], size: int) -> Ro
     The first `size` eigenvectors of `D^-½ S D^-½`, `S` the rows' cosines above 0, normalised for
     each row. A row that occurs `counts` times weighs as much as so many rows.
     """
+    import scipy.linalg  # Here, because it takes long, and the default does without.
+
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     similarity = np.maximum(units @ units.T, 0)
     degree = similarity @ counts
@@ -108,7 +111,9 @@ def spectral_embedding(rows: Rows, counts: NDArray[np.integer], size: int) -> Ro
 
 def _k_means(
     rows: Rows, counts: NDArray[np.integer], num_clusters: int, seed: int, restarts: int
-) -> KMeans:
+) -> "KMeans":
     """Seeded k-means++ of rows that occur `counts` times."""
+    from sklearn.cluster import KMeans  # Here, because it takes seconds.
+
     search = KMeans(num_clusters, n_init=restarts, random_state=seed)
     return search.fit(rows, sample_weight=counts)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
-from sklearn.cluster import AgglomerativeClustering, KMeans
 
 # Shape suffixes: n = images, c = classes, k = feature channels.
 
@@ -48,6 +47,8 @@ def kmeans(
     descriptors: Float[np.ndarray, "c k"], num_groups: int, seed: int = 0
 ) -> Int64[np.ndarray, " c"]:
     """Groups by k-means, the best of ten starts."""
+    from sklearn.cluster import KMeans  # Here, because it takes seconds.
+
     clustering = KMeans(num_groups, n_init=10, random_state=seed)
     return clustering.fit_predict(descriptors).astype(np.int64)  # type: ignore[no-any-return]
 
@@ -56,6 +57,8 @@ def agglomerative(
     descriptors: Float[np.ndarray, "c k"], num_groups: int
 ) -> Int64[np.ndarray, " c"]:
     """Groups by Ward's agglomeration."""
+    from sklearn.cluster import AgglomerativeClustering
+
     clustering = AgglomerativeClustering(num_groups)
     return clustering.fit_predict(descriptors).astype(np.int64)  # type: ignore[no-any-return]
 
