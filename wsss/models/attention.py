@@ -1,7 +1,14 @@
 """Attention between the patches of a vision transformer."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from timm.layers.attention import Attention
 
 # Shape suffixes: B = batch, N = patches, M = columns, T = tokens: the class token, then patches.
 
@@ -15,3 +22,31 @@ def normalise_rows(matrix: Float[Tensor, "b N M"]) -> Float[Tensor, "b N M"]:
     """Rows divided by their sums; rows of zeros stay zeros."""
     sums = matrix.sum(dim=2, keepdim=True)
     return matrix / sums.where(sums > 0, 1)
+
+
+@contextmanager
+def explicit_attention(modules: Sequence["Attention"]) -> Iterator[list[Float[Tensor, "b t t"]]]:
+    """Sum the attention of modules, averaged over their heads, in a pass in the block.
+
+    The modules compute it unfused in the block; afterwards they are as they were.
+
+    Yields:
+        An empty list, which holds the sum after the pass.
+    """
+    total: list[Tensor] = []
+
+    def keep(_dropout: Any, inputs: tuple[Tensor]) -> None:
+        attention = inputs[0].mean(dim=1)
+        # Kept one by one, those of twelve layers would be twelve times as large.
+        total[:] = [total[0].add_(attention) if total else attention]
+
+    fused = [module.fused_attn for module in modules]
+    handles = [module.attn_drop.register_forward_pre_hook(keep) for module in modules]
+    try:
+        for module in modules:
+            module.fused_attn = False  # type: ignore[misc]
+        yield total
+    finally:
+        for module, before, handle in zip(modules, fused, handles, strict=True):
+            module.fused_attn = before  # type: ignore[misc]
+            handle.remove()

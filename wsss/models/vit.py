@@ -1,7 +1,6 @@
 """Vision transformers whose attention can be seen."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, cast
 
 import timm
@@ -10,9 +9,9 @@ from jaxtyping import Float
 from timm.layers.attention import Attention
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
-from torch.nn import functional as F
 
 from wsss.errors import user_error
+from wsss.models.attention import explicit_attention
 from wsss.models.backbones import Backbone
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
@@ -211,68 +210,3 @@ class VitBackbone(Backbone):
         with explicit_attention(chosen) as total:
             features = self(images)
         return features, total[0] / len(chosen)
-
-
-@contextmanager
-def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tensor, "b t t"]]]:
-    """Sum the attention of modules, averaged over their heads, in a pass in the block.
-
-    The modules compute it unfused in the block; afterwards they are as they were.
-
-    Yields:
-        An empty list, which holds the sum after the pass.
-    """
-    total: list[Tensor] = []
-
-    def keep(_dropout: Any, inputs: tuple[Tensor]) -> None:
-        attention = inputs[0].mean(dim=1)
-        # Kept one by one, those of twelve layers would be twelve times as large.
-        total[:] = [total[0].add_(attention) if total else attention]
-
-    fused = [module.fused_attn for module in modules]
-    handles = [module.attn_drop.register_forward_pre_hook(keep) for module in modules]
-    try:
-        for module in modules:
-            module.fused_attn = False  # type: ignore[misc]
-        yield total
-    finally:
-        for module, before, handle in zip(modules, fused, handles, strict=True):
-            module.fused_attn = before  # type: ignore[misc]
-            handle.remove()
-
-
-def second_network(network: VitBackbone | None) -> VitBackbone | None:
-    """A network beside the classifier, itself and not a copy: in evaluation mode, frozen.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    if network is None:
-        return None
-    if not isinstance(network, VitBackbone):
-        raise ValueError(
-            f"attention_network={network!r:.60}: expected a VitBackbone, whose architecture is "
-            "`attention_network.name`"
-        )
-    return network.eval().requires_grad_(False)
-
-
-def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Indices of layers as they were given; None for all.
-
-    Raises:
-        ValueError: they are no list of whole numbers.
-    """
-    if layers is None:
-        return None
-    if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
-        raise ValueError(f"layers={layers!r}: expected a list of whole numbers, such as [8, 9]")
-    return tuple(layers)
-
-
-def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
-    """Images resized to the nearest whole number of patches; themselves where they have it."""
-    size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return F.interpolate(images, size, mode="bilinear", align_corners=False)

@@ -11,8 +11,9 @@ from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
+from wsss.models.attention_network import layer_numbers, second_network, whole_patches
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.vit import VitBackbone, layer_numbers, second_network, whole_patches
+from wsss.models.vit import VitBackbone
 
 
 class ADCAM(CamMethod):

@@ -2,28 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from wsss.cams.fg_cam import explanation_components as rules
-from wsss.cams.fg_cam import operations
+from wsss.cams.fg_cam import operations, steps
 from wsss.errors import WsssError, user_error
-
-
-@dataclass(slots=True)
-class _Step:
-    """One recorded operation; tensors are known by their numbers."""
-
-    inputs: tuple[int, ...]
-    output: int
-    prepare: operations.Prepare | WsssError
-    """An error says why components cannot be carried through."""
 
 
 class ComponentTape(TorchFunctionMode):
@@ -46,7 +34,7 @@ class ComponentTape(TorchFunctionMode):
         self._forget()
 
     def _forget(self) -> None:
-        self._steps: list[_Step] = []
+        self._steps: list[steps.Step] = []
         self._number = WeakTensorKeyDictionary()
         self._count = 0
         self.end()
@@ -80,12 +68,7 @@ class ComponentTape(TorchFunctionMode):
         Raises:
             WsssError: names the operation and the module it is in.
         """
-        wanted = {self._number[output]}
-        for step in reversed(self._steps):
-            if step.output in wanted:
-                if isinstance(step.prepare, WsssError):
-                    raise step.prepare
-                wanted.update(step.inputs)
+        steps.check(self._steps, self._number[output])
 
     def carry_back(
         self, output: Tensor, components: Float[Tensor, "n b ..."], classes_per_pass: int
@@ -100,13 +83,7 @@ class ComponentTape(TorchFunctionMode):
         Raises:
             WsssError: components cannot be carried through one of the operations.
         """
-        self.check(output)
-        parts = list(torch.split(components, classes_per_pass))
-        del components
-        while parts:
-            # Under the last classes what is kept for a step is freed as soon as it is passed.
-            steps = self._steps.copy() if len(parts) > 1 else self._steps
-            yield from _carried(steps, self._number[output], parts.pop(0))
+        return steps.carry_back(self._steps, self._number[output], components, classes_per_pass)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -182,7 +159,7 @@ class ComponentTape(TorchFunctionMode):
             prepare = operations.addition(self._term(x), self._term(known[1]))
         else:
             prepare = self._unsupported(name)
-        self._steps.append(_Step(sources, number, prepare))
+        self._steps.append(steps.Step(sources, number, prepare))
 
     def _term(self, value: Tensor) -> Callable[[], Tensor]:
         """A term of a sum: computed anew where what that takes is kept anyway, or kept."""
@@ -229,25 +206,6 @@ class ComponentTape(TorchFunctionMode):
             "Use a network without it, such as ResNet-50 or EfficientNet-Lite0, or a "
             "`target_layer` behind it.",
         )
-
-
-def _carried(
-    steps: list[_Step], output: int, components: Float[Tensor, "n b ..."]
-) -> list[Float[Tensor, "b ..."]]:
-    """Components of the tensor of number 0, for each class; `steps` is emptied."""
-    carried = [{output: one} for one in components]
-    del components
-    while steps:
-        step = steps.pop()
-        if step.output not in carried[0]:
-            continue
-        assert not isinstance(step.prepare, WsssError)
-        distribute = step.prepare()
-        for one in carried:
-            shares = distribute(one.pop(step.output))
-            for number, share in zip(step.inputs, shares, strict=True):
-                one[number] = one[number] + share if number in one else share
-    return [one[0] for one in carried]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor
 from wsss.errors import user_error
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.vit import layer_numbers, second_network, whole_patches
+from wsss.models.attention_network import layer_numbers, second_network, whole_patches
 from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
