@@ -174,7 +174,7 @@ def test_a_dead_position_scores_what_the_head_answers_to_zeros(toy_mlp, toy_imag
     answer = model.head(toy_images.new_zeros(1, 16, 7, 6))[0]
     assert_close(maps[:, :, 2, 4], answer[toy_classes], rtol=1e-12, atol=0)
     maps = ReciproCAM()(model, toy_images, toy_classes)
-    assert_close(maps[:, :, 2, 4], toy_images.new_zeros(3, 2), rtol=0, atol=1e-15)
+    assert_close(maps[:, :, 2, 4], toy_images.new_zeros(3, 2), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -186,8 +186,8 @@ def test_the_zero_of_seeds_adds_the_same_to_a_whole_map(
     maps = ReciproCAM(mask=mask)(toy_mlp, toy_images, toy_classes)
     plain = ReciproCAM(mask=mask, baseline="none")(toy_mlp, toy_images, toy_classes)
     shift = plain - maps
-    assert_close(shift, shift[:, :, :1, :1].expand_as(shift), rtol=1e-12, atol=1e-15)
-    stretched, expected = (normalise_minmax(one.flatten(0, 1)) for one in (maps, plain))
+    assert_close(shift, shift[:, :, :1, :1].expand_as(shift), rtol=1e-9, atol=1e-12)
+    stretched, expected = (normalise_minmax(one) for one in (maps, plain))
     assert_close(stretched, expected, rtol=1e-9, atol=1e-9)
 
 

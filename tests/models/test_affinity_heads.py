@@ -17,8 +17,8 @@ def maps_of(channels=CHANNELS):
 
 
 def test_boundaries_are_what_the_convolutions_say():
-    heads = AffinityHeads(LAYERS, CHANNELS, None)
-    maps = maps_of()
+    heads = AffinityHeads(LAYERS, CHANNELS, None).double()
+    maps = [one.double() for one in maps_of()]
     found = heads.boundary(maps, (16, 12))
     resized = []
     for branch, one in zip(heads.boundary.branches, maps, strict=True):
@@ -32,7 +32,7 @@ def test_boundaries_are_what_the_convolutions_say():
         )
     weight, bias = heads.boundary.fuse.weight[0, :, 0, 0], heads.boundary.fuse.bias
     expected = torch.einsum("c,bchw->bhw", weight, torch.cat(resized, dim=1)) + bias
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])

@@ -26,7 +26,7 @@ def test_the_parts_one_after_the_other_are_the_network(backbone):
     inner = first(images)
     assert len(seen) == 2  # Hooks on the network's own layers keep firing in its first part.
     assert torch.equal(inner, seen[0])
-    torch.testing.assert_close(second(inner), expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(second(inner), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_last_stage_is_a_copy_of_what_is_behind_the_boundary_alone(backbone):

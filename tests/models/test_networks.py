@@ -54,13 +54,13 @@ def test_what_is_frozen():
 
 def test_logits_are_pooled_features_times_weights():
     torch.manual_seed(0)
-    model = SplitClassifier.linear(TimmBackbone(LITE0, "package"), 4, bias=True).eval()
-    images = torch.rand(2, 3, 64, 96)
+    model = SplitClassifier.linear(TimmBackbone(LITE0, "package"), 4, bias=True)
+    model.double().eval()
+    images = torch.rand(2, 3, 64, 96, dtype=torch.float64)
     with torch.inference_mode():
-        pooled = model.features(images).double().mean(dim=(2, 3))
-        linear = model.head.linear
-        expected = pooled @ linear.weight.double().T + linear.bias.double()
-        np.testing.assert_allclose(model(images), expected, rtol=1e-4, atol=1e-5)
+        pooled = model.features(images).mean(dim=(2, 3))
+        expected = pooled @ model.head.linear.weight.T + model.head.linear.bias
+        np.testing.assert_allclose(model(images), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_images_are_normalised_once():

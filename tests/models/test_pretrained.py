@@ -22,10 +22,10 @@ def test_the_package_has_a_thousand_classes_with_their_weights():
     assert torch.equal(model.head.bias, state["classifier.bias"])
     whole = timm.create_model(LITE0).eval()
     whole.load_state_dict(state)
-    images = torch.rand(1, 3, 96, 64)
+    images = torch.rand(1, 3, 96, 64, dtype=torch.float64)
     with torch.inference_mode():
-        expected = whole((images - 0.5) / 0.5)
-        torch.testing.assert_close(model(images), expected, rtol=1e-5, atol=1e-5)
+        expected = whole.double()((images - 0.5) / 0.5)
+        torch.testing.assert_close(model.double()(images), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -37,14 +37,13 @@ def test_the_number_of_classes_is_that_of_the_file(tmp_path, library, suffix):
     state = network.state_dict()
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     model = pretrained_classifier(f"{library}:resnet18", str(path))
-    images = torch.rand(1, 3, 64, 64)
+    images = torch.rand(1, 3, 64, 64, dtype=torch.float64)
     mean, std = (
         torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     )
     with torch.inference_mode():
-        torch.testing.assert_close(
-            model(images), network((images - mean) / std), rtol=1e-5, atol=1e-5
-        )
+        expected = network.double()((images - mean) / std)
+        torch.testing.assert_close(model.double()(images), expected, rtol=1e-9, atol=1e-9)
     assert model.num_classes == 5
     assert model.features.side_px == 224
 

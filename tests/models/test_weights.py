@@ -57,11 +57,14 @@ def test_the_packages_weights_mean_the_same_to_timm():
     original = torch.load(weights_file(LITE0, "package"), weights_only=True)
     network = timm.create_model(LITE0).eval()
     network.load_state_dict(lite0_names_to_timm(original), strict=True)
-    images = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    network.double()
+    original = {name: value.double() for name, value in original.items()}
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 3, 96, 128, dtype=torch.float64, generator=generator)
     with torch.inference_mode():
         expected, found = reference_logits(original, images), network(images)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-9, atol=1e-9)
 
 
 def test_the_variant_without_tf_is_another_network():
