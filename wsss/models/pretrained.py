@@ -92,7 +92,7 @@ def _network(library: Library, name: str, architecture: str, weights: str | None
     load_trunk(network, state, f"{SETTING} {weights}")
     if hasattr(network, "transform_input"):
         # torchvision's files of GoogLeNet and Inception come from TensorFlow.
-        network.transform_input = True
+        network.transform_input = True  # type: ignore[assignment]
     return network
 
 
