@@ -2,6 +2,9 @@
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 UV := .uv/bin/uv
+# Byte code is written on install: where Python may not write it later, in many containers, every
+# command and every worker would compile its libraries anew.
+export UV_COMPILE_BYTECODE := 1
 BIN := .venv/bin
 # The tests compare with pydensecrf2, which is compiled on install; where there is no C++ compiler, by
 # the one of a Python package.
@@ -14,10 +17,10 @@ COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m zig
 help: ## show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-demo: .venv/run.done ## set everything up and run the whole pipeline on the embedded data set
+demo: .venv/compiled ## set everything up and run the whole pipeline on the embedded data set
 	$(BIN)/wsss run experiment=demo
 
-test: .venv/dev.done ## set everything up and pass the tests
+test: .venv/dev.done .venv/compiled ## set everything up and pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 lint: .venv/dev.done ## ruff and mypy
@@ -48,6 +51,10 @@ clean: ## remove the environment and caches; runs/ stays
 .venv/run.done: .venv/made requirements/run.txt pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.venv/compiled: .venv/run.done $(shell find wsss -name '*.py')
+	$(BIN)/python -m compileall -q wsss
 	@touch $@
 
 .venv/dev.done: .venv/run.done requirements/dev.txt

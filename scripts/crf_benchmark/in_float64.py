@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array
 from scipy.special import softmax
 
-from wsss.refine.dense_crf import DenseCrfEngine
+from wsss.refine import DenseCrfEngine
 from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from crf_benchmark.in_float64 import posteriors_in_float64
 from wsss.machine.memory import keep_freed_memory
-from wsss.refine.dense_crf import DenseCrfEngine, NumbaEngine, PydensecrfEngine
+from wsss.refine import DenseCrfEngine, NumbaEngine, PydensecrfEngine
 
 Job = tuple[np.ndarray, list[np.ndarray]]
 """An image and its unaries."""

@@ -117,9 +117,9 @@ def read_mask(path: Path, num_classes: int) -> UInt8[np.ndarray, "h w"]:
                 "`Image.fromarray(labels.astype('uint8')).save('mask.png')`.",
             )
         labels = np.asarray(picture)
-    found = np.unique(labels)
-    unknown = found[(found < 0) | (found > num_classes) & (found != VOID_LABEL)]
-    if len(unknown):
+    wrong = (labels < 0) | (labels > num_classes) & (labels != VOID_LABEL)
+    if wrong.any():
+        unknown = np.unique(labels[wrong])
         values = ", ".join(str(value) for value in unknown[:8]) + ", …" * (len(unknown) > 8)
         raise user_error(
             path,

@@ -1,6 +1,5 @@
 """Augmentations of images and masks; the only module that knows albumentations."""
 
-import albumentations as A
 import cv2
 import numpy as np
 from jaxtyping import UInt8
@@ -37,6 +36,8 @@ class Augmentation:
             color_jitter: relative range of brightness, contrast and saturation; 0 for none.
             max_side_px: larger images are reduced to it first: the size at which they will be seen.
         """
+        import albumentations as A
+
         self.crop_px = crop_px
         self.max_side_px = max_side_px
         steps: list[A.BasicTransform] = [

@@ -17,7 +17,6 @@ from wsss.explain.catalogue import GROUP, Entry, catalogue
 from wsss.explain.classes import parse_classes
 from wsss.explain.images import Explained
 from wsss.explain.request import Request
-from wsss.explain.scores import described_protocol, faithfulness_scores
 from wsss.explain.subject import Subject
 from wsss.machine.devices import usable_device
 from wsss.models.cut import CutBackbone
@@ -70,8 +69,11 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
         },
         "refused": [str(problem) for problem in refused],
     }
+    scorer: explain.Scorer | None = None
     if request.scores:
-        described["protocol"] = described_protocol()
+        from wsss.explain.scores import described_protocol, faithfulness_scores
+
+        described["protocol"], scorer = described_protocol(), faithfulness_scores
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
     found = explain.run(
         folder,
@@ -82,7 +84,7 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
         factors=request.factors,
         flip=request.flip,
         device=device,
-        scorer=faithfulness_scores if request.scores else None,
+        scorer=scorer,
         described=described,
         visible=visible,
     )

@@ -1,14 +1,40 @@
-"""Backbones, the split classifier and segmenters."""
+"""Backbones, the split classifier and segmenters; each is imported when it is first asked for."""
 
-from wsss.models.affinity_heads import AffinityHeads as AffinityHeads
-from wsss.models.backbones import Backbone as Backbone
-from wsss.models.backbones import TimmBackbone as TimmBackbone
-from wsss.models.classifier import LinearHead as LinearHead
-from wsss.models.classifier import SplitClassifier as SplitClassifier
-from wsss.models.pair_heads import PairHeads as PairHeads
-from wsss.models.pair_networks import PairNetworks as PairNetworks
-from wsss.models.reactivated import ReactivatedHead as ReactivatedHead
-from wsss.models.segmenter import Segmenter as Segmenter
-from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
-from wsss.models.vision_gnn import VisionGnnHead as VisionGnnHead
-from wsss.models.vit import VitBackbone as VitBackbone
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsss.models.affinity_heads import AffinityHeads as AffinityHeads
+    from wsss.models.backbones import Backbone as Backbone
+    from wsss.models.backbones import TimmBackbone as TimmBackbone
+    from wsss.models.classifier import LinearHead as LinearHead
+    from wsss.models.classifier import SplitClassifier as SplitClassifier
+    from wsss.models.pair_heads import PairHeads as PairHeads
+    from wsss.models.pair_networks import PairNetworks as PairNetworks
+    from wsss.models.reactivated import ReactivatedHead as ReactivatedHead
+    from wsss.models.segmenter import Segmenter as Segmenter
+    from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
+    from wsss.models.vision_gnn import VisionGnnHead as VisionGnnHead
+    from wsss.models.vit import VitBackbone as VitBackbone
+
+_MODULES = {
+    "AffinityHeads": "affinity_heads",
+    "Backbone": "backbones",
+    "TimmBackbone": "backbones",
+    "LinearHead": "classifier",
+    "SplitClassifier": "classifier",
+    "PairHeads": "pair_heads",
+    "PairNetworks": "pair_networks",
+    "ReactivatedHead": "reactivated",
+    "Segmenter": "segmenter",
+    "VisionGnnBackbone": "vision_gnn",
+    "VisionGnnHead": "vision_gnn",
+    "VitBackbone": "vit",
+}
+"""Where each class is: settings and saved networks name them as `wsss.models.Segmenter`."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

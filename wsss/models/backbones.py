@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-import timm
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -91,6 +90,8 @@ class TimmBackbone(Backbone):
         Raises:
             WsssError: the weights are missing or belong to another network.
         """
+        import timm
+
         super().__init__(name, output_stride, freeze)
         self.network = timm.create_model(
             name, pretrained=False, num_classes=0, output_stride=output_stride

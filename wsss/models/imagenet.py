@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
-
 
 def imagenet_names(num_classes: int) -> tuple[str, ...]:
     """The names of the classes of a network that was trained on ImageNet or a part of it.
@@ -11,6 +9,8 @@ def imagenet_names(num_classes: int) -> tuple[str, ...]:
     The number of classes tells the part (1,000 are ILSVRC's). Names are lists of synonyms: `tabby,
     tabby cat`. Of another number of classes nothing is known but their indices: `class 7`.
     """
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
     subset = infer_imagenet_subset(SimpleNamespace(num_classes=num_classes))
     if subset is None:
         return tuple(f"class {index}" for index in range(num_classes))

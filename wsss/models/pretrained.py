@@ -5,10 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import timm
-import torchvision
 from torch import nn
-from torchvision.models import GoogLeNet, Inception3
 
 from wsss.errors import unknown_word
 from wsss.models.classifier import SplitClassifier
@@ -93,13 +90,22 @@ def _network(library: Library, name: str, architecture: str, weights: str | None
     if last in state and len(state[last]) != len(own):
         network = library.make(name, False, len(state[last]))
     load_trunk(network, state, f"{SETTING} {weights}")
-    if isinstance(network, GoogLeNet | Inception3):
-        network.transform_input = True  # torchvision's files of these two come from TensorFlow.
+    if hasattr(network, "transform_input"):
+        # torchvision's files of GoogLeNet and Inception come from TensorFlow.
+        network.transform_input = True  # type: ignore[assignment]
     return network
+
+
+def _timm_names() -> list[str]:
+    import timm
+
+    return timm.list_models()
 
 
 def _make_timm(name: str, download: bool, num_classes: int | None) -> nn.Module:
     classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+    import timm
+
     return timm.create_model(name, pretrained=download, **classes)
 
 
@@ -109,27 +115,31 @@ def _timm_inputs(_name: str, network: nn.Module) -> tuple[Normalisation, int]:
 
 
 def _torchvision_names() -> list[str]:
-    return list(torchvision.models.list_models(module=torchvision.models))
+    from torchvision import models
+
+    return list(models.list_models(module=models))
 
 
 def _make_torchvision(name: str, download: bool, num_classes: int | None) -> nn.Module:
     classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+    from torchvision.models import get_model
+
     if name in ("googlenet", "inception_v3") and not download:
         classes["init_weights"] = False  # Minutes, for weights that are loaded over at once.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        network: nn.Module = torchvision.models.get_model(
-            name, weights="DEFAULT" if download else None, **classes
-        )
+        network: nn.Module = get_model(name, weights="DEFAULT" if download else None, **classes)
     return network
 
 
 def _torchvision_inputs(name: str, _network: nn.Module) -> tuple[Normalisation, int]:
-    preprocessing = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    from torchvision.models import get_model_weights
+
+    preprocessing = get_model_weights(name).DEFAULT.transforms()
     return Normalisation(preprocessing.mean, preprocessing.std), preprocessing.crop_size[0]
 
 
 LIBRARIES = {
-    "timm": Library(timm.list_models, _make_timm, _timm_inputs),
+    "timm": Library(_timm_names, _make_timm, _timm_inputs),
     "torchvision": Library(_torchvision_names, _make_torchvision, _torchvision_inputs),
 }

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import segmentation_models_pytorch as smp
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,6 +40,8 @@ class Segmenter(nn.Module):
         Raises:
             WsssError: the weights are missing or belong to another network.
         """
+        import segmentation_models_pytorch as smp
+
         super().__init__()
         self.architecture = architecture
         self.encoder = encoder

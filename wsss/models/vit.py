@@ -1,13 +1,12 @@
 """Vision transformers whose attention can be seen."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from __future__ import annotations
 
-import timm
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
 import torch
 from jaxtyping import Float
-from timm.layers.attention import Attention
-from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
 
 from wsss.errors import user_error
@@ -15,6 +14,10 @@ from wsss.models.attention import explicit_attention
 from wsss.models.backbones import Backbone
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
+
+if TYPE_CHECKING:
+    from timm.layers.attention import Attention
+    from timm.models.vision_transformer import Block, VisionTransformer
 
 MAX_ATTENTIONS = 2**25
 """Attentions of one layer held at a time, all heads: 128 MiB in single precision."""
@@ -44,6 +47,8 @@ class VitBackbone(Backbone):
                 token, or it has another patch size.
             WsssError: the weights are missing or belong to another network.
         """
+        import timm
+
         super().__init__(name, output_stride, freeze)
         try:
             network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
@@ -68,6 +73,8 @@ class VitBackbone(Backbone):
         Raises:
             ValueError: as in `__init__`.
         """
+        from timm.models.vision_transformer import VisionTransformer
+
         if not isinstance(network, VisionTransformer) or not network.has_class_token:
             raise ValueError(self._expected)
         patch = network.patch_embed.patch_size
@@ -148,6 +155,8 @@ class VitBackbone(Backbone):
 
         It needs layers before the last, and a last one that normalises, attends and adds.
         """
+        from timm.models.vision_transformer import Block
+
         return self.num_layers > 1 and type(self.network.blocks[-1]) is Block
 
     def before_last_layer(

@@ -1,15 +1,17 @@
 """ImageNet weights from a package, a file or a hub, under timm's parameter names."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
-
-import timm
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from wsss.errors import user_error
+
+# `wsss check` looks for weight files, and should not spend seconds on torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 PACKAGE_WEIGHTS = "package"
 """Weights that ship inside an installed Python package: no network needed."""
@@ -84,7 +86,12 @@ def load_state_dict(name: str, weights: str, setting: str = BACKBONE_SETTING) ->
     Raises:
         WsssError: the file is missing or is no file of plain tensors, or the hub is out of reach.
     """
+    import torch
+    from safetensors.torch import load_file
+
     if weights == HUB_WEIGHTS:
+        import timm
+
         network = downloaded(name, lambda: timm.create_model(name, pretrained=True), setting)
         return dict(network.state_dict())
     path = weights_file(name, weights, setting)

@@ -40,25 +40,37 @@ def data_fingerprint(source: Source) -> str:
 
 
 def run(context: Context) -> DataReport:
-    """Inspect every image once, on all cores, and report what would break a run.
-
-    The inspections are kept; what they mean for this run is judged afresh each time, since rows and
-    files that are no image of the data set may have changed.
-    """
-    path = context.folder / INSPECTIONS
-    if context.is_main and not path.is_file():
-        items = {item.file_stem: item for split in SPLITS for item in context.source.items(split)}
-        task = InspectItem(context.source, context.folder / "items")
-        pending = [(item,) for item in items.values() if not task.path(item).is_file()]
-        done = len(items) - len(pending)
-        found = process_items(task, pending, context.workers, context.folder)
-        for _ in track(found, len(items), "check", done):
-            pass
-        notes = [read_json(task.path(item)) for item in items.values() if task.path(item).is_file()]
-        write_json(path, notes)
+    """The data check in a run, which may have several processes: the first inspects."""
+    if context.is_main:
+        inspect(context.source, context.folder, context.workers)
     context.fabric.barrier()
-    inspections = [_inspection(note) for note in read_json(path)]
-    return summarise(context.source, inspections, context.max_failed_fraction)
+    return report(context.source, context.folder, context.max_failed_fraction)
+
+
+def inspect(source: Source, folder: Path, workers: int) -> None:
+    """Inspect every image once, on all cores, and keep what was found in the folder."""
+    path = folder / INSPECTIONS
+    if path.is_file():
+        return
+    items = {item.file_stem: item for split in SPLITS for item in source.items(split)}
+    task = InspectItem(source, folder / "items")
+    pending = [(item,) for item in items.values() if not task.path(item).is_file()]
+    done = len(items) - len(pending)
+    found = process_items(task, pending, workers, folder)
+    for _ in track(found, len(items), "check", done):
+        pass
+    notes = [read_json(task.path(item)) for item in items.values() if task.path(item).is_file()]
+    write_json(path, notes)
+
+
+def report(source: Source, folder: Path, max_failed_fraction: float) -> DataReport:
+    """What would break a run, from the inspections in the folder.
+
+    What they mean is judged afresh each time, since rows and files that are no image of the data
+    set may have changed.
+    """
+    inspections = [_inspection(note) for note in read_json(folder / INSPECTIONS)]
+    return summarise(source, inspections, max_failed_fraction)
 
 
 def _inspection(note: dict[str, Any]) -> Inspection:

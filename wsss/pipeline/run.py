@@ -1,23 +1,26 @@
 """From a configuration to a run: data check, stages, tracking."""
 
+from __future__ import annotations
+
 import logging
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lightning_fabric import Fabric, seed_everything
-from lightning_fabric.strategies.ddp import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.data.check import DataReport
 from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
-from wsss.pipeline import chain, tracking
+from wsss.pipeline import chain
 from wsss.pipeline import data_check as check
 from wsss.pipeline.chain import Outcome
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,10 @@ def run(cfg: DictConfig) -> list[Outcome]:
     Raises:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
     """
+    from lightning_fabric import seed_everything
+
+    from wsss.pipeline import tracking
+
     configs = stage_configs(cfg)
     chosen = chain.select(cfg.stages, configs)
     source: Source = build(cfg.data)
@@ -97,6 +104,9 @@ def launch(trainer: DictConfig) -> Fabric:
 
     Every process walks the whole chain; within a stage they share out the work.
     """
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     strategy: Any = trainer.strategy
     if strategy == "ddp":
         # Ranks wait for each other at the end of a stage, and for the lock of another run.
@@ -154,10 +164,6 @@ def check_data(cfg: DictConfig) -> DataReport:
     for settings in stage_configs(cfg).values():
         chain.weight_digests(settings)
     source: Source = build(cfg.data)
-    context = Context(
-        source,
-        check_folder(cfg, source),
-        workers=workers_per_process(cfg),
-        max_failed_fraction=cfg.max_failed_fraction,
-    )
-    return check.run(context)
+    folder = check_folder(cfg, source)
+    check.inspect(source, folder, workers_per_process(cfg))
+    return check.report(source, folder, cfg.max_failed_fraction)

@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event, Thread
 
 import psutil
-import torch
 
 PACKAGES = (
     "wsss",
@@ -67,6 +66,8 @@ class PeakMemory:
     @contextmanager
     def watch(self) -> Iterator["PeakMemory"]:
         """Sample resident memory in a thread while the block runs."""
+        import torch
+
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         thread = Thread(target=self._sample, daemon=True)

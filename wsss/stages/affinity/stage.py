@@ -1,7 +1,6 @@
 """Train heads that tell where classes meet, on what the seeds are sure of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from wsss.artifacts import SEED_STRIDE, LabelStore, SeedStore
 from wsss.data.datasets import MaskedImages
 from wsss.data.sample import Item
-from wsss.data.source import TRAIN, Source
+from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import user_error
 from wsss.models import AffinityHeads, Backbone
@@ -21,6 +20,7 @@ from wsss.runtime.context import Context
 from wsss.runtime.items import check_failures, process_here, process_items
 from wsss.runtime.progress import track
 from wsss.runtime.training import check_schedule, fit, training_loader
+from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -29,20 +29,6 @@ INPUTS = ("classify", "reactivate", "localize")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "affinity_loss"
-
-
-@dataclass(frozen=True, slots=True)
-class LabelItem:
-    """The labelling of one image, done in a process of its own."""
-
-    source: Source
-    seeds: SeedStore
-    store: LabelStore
-    labels: ConfidentLabels
-
-    def __call__(self, item: Item) -> None:
-        """Write the labels of an item."""
-        self.store.write(item, self.labels(self.source.read_image(item), self.seeds.read(item)))
 
 
 def check(
