@@ -14,6 +14,7 @@ from wsss.artifacts import (
 )
 from wsss.data.sample import Item
 from wsss.errors import WsssError
+from wsss.files import DamagedFileError
 
 ITEMS = [Item(name, (1, 3)) for name in ("plain", "with space", "猫 ü", "sub/folder", "a.b")]
 
@@ -72,7 +73,7 @@ def test_seeds_are_never_unpickled(tmp_path):
     item = Item("img", ())
     objects = np.array([{"a": 1}], dtype=object)
     np.savez(tmp_path / "img.npz", classes=objects, maps=objects, size=np.array([1, 1]))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(DamagedFileError, match="allow_pickle=False"):
         SeedStore(tmp_path).read(item)
 
 

@@ -6,7 +6,7 @@ Everything is written to a temporary name and renamed, so that a file that exist
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
@@ -18,6 +18,7 @@ from jaxtyping import Float16, UInt8, UInt16
 from PIL import Image
 
 from wsss.errors import user_error
+from wsss.files import intact, on_disk
 
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
@@ -29,14 +30,19 @@ SEED_STRIDE = 4
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its name when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary path beside `path` that takes its name when the block ends well.
+
+    Raises:
+        StorageError: the disk is full; nothing is left of the file.
+    """
     temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with on_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -48,12 +54,18 @@ def remove_unfinished(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON, atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text())
+    """Read a JSON file.
+
+    Raises:
+        DamagedFileError: it is none.
+    """
+    with intact(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def fingerprint(content: Any) -> str:
@@ -94,6 +106,13 @@ class Manifest:
             return None
         known = {one.name for one in fields(cls)}  # Another version may have had other fields.
         return cls(**{name: value for name, value in read_json(path).items() if name in known})
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of an `.npz` file by name; closed also where numpy fails, without pickle."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        yield content
 
 
 class Named(Protocol):
@@ -141,6 +160,7 @@ class SeedStore:
 
         Raises:
             WsssError: there are no seeds of this item.
+            DamagedFileError: they cannot be read.
         """
         if not self.has(item):
             raise user_error(
@@ -149,7 +169,8 @@ class SeedStore:
                 "one file for every image of the localized split",
                 "Run `wsss run stages=[localize]` with the same settings first.",
             )
-        with np.load(self.path(item), allow_pickle=False) as content:
+        path = self.path(item)
+        with intact(path), opened(path) as content:
             height, width = (int(side) for side in content["size"])
             return Seeds(content["classes"], content["maps"], (height, width))
 
@@ -180,6 +201,7 @@ class LabelStore:
 
         Raises:
             WsssError: there is no mask of this item.
+            DamagedFileError: it cannot be read.
         """
         if not self.has(item):
             raise user_error(
@@ -188,8 +210,12 @@ class LabelStore:
                 "one file for every image of the refined split",
                 "Run `wsss run stages=[refine]` with the same settings first.",
             )
-        with Image.open(self.path(item)) as picture:
-            return np.array(picture)
+        path = self.path(item)
+        with intact(path):
+            with Image.open(path) as picture:
+                picture.verify()  # Decoding alone compares no checksums of the pixels.
+            with Image.open(path) as picture:
+                return np.array(picture)
 
 
 def voc_palette() -> UInt8[np.ndarray, "256 3"]:

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 
 from wsss.cli import main as cli
 from wsss.pipeline import run as pipeline
-from wsss.pipeline.chain import Outcome
+from wsss.pipeline.execution import Outcome
 
 TINY_STAGES = (
     "workers=1",

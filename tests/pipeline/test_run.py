@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 
 from wsss.artifacts import fingerprint
 from wsss.errors import WsssError
-from wsss.pipeline.chain import CHAIN
+from wsss.stages import CHAIN
 
 OPTIONAL = ("reactivate", "oppose", "affinity", "propagate")
 STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)

@@ -2,7 +2,8 @@ import shutil
 
 import pytest
 
-from wsss.pipeline.chain import CHAIN, stage_module
+from wsss.pipeline.chain import stage_module
+from wsss.stages import CHAIN
 
 REFUSING = """
 from wsss.data.sources.folder.source import Folder

@@ -1,3 +1,7 @@
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -5,8 +9,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from wsss.errors import WsssError
+from wsss.runtime.checkpoints import completed_epochs, last_checkpoint
 from wsss.runtime.context import Context
-from wsss.runtime.training import completed_epochs, fit, last_checkpoint
+from wsss.runtime.training import check_schedule, fit
 
 TRAINER = {"accelerator": "cpu", "devices": 1}
 
@@ -30,10 +35,9 @@ class Line(pl.LightningModule):
 
 @pytest.fixture
 def train(tmp_path):
-    loader = DataLoader(torch.ones(4), batch_size=2)
-
-    def run(max_epochs=3, every=1, lr=0.1):
-        context = Context(source=None, folder=tmp_path, trainer=TRAINER)
+    def run(max_epochs=3, every=1, lr=0.1, batch_size=2, **trainer):
+        loader = DataLoader(torch.ones(4), batch_size=batch_size)
+        context = Context(source=None, folder=tmp_path, trainer={**TRAINER, **trainer})
         module = Line(lr)
         return fit(context, module, loader, None, max_epochs, every), module
 
@@ -77,6 +81,44 @@ def test_a_damaged_checkpoint_is_left_aside(train, tmp_path):
     assert train()[0] == numbers
 
 
-def test_a_loss_that_is_no_number_is_told(train):
-    with pytest.raises(WsssError, match="training loss is"):
+def test_a_loss_that_is_no_number_ends_the_training_at_once(train, tmp_path):
+    with pytest.raises(WsssError, match=r"epoch \d+, batch [12]: the training loss is") as caught:
         train(max_epochs=200, lr=1e6)
+    epoch = int(re.search(r"epoch (\d+)", str(caught.value))[1])
+    assert epoch < 20
+    assert completed_epochs(last_checkpoint(tmp_path / "checkpoints")) == epoch - 1
+
+
+def test_weights_that_are_no_numbers_never_become_a_checkpoint(train, tmp_path):
+    with pytest.raises(WsssError, match="epoch 1, the last batch: after it, the weight weight is"):
+        train(lr=float("inf"), batch_size=4)
+    assert last_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_a_trainer_that_leaves_no_batch_is_told(train):
+    with pytest.raises(WsssError, match="no batch was trained on"):
+        train(limit_train_batches=0)
+
+
+def context_of(ranks, **trainer):
+    fabric = SimpleNamespace(world_size=ranks)
+    folder = Path("runs/classify/0123")
+    return Context(source=None, folder=folder, fabric=fabric, trainer={**TRAINER, **trainer})
+
+
+@pytest.mark.parametrize(("ranks", "sizes"), [(3, "30 or 33"), (5, "30 or 35"), (64, "64")])
+def test_a_batch_that_cannot_be_shared_out_names_the_setting_and_ways_out(ranks, sizes):
+    check_schedule(context_of(8), 1, 32)
+    with pytest.raises(WsssError) as caught:
+        check_schedule(context_of(ranks), 1, 32)
+    (problem,) = caught.value.problems
+    assert problem.where == "classify.batch_size"
+    assert f"to {sizes}, or use 1, 2, 4, 8, 16, 32 processes" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "setting", [{"limit_train_batch": 1}, {"max_epochs": 3}, {"precision": "foo"}]
+)
+def test_a_setting_that_the_trainer_cannot_take_is_told(setting):
+    with pytest.raises(WsssError, match=next(iter(setting)).replace("precision", "foo")):
+        check_schedule(context_of(1, **setting), 1, 32)

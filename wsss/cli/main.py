@@ -99,10 +99,10 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 def _check(cfg: DictConfig) -> None:
     """Check the data set and show what was found."""
     from wsss.cli.tables.data_check import render
-    from wsss.pipeline import run as pipeline
+    from wsss.pipeline.check import check_data
 
     _prepare()
-    report = pipeline.check_data(cfg)
+    report = check_data(cfg)
     Console().print(render(report))
     if report.failed:
         sys.exit(1)

@@ -1,5 +1,6 @@
 """How the data sources word their problems: counted, named, grouped."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -57,8 +58,13 @@ def _common_folder(places: Sequence[str]) -> str:
 def name_some(names: Sequence[str]) -> str:
     """The names, quoted; of `GROUP_FROM` or more the first `NAMED` and how many more there are."""
     shown = names if len(names) < GROUP_FROM else names[:NAMED]
-    listed = ", ".join(f"'{name}'" for name in shown)
+    listed = ", ".join(f"'{readable(name)}'" for name in shown)
     return listed if len(shown) == len(names) else f"{listed} and {len(names) - len(shown):,} more"
+
+
+def readable(name: str) -> str:
+    r"""A file's name to print: of one that is not UTF-8 the other bytes as `\xe9`."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

@@ -15,6 +15,7 @@ from wsss.data.datasets import to_tensor
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.errors import WsssError
+from wsss.machine.processes import loader_context
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -65,9 +66,9 @@ def plan_batches(
     """Group items that have the same size at every scale into batches of at most `batch_size`.
 
     The plan follows from the data alone. Ranks share out whole batches and a resumed stage repeats
-    whole batches, so that an image always meets the same neighbours and its result the same bytes.
-    Large images come first: what they need is told at once, and what they leave has room for all
-    others, where from small to large the memory would be in pieces of any size.
+    whole batches, so that an image is always computed in the same batch and its result has the same
+    bytes. The largest images come first: the run fails early where memory is short, and blocks that
+    are freed are large enough for all that follow.
     """
     groups: dict[tuple[Size, ...], list[Item]] = defaultdict(list)
     for item in items:
@@ -115,7 +116,12 @@ class PyramidBatches(Dataset[PyramidBatch]):
 
     def loader(self, workers: int) -> DataLoader[PyramidBatch]:
         """A loader of the batches in their order."""
-        return DataLoader(self, batch_size=None, num_workers=workers)
+        return DataLoader(
+            self,
+            batch_size=None,
+            num_workers=workers,
+            multiprocessing_context=loader_context(workers),
+        )
 
 
 def rescale(image: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "H W 3"]:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from wsss import models
 from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
+from wsss.files import intact
 from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -51,7 +52,7 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     make_head = getattr(models, description.get("head", LinearHead.__name__))
     head = make_head(backbone.num_features, len(names), description["bias"])
     model = SplitClassifier(backbone, head)
-    model.load_state_dict(load_file(folder / f"{CLASSIFIER}.safetensors"))
+    model.load_state_dict(_load(folder / f"{CLASSIFIER}.safetensors"))
     return model.eval().requires_grad_(False), names
 
 
@@ -77,7 +78,7 @@ def load_pair_heads(folder: Path, backbone: Backbone) -> PairHeads:
         WsssError: there are none in the folder.
     """
     description = _describe(folder, PAIR_HEADS)
-    state = load_file(folder / f"{PAIR_HEADS}.safetensors")
+    state = _load(folder / f"{PAIR_HEADS}.safetensors")
     sizes = (len(description["class_names"]), state["weight"].shape[2])
     pairs = (state["targets"], state["opponents"])
     if "last_stages" in description:
@@ -106,7 +107,7 @@ def load_affinity_heads(folder: Path) -> AffinityHeads:
         WsssError: there are none in the folder.
     """
     heads = AffinityHeads(**_describe(folder, AFFINITY_HEADS))
-    heads.load_state_dict(load_file(folder / f"{AFFINITY_HEADS}.safetensors"))
+    heads.load_state_dict(_load(folder / f"{AFFINITY_HEADS}.safetensors"))
     return heads.eval().requires_grad_(False)
 
 
@@ -137,7 +138,7 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
         description["output_stride"],
         description["decoder_channels"],
     )
-    model.load_state_dict(load_file(folder / f"{SEGMENTER}.safetensors"))
+    model.load_state_dict(_load(folder / f"{SEGMENTER}.safetensors"))
     return model.eval().requires_grad_(False), names
 
 
@@ -163,6 +164,11 @@ def _save(folder: Path, name: str, model: nn.Module, description: dict[str, Any]
     with atomic(folder / f"{name}.safetensors") as temporary:
         temporary.write_bytes(save(state))  # `save_file` would keep it from other users.
     write_json(folder / f"{name}.json", description)
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    with intact(path):
+        return load_file(path)
 
 
 def _describe(folder: Path, name: str) -> dict[str, Any]:

@@ -1,26 +1,33 @@
 """From a configuration to a run: data check, stages, tracking."""
 
-from __future__ import annotations
-
 import logging
-import os
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lightning_fabric import seed_everything
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.data.check import DataReport
 from wsss.data.source import Source
-from wsss.errors import WsssError, user_error
-from wsss.pipeline import chain
-from wsss.pipeline import data_check as check
-from wsss.pipeline.chain import Outcome
+from wsss.errors import Problem, WsssError
+from wsss.files import on_disk
+from wsss.pipeline import data_check, tracking
+from wsss.pipeline.chain import select, stage_module
+from wsss.pipeline.check import check_folder, workers_per_process
+from wsss.pipeline.execution import Outcome, run_stage
+from wsss.pipeline.launch import launched
+from wsss.pipeline.plan import (
+    Plan,
+    check_inputs,
+    make_plans,
+    stage_configs,
+    surroundings,
+)
+from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 log = logging.getLogger(__name__)
 
@@ -31,139 +38,88 @@ def run(cfg: DictConfig) -> list[Outcome]:
     Raises:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
     """
-    from lightning_fabric import seed_everything
-
-    from wsss.pipeline import tracking
-
     configs = stage_configs(cfg)
-    chosen = chain.select(cfg.stages, configs)
+    chosen = select(cfg.stages, configs)
     source: Source = build(cfg.data)
     stages = {}
     for stage in chosen:
         # A second network without weights is the same in every process, whatever else is built.
         seed_everything(cfg.seed, verbose=False)
         stages[stage] = build_stage(cfg, stage)
-    fabric = launch(cfg.trainer)
-    seed_everything(cfg.seed, verbose=False)
-    work_dir = Path(cfg.work_dir).absolute()
-    base = {
-        "source": source,
-        "fabric": fabric,
-        "trainer": OmegaConf.to_container(cfg.trainer, resolve=True),
-        "seed": cfg.seed,
-        "workers": workers_per_process(cfg, fabric.world_size),
-        "max_failed_fraction": cfg.max_failed_fraction,
-    }
-    # What can be wrong is found from here on, before hours are spent.
-    report = check.run(Context(folder=check_folder(cfg, source), **base))
-    if report.failed:
-        raise WsssError(*report.blocking)
-    if fabric.global_rank == 0:
-        for problem in report.problems:
-            log.warning("%s: %s", problem.severity, problem)
-    base |= {
-        "unusable": report.unusable,
-        "sizes": report.sizes,
-        "settings": {stage: run.keywords for stage, run in stages.items()},
-    }
-    surroundings = {
-        "seed": cfg.seed,
-        "precision": cfg.trainer.precision,
-        "unusable": sorted(report.unusable),
-    }
-    plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
-    chain.check_inputs(plans, chosen)
-    contexts = {
-        stage: Context(
-            folder=plans[stage].folder,
-            inputs={name: plans[name].folder for name in plans[stage].inputs},
-            **base,
+    trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
+    with launched(cfg.trainer) as fabric:
+        seed_everything(cfg.seed, verbose=False)
+        context = Context(
+            source,
+            check_folder(cfg, source),
+            fabric=fabric,
+            trainer=trainer,
+            seed=cfg.seed,
+            workers=workers_per_process(cfg, fabric.world_size),
+            settings={stage: run.keywords for stage, run in stages.items()},
+            max_failed_fraction=cfg.max_failed_fraction,
         )
-        for stage in chosen
-    }
-    for stage in chosen:
-        check_stage = getattr(chain.stage_module(stage), "check", None)
-        if check_stage is not None and not plans[stage].finished:
-            check_stage(contexts[stage], **stages[stage].keywords)
-    loggers = [build(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
-    tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    outcomes = []
-    for stage in chosen:
-        contexts[stage].loggers = loggers
-        outcome = chain.run_stage(
-            stage, stages[stage], contexts[stage], configs[stage], plans[stage].basis
-        )
-        tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
-        outcomes.append(outcome)
-    tracking.finish(loggers)
+        # What can be wrong is found from here on, before hours are spent.
+        report = check_usable(context)
+        shared = surroundings(cfg.seed, trainer, report.unusable)
+        work_dir = Path(cfg.work_dir).absolute()
+        plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
+        check_inputs(plans, chosen)
+        context = replace(context, unusable=report.unusable, sizes=report.sizes)
+        contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
+        check_stages(stages, contexts, plans)
+        loggers = [build(node) for node in cfg.logger.values()] if context.is_main else []
+        tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+
+        def run_one(stage: str) -> Outcome:
+            own = replace(contexts[stage], loggers=loggers)
+            with on_disk(own.folder):
+                outcome = run_stage(stage, stages[stage], own, configs[stage], plans[stage].basis)
+            tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
+            return outcome
+
+        outcomes = repaired(run_one, chosen, plans, fabric.world_size)
+        tracking.finish(loggers)
     return outcomes
 
 
-def launch(trainer: DictConfig) -> Fabric:
-    """Start the processes of a run (or join them, under torchrun and SLURM) and connect them.
-
-    Every process walks the whole chain; within a stage they share out the work.
-    """
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies.ddp import DDPStrategy
-
-    strategy: Any = trainer.strategy
-    if strategy == "ddp":
-        # Ranks wait for each other at the end of a stage, and for the lock of another run.
-        strategy = DDPStrategy(timeout=timedelta(days=7))
-    try:
-        fabric = Fabric(
-            accelerator=trainer.accelerator,
-            devices=trainer.devices,
-            num_nodes=trainer.num_nodes,
-            strategy=strategy,
-        )
-    except (RuntimeError, ValueError) as error:
-        raise user_error(
-            f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
-            str(error).splitlines()[0],
-            "devices that this machine has",
-            "`trainer=cpu` needs none; trainer.devices sets their number.",
-        ) from error
-    fabric.launch()
-    return fabric
-
-
-def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:
-    """Loader and CRF processes of one rank: as configured, or this node's cores shared out."""
-    if cfg.workers is not None:
-        return int(cfg.workers)
-    ranks_per_node = max(1, ranks // int(cfg.trainer.num_nodes))
-    return max(1, len(os.sched_getaffinity(0)) // ranks_per_node)
-
-
-def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
-    """The resolved settings of every stage that is part of the run, as plain data.
-
-    A stage that is switched off may have settings, but nothing that they are for: in a sweep over
-    methods, `++reactivate.max_epochs=2` reaches only the runs that have the stage.
-    """
-    return {
-        stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
-        for stage in chain.CHAIN
-        if cfg.get(stage) is not None and "_target_" in cfg[stage]
-    }
-
-
-def check_folder(cfg: DictConfig, source: Source) -> Path:
-    """Where the data check of a source keeps what it found."""
-    return Path(cfg.work_dir).absolute() / "check" / check.data_fingerprint(source)
-
-
-def check_data(cfg: DictConfig) -> DataReport:
-    """Check the data set of a configuration, and its weight files, without running anything.
+def check_usable(context: Context) -> DataReport:
+    """Check the data set, and tell what is wrong with it but does not break a run.
 
     Raises:
-        WsssError: there is no data set to check, or a weight file is missing.
+        WsssError: it would break a run.
     """
-    for settings in stage_configs(cfg).values():
-        chain.weight_digests(settings)
-    source: Source = build(cfg.data)
-    folder = check_folder(cfg, source)
-    check.inspect(source, folder, workers_per_process(cfg))
-    return check.report(source, folder, cfg.max_failed_fraction)
+    report = data_check.run(context)
+    if report.failed:
+        raise WsssError(*report.blocking)
+    if context.is_main:
+        for problem in report.problems:
+            log.warning("%s: %s", problem.severity, problem)
+    return report
+
+
+def stage_context(context: Context, plans: Mapping[str, Plan], stage: str) -> Context:
+    """The context of a stage: that of the run, with the stage's own folder and inputs."""
+    plan = plans[stage]
+    inputs = {name: plans[name].folder for name in plan.inputs}
+    return replace(context, folder=plan.folder, inputs=inputs)
+
+
+def check_stages(
+    stages: Mapping[str, Any], contexts: Mapping[str, Context], plans: Mapping[str, Plan]
+) -> None:
+    """Let every stage that will run find what is wrong with its settings.
+
+    Raises:
+        WsssError: has the problems of all of them.
+    """
+    problems: list[Problem] = []
+    for stage, run in stages.items():
+        check: Callable[..., None] | None = getattr(stage_module(stage), "check", None)
+        if check is not None and not plans[stage].finished:
+            try:
+                check(contexts[stage], **run.keywords)
+            except WsssError as error:
+                problems += error.problems
+    if problems:
+        raise WsssError(*dict.fromkeys(problems))

@@ -44,7 +44,7 @@ def finish(loggers: Sequence[Logger]) -> None:
 
 def _replay_curves(loggers: Sequence[Logger], folder: Path) -> None:
     for path in sorted(folder.glob("curves/*/metrics.csv")):
-        with path.open(newline="") as stream:
+        with path.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 values = {k: float(v) for k, v in row.items() if v and k != "step"}
                 for logger in loggers:

@@ -52,6 +52,8 @@ class Results:
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
     """Training curves by stage."""
     gallery: tuple[GalleryGroup, ...] = ()
+    without_class: Mapping[str, int] = field(default_factory=dict)
+    """Images by split that show no class, which the gallery leaves out."""
     panel_height_px: int = 160
     """Height at which the gallery's pictures are shown."""
 

@@ -53,6 +53,11 @@ class Context:
     """A stage fails when more than this fraction of its items cannot be processed."""
 
     @property
+    def stage(self) -> str:
+        """The stage's name, which its folder `<stage>/<fingerprint>` tells."""
+        return self.folder.parent.name
+
+    @property
     def is_main(self) -> bool:
         """Whether this process is rank 0, which shows progress and closes manifests."""
         return self.fabric.global_rank == 0

@@ -1,4 +1,4 @@
-"""What a classifier is trained and validated on when nothing is drawn at random."""
+"""Cached backbone features: what a linear head is trained on (linear probing)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,35 +12,17 @@ from torch.utils.data import DataLoader, Dataset
 
 from wsss.artifacts import atomic
 from wsss.data.datasets import TaggedBatch
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.sample import Item
 from wsss.data.sampling import sample_seed
 from wsss.data.source import VAL
+from wsss.files import intact
 from wsss.models import Backbone
 from wsss.runtime.context import Context
 from wsss.runtime.forward import map_batches, ready
 from wsss.runtime.items import note_failure
+from wsss.runtime.loaders import BATCH_SIZE, pending_batches
 from wsss.runtime.progress import track
-
-BATCH_SIZE = 8
-
-
-def pending_batches(
-    context: Context,
-    items: Sequence[Item],
-    scales: Scales,
-    batch_size: int,
-    folder: Path,
-    suffix: str,
-) -> list[list[Item]]:
-    """This rank's planned batches of which at least one item has no file in `folder` yet."""
-    sizes = {item.id: context.size(item) for item in items}
-    plan = plan_batches(items, sizes, scales, batch_size)
-    return [
-        batch
-        for batch in context.share(plan)
-        if not all((folder / f"{item.file_stem}{suffix}").is_file() for item in batch)
-    ]
 
 
 def store_pooled_features(
@@ -129,7 +111,9 @@ class FeatureViews(Dataset[TaggedBatch]):
         """Features float32 [K, 1, 1] and tags float32 [C]."""
         epoch, index = key
         # Read when asked for: memory does not grow with the number of images.
-        views = np.load(self.paths[index], mmap_mode="r", allow_pickle=False)
+        path = self.paths[index]
+        with intact(path):
+            views = np.load(path, mmap_mode="r", allow_pickle=False)
         seed = sample_seed(self.seed, epoch, index)
         view = 0 if self.first_view_only else seed % len(views)
         features = torch.from_numpy(views[view].copy())
@@ -141,30 +125,3 @@ def feature_validation(context: Context, folder: Path) -> DataLoader[TaggedBatch
     views = FeatureViews(context, context.items(VAL), folder, first_view_only=True)
     own = context.share([(0, index) for index in range(len(views))])
     return DataLoader(views, batch_size=256, sampler=own)
-
-
-class TaggedBatches(Dataset[TaggedBatch]):
-    """This rank's share of whole images with their tags, in batches of like size."""
-
-    def __init__(self, context: Context, items: Sequence[Item]) -> None:
-        """Plan the batches of `items`, at least one for each rank."""
-        scales = Scales()
-        sizes = {item.id: context.size(item) for item in items}
-        batch_size = max(1, min(BATCH_SIZE, len(items) // context.fabric.world_size))
-        plan = context.share(plan_batches(items, sizes, scales, batch_size))
-        self.batches = PyramidBatches(context.source, plan, scales)
-
-    def __len__(self) -> int:
-        """Number of batches."""
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> TaggedBatch:
-        """Images uint8 [b, 3, h, w] and tags float [b, C]."""
-        batch: PyramidBatch = self.batches[index]
-        source = self.batches.source
-        tags = [torch.from_numpy(source.tags(item)).float() for item in batch.items]
-        return {"images": batch.pyramid[0], "tags": torch.stack(tags)}
-
-    def loader(self, workers: int) -> DataLoader[TaggedBatch]:
-        """A loader of the batches in their order."""
-        return DataLoader(self, batch_size=None, num_workers=workers)

@@ -3,17 +3,18 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
 from pathlib import Path
-from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 from threading import Thread
 from typing import Any
 
 from wsss.artifacts import read_json, write_json
 from wsss.data.sample import Item
 from wsss.errors import WsssError, user_error
+from wsss.files import StorageError
 from wsss.machine.memory import keep_freed_memory
+from wsss.machine.processes import Spawn
 from wsss.runtime.context import Context
 
 FAILURES = "failures"
@@ -22,7 +23,7 @@ ItemTask = Callable[..., None]
 """Work on one item: picklable, called as `task(item, *more)`, writes its own result."""
 
 ITEM_ERRORS = (WsssError, OSError, ValueError)
-"""What concerns one item alone."""
+"""What concerns one item alone; a `StorageError` among them concerns the run."""
 
 _task: ItemTask
 """The task of a worker process: sent once, for it holds the data set's lists."""
@@ -42,23 +43,12 @@ def _leave_with_the_run() -> None:
         os._exit(1)
 
 
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Let processes that start in the block leave Ctrl-C to the run, which ends them.
-
-    Blocked signals are handed down to children; one that comes to the run meanwhile waits.
-    """
-    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
-    try:
-        yield
-    finally:
-        pthread_sigmask(SIG_SETMASK, before)
-
-
 def _attempt(item: Item, *more: Any) -> str | None:
     """Run the task; the reason of a failure that concerns this item alone, else None."""
     try:
         _task(item, *more)
+    except StorageError:
+        raise
     except ITEM_ERRORS as error:
         return str(error)
     return None
@@ -68,6 +58,8 @@ def attempt(task: ItemTask, item: Item, folder: Path, *more: Any) -> None:
     """Run a task on an item in this process; a failure that concerns it alone is noted."""
     try:
         task(item, *more)
+    except StorageError:
+        raise
     except ITEM_ERRORS as error:
         note_failure(folder, item, str(error))
 
@@ -77,21 +69,28 @@ def process_items(
 ) -> Iterator[Item]:
     """Run `task(item, *more)` for every call on `workers` processes, yielding finished items.
 
-    The processes are spawned, since torch's threads would not survive a fork. A few calls a process
-    are queued at most, so that memory does not grow with their number. An item that fails is noted
-    in the stage's folder and does not stop the others.
+    Without workers everything runs in this process. Others are spawned, since torch's threads would
+    not survive a fork. A few calls a process are queued at most, so that memory does not grow with
+    their number. An item that fails is noted in the stage's folder and does not stop the others.
     """
-    workers = max(1, workers)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _install, (task,))
+    if workers == 0:
+        yield from process_here(task, calls, folder)
+        return
+    pool = ProcessPoolExecutor(workers, Spawn(), _install, (task,))
     running: dict[Future[str | None], Item] = {}
     try:
         for call in calls:
             if len(running) >= 4 * workers:
                 yield from _collect(running, folder)
-            with _without_interrupts():
-                running[pool.submit(_attempt, *call)] = call[0]
+            running[pool.submit(_attempt, *call)] = call[0]
         while running:
             yield from _collect(running, folder)
+    except BrokenProcessPool as error:
+        raise user_error(
+            folder, "a worker process was killed", "worker processes that live",
+            "If memory ran out, use fewer `workers`. Finished items are kept: the same command "
+            "goes on from there.",
+        ) from error  # fmt: skip
     finally:
         pool.shutdown(cancel_futures=True)
 

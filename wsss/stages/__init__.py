@@ -1,0 +1,18 @@
+"""The stages of a run, one module each."""
+
+CHAIN = (
+    "classify",
+    "reactivate",
+    "oppose",
+    "localize",
+    "affinity",
+    "propagate",
+    "refine",
+    "segment",
+    "evaluate",
+    "report",
+)
+"""Every stage in its order; a stage names the ones it needs itself, as `INPUTS`.
+
+Some stages belong to one method. Without settings they are no part of a run.
+"""

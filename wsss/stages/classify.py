@@ -18,12 +18,12 @@ from wsss.models.export import save_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.features import (
     FeatureViews,
-    TaggedBatches,
     feature_validation,
     store_pooled_features,
 )
 from wsss.runtime.items import check_failures
-from wsss.runtime.training import check_schedule, fit, training_loader
+from wsss.runtime.loaders import TaggedBatches, training_loader
+from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -56,7 +56,7 @@ def check(
             "an augmentation, or a frozen backbone",
             "Use `classify=finetune`, or set classify.freeze=backbone.",
         )
-    check_schedule(context, "classify", max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size)
     ranks = context.fabric.world_size
     for split in SPLITS:
         if (images := len(context.items(split))) < ranks:
@@ -147,4 +147,4 @@ def run(
     numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:
         save_classifier(context.folder, model.cpu(), names)
-    return {key: numbers[key] for key in ("val_map", "train_loss")}
+    return {key: numbers[key] for key in (KEY_NUMBER, "train_loss") if key in numbers}

@@ -13,8 +13,8 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.features import pending_batches
 from wsss.runtime.forward import PerThread, ready
+from wsss.runtime.loaders import pending_batches
 from wsss.runtime.seeds import check_method, write_seeds
 
 VERSION = 4

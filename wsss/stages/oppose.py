@@ -19,11 +19,11 @@ from wsss.runtime.classifiers import FINETUNE, trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.features import (
     FeatureViews,
-    TaggedBatches,
     feature_validation,
     store_pooled_features,
 )
-from wsss.runtime.training import fit, training_loader
+from wsss.runtime.loaders import TaggedBatches, training_loader
+from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -36,9 +36,15 @@ HEADS = "heads"
 
 
 def check(
-    context: Context, *, mode: str = HEADS, augmentation: Augmentation | None = None, **_: Any
+    context: Context,
+    *,
+    max_epochs: int,
+    batch_size: int,
+    mode: str = HEADS,
+    augmentation: Augmentation | None = None,
+    **_: Any,
 ) -> None:
-    """Refuse a mode that does not exist, or one that lacks its augmentation.
+    """Refuse a mode that does not exist or lacks its augmentation, and a schedule that cannot run.
 
     Raises:
         WsssError: names what is wrong.
@@ -53,6 +59,7 @@ def check(
             "oppose.augmentation", "no augmentation for last stages that learn",
             "an augmentation", "Use `oppose=meng_finetune`.",
         )  # fmt: skip
+    check_schedule(context, max_epochs, batch_size)
 
 
 def run(

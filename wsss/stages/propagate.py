@@ -15,8 +15,8 @@ from wsss.refine.affinity import PairAffinity, random_walk
 from wsss.refine.settings import check_at_least
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.features import pending_batches
 from wsss.runtime.forward import PerThread, ready
+from wsss.runtime.loaders import pending_batches
 from wsss.runtime.seeds import check_method, write_seeds
 
 VERSION = 2

@@ -1,6 +1,6 @@
 """Train ReCAM's second classifier on the maps of the first."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -11,8 +11,8 @@ from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.features import TaggedBatches
-from wsss.runtime.training import fit, training_loader
+from wsss.runtime.loaders import TaggedBatches, training_loader
+from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -21,6 +21,15 @@ INPUTS = ("classify",)
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False
 KEY_NUMBER = "reactivation_loss"
+
+
+def check(context: Context, *, max_epochs: int, batch_size: int, **_: Any) -> None:
+    """Find out before anything is computed whether the classifiers can be trained.
+
+    Raises:
+        WsssError: a schedule that cannot be run.
+    """
+    check_schedule(context, max_epochs, batch_size)
 
 
 def run(

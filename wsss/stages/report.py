@@ -8,6 +8,7 @@ from wsss.artifacts import LabelStore, Manifest, SeedStore, atomic, read_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.errors import WsssError
+from wsss.files import StorageError
 from wsss.report.curves import read_curves
 from wsss.report.gallery import SAMPLE, sample_gallery
 from wsss.report.header import header
@@ -18,19 +19,10 @@ from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.sections import all_sections
 from wsss.runtime.context import Context
 from wsss.runtime.items import note_failure
+from wsss.stages import CHAIN
 
-VERSION = 1
-INPUTS = (
-    "classify",
-    "reactivate",
-    "oppose",
-    "localize",
-    "affinity",
-    "propagate",
-    "refine",
-    "segment",
-    "evaluate",
-)
+VERSION = 2
+INPUTS = CHAIN[:-1]
 OPTIONAL_INPUTS = INPUTS
 SPLITS = (TRAIN, VAL)
 READS_MASKS = True
@@ -66,9 +58,10 @@ def run(
     if not context.is_main:
         return {}
     height_px = round(PIXEL_DENSITY * panel_height_px)
+    choice = _choice(context, 3 * gallery_images)  # A sample stands for best, median and worst.
     gallery = tuple(
         GalleryGroup(split, name, tuple(_rows(context, split, items, height_px)))
-        for split, groups in _chosen(context, gallery_images).items()
+        for split, groups in _chosen(context, choice, gallery_images).items()
         for name, items in groups.items()
     )
     results = Results(
@@ -78,6 +71,7 @@ def run(
         scores=_scores(context.inputs),
         curves=_curves(context.inputs),
         gallery=gallery,
+        without_class=choice.get("without_class", {}),
         panel_height_px=panel_height_px,
     )
     page = render(header(results, title), all_sections(results)).encode()
@@ -100,13 +94,20 @@ def _curves(inputs: Mapping[str, Path]) -> dict[str, Any]:
     return {stage: read_curves(inputs[stage]) for stage in INPUTS if stage in inputs}
 
 
-def _chosen(context: Context, per_group: int) -> dict[str, dict[str, list[Item]]]:
-    """The items of each split's groups: the evaluation's choice, or a sample of the training."""
+def _choice(context: Context, sample_size: int) -> dict[str, Any]:
+    """Ids of each split's groups: the evaluation's choice, or a sample of the training images."""
+    sample = {TRAIN: sample_gallery([item.id for item in context.items(TRAIN)], sample_size)}
+    if "evaluate" not in context.inputs:
+        return sample
+    return _read(context.inputs["evaluate"] / "gallery.json") or sample
+
+
+def _chosen(
+    context: Context, choice: Mapping[str, Any], per_group: int
+) -> dict[str, dict[str, list[Item]]]:
+    """The items of each split's groups, cut to the wanted number."""
     items = {split: {item.id: item for item in context.items(split)} for split in SPLITS}
-    most = {SAMPLE: 3 * per_group}  # A sample stands for best, median and worst.
-    choice = {TRAIN: sample_gallery([*items[TRAIN]], most[SAMPLE])}
-    if "evaluate" in context.inputs:
-        choice = _read(context.inputs["evaluate"] / "gallery.json") or choice
+    most = {SAMPLE: 3 * per_group}
     return {
         split: {
             name: [items[split][i] for i in ids if i in items[split]][: most.get(name, per_group)]
@@ -125,6 +126,8 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
     for item in items:
         try:
             evidence = _evidence(context, split, item)
+        except StorageError:
+            raise
         except (WsssError, OSError, ValueError) as error:
             note_failure(context.folder, item, str(error))
             continue

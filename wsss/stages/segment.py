@@ -13,7 +13,8 @@ from wsss.errors import user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.runtime.context import Context
-from wsss.runtime.training import check_schedule, fit, rank_batch_size, training_loader
+from wsss.runtime.loaders import training_loader
+from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -37,7 +38,7 @@ def check(
     Raises:
         WsssError: the network cannot be built, or its batches are too small.
     """
-    check_schedule(context, "segment", max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size)
     segmenter(num_classes=len(context.source.class_names))
     ranks, images = context.fabric.world_size, len(context.items(TRAIN))
     if images < 2 * ranks:
@@ -46,7 +47,7 @@ def check(
             "at least 2 training images for each process: the decoder normalises over its batch",
             "Add images, or use fewer processes.",
         )  # fmt: skip
-    if rank_batch_size(context, batch_size) < 2:
+    if batch_size // ranks < 2:
         raise user_error(
             "segment.batch_size", "batches of a single image",
             "at least 2 images for each process: the decoder normalises over its batch",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsss.artifacts import read_json
-from wsss.pipeline.chain import Outcome
+from wsss.pipeline.execution import Outcome
 
 
 def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:

@@ -1,5 +1,6 @@
 """What the masks look like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsss.data.sample import VOID_LABEL
@@ -33,7 +34,7 @@ def gallery(results: Results) -> Section | None:
     return Section(
         name="gallery",
         title="Gallery",
-        lead=_lead(groups),
+        lead=_lead(groups, results.without_class),
         data={
             "splits": by_split,
             "titles": TITLES,
@@ -45,13 +46,16 @@ def gallery(results: Results) -> Section | None:
     )
 
 
-def _lead(groups: list[GalleryGroup]) -> str:
+def _lead(groups: list[GalleryGroup], without_class: Mapping[str, int]) -> str:
     if all(group.name == SAMPLE for group in groups):
         return "Images at even distances, since there is no ground truth to rank them by."
-    return (
+    lead = (
         "Images ranked by the mean IoU over the classes present in them: train by the pseudo mask, "
         "val by the prediction. Ground truth is shown to compare with; no training saw it."
     )
+    if empty := [f"{count} of {split}" for split, count in without_class.items() if count]:
+        lead += f" Images that show no class are left out: {', '.join(empty)}."
+    return lead
 
 
 def _legend(results: Results, groups: list[GalleryGroup]) -> list[LegendEntry]:

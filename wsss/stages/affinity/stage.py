@@ -18,8 +18,9 @@ from wsss.refine.confident_labels import ConfidentLabels
 from wsss.runtime.classifiers import trained_classifier, untrained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.items import check_failures, process_here, process_items
+from wsss.runtime.loaders import training_loader
 from wsss.runtime.progress import track
-from wsss.runtime.training import check_schedule, fit, training_loader
+from wsss.runtime.training import check_schedule, fit
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -46,7 +47,7 @@ def check(
     Raises:
         WsssError: says which, and what can be done.
     """
-    check_schedule(context, "affinity", max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size)
     labels.engine.check()
     if augmentation.crop_px % SEED_STRIDE:
         raise user_error(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic
+from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic, opened
 from wsss.data.sample import Item
 from wsss.data.source import Source
+from wsss.files import intact
 from wsss.metrics.confusion import (
     confusion_matrix,
     coverage,
@@ -47,7 +48,8 @@ class CountStore:
         """Read the counts of an item; empty for an image without ground truth."""
         if not self.has(item):
             return {}
-        with np.load(self.path(item), allow_pickle=False) as content:
+        path = self.path(item)
+        with intact(path), opened(path) as content:
             return dict(content)
 
 
@@ -131,6 +133,16 @@ def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict
         if subject in (counts := store.read(item)):
             scores[item.id] = mean_iou(void_as_background(counts[subject]))
     return {item_id: score for item_id, score in scores.items() if not np.isnan(score)}
+
+
+def without_class(store: CountStore, items: Iterable[Item]) -> set[str]:
+    """Ids of images that show no class, neither by their tags nor by their ground truth."""
+    untagged = (item for item in items if not item.labels)
+    return {
+        item.id
+        for item in untagged
+        if not any(matrix[..., 1:, :].any() for matrix in store.read(item).values())
+    }
 
 
 def summarise(counts: Counts) -> dict[str, Any]:

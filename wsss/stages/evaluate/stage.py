@@ -25,9 +25,10 @@ from wsss.stages.evaluate.scoring import (
     image_scores,
     summarise,
     total_counts,
+    without_class,
 )
 
-VERSION = 2
+VERSION = 3
 INPUTS = ("localize", "propagate", "refine", "segment")
 OPTIONAL_INPUTS = ("propagate", "segment")
 SPLITS = (TRAIN, VAL)
@@ -93,9 +94,7 @@ def run(
     counts = {split: CountStore(context.folder / "counts" / split) for split in (TRAIN, VAL)}
     _score_train(context, train, counts[TRAIN], seed_threshold)
     context.fabric.barrier()
-    gallery = {
-        TRAIN: _gallery(train, image_scores(counts[TRAIN], train, "pseudo_masks"), gallery_images)
-    }
+    gallery = {TRAIN: _gallery(train, counts[TRAIN], "pseudo_masks", gallery_images)}
     if "segment" in context.inputs:
         shown = {item_id for group in gallery[TRAIN].values() for item_id in group}
         tasks = ((TRAIN, [i for i in train if i.id in shown]), (VAL, val))
@@ -107,12 +106,16 @@ def run(
     check_failures(context, len(train) + len(val))
     if not context.is_main:
         return {}
-    gallery[VAL] = _gallery(val, image_scores(counts[VAL], val, "segmenter"), gallery_images)
+    gallery[VAL] = _gallery(val, counts[VAL], "segmenter", gallery_images)
     subjects, curves = _subjects(context, counts, train, val, seed_threshold)
     names = list(context.source.class_names)
     metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
     write_json(context.folder / "metrics.json", metrics)
-    write_json(context.folder / "gallery.json", gallery)
+    empty = {
+        split: len(without_class(counts[split], items))
+        for split, items in ((TRAIN, train), (VAL, val))
+    }
+    write_json(context.folder / "gallery.json", {**gallery, "without_class": empty})
     write_json(
         context.folder / "images.json",
         {
@@ -174,9 +177,12 @@ def _predict(
 
 
 def _gallery(
-    items: Sequence[Item], scores: dict[str, float], per_group: int
+    items: Sequence[Item], counts: CountStore, subject: str, per_group: int
 ) -> dict[str, list[str]]:
-    """Best, median and worst ids; an even sample of the items where nothing could be scored."""
+    """Best, median and worst ids among images that show a class; an even sample without scores."""
+    scores = image_scores(counts, items, subject)
+    for empty in without_class(counts, items):
+        scores.pop(empty, None)
     if scores:
         return choose_gallery(scores, per_group)
     return sample_gallery([item.id for item in items], 3 * per_group)

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.errors import Problem
+from wsss.data.problems import name_some, plural, readable
+from wsss.errors import Problem, Severity
 
 
 class ImageIndex:
@@ -21,13 +22,18 @@ class ImageIndex:
 
         Args:
             folder: the images folder.
-            files: images in it, relative to it; of those with the same id the first counts.
+            files: images in it, relative to it; of those with the same id the first counts. One
+                whose name is not UTF-8 is left out: no list could name it.
         """
         self.folder = folder
         self._files: dict[str, list[Path]] = defaultdict(list)
         self._id_by_file: dict[str, str] = {}
         self._id_by_name: dict[str, str] = {}
+        self._not_utf8: list[str] = []
         for file in files:
+            if readable(str(file)) != str(file):
+                self._not_utf8.append(str(file))
+                continue
             item_id = file_id(file)
             self._files[item_id].append(file)
             self._id_by_file[normalize("NFC", file.as_posix())] = item_id
@@ -67,7 +73,7 @@ class ImageIndex:
         return f" (did you mean '{self.file(close)}'?)" if close else ""
 
     def audit(self) -> Iterator[Problem]:
-        """Images that share an id."""
+        """Images that share an id, and those whose names are not UTF-8."""
         for item_id, files in self._files.items():
             if len(files) > 1:
                 listed = " and ".join(f"'{file.as_posix()}'" for file in files)
@@ -77,6 +83,15 @@ class ImageIndex:
                     "one image for each name without extension",
                     "Rename or remove one of them: masks and results are named after the id.",
                 )
+        if names := self._not_utf8:
+            yield Problem(
+                str(self.folder),
+                f"{plural(len(names), 'image has a name', 'images have names')} that "
+                f"{'is' if len(names) == 1 else 'are'} not UTF-8: {name_some(names)}",
+                "file names in UTF-8, as labels.csv is",
+                "Rename them; they are left out.",
+                Severity.WARNING,
+            )
 
 
 def file_id(file: Path) -> str:

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.problems import did_you_mean, group_alike, name_some, plural
+from wsss.data.problems import did_you_mean, group_alike, name_some, plural, readable
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.files import FileSource, walk_files
@@ -177,7 +177,8 @@ def _unused_masks(
     if present and ids and not mask_files.keys() & set(ids):
         yield Problem(
             str(folder),
-            f"no image for any of {plural(len(present), 'file')}, like '{present[0].name}'",
+            f"no image for any of {plural(len(present), 'file')}, like "
+            f"'{readable(present[0].name)}'",
             f"masks named after their images, like '{next(iter(ids))}.png'",
             "Rename the masks, or remove the folder to run without evaluation.",
             Severity.WARNING,

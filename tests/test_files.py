@@ -1,0 +1,121 @@
+import errno
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic, read_json, write_json
+from wsss.data.sample import Item
+from wsss.files import DamagedFileError, StorageError
+from wsss.stages.evaluate.scoring import CountStore
+
+ITEM = Item("image", (1, 2))
+
+
+def seeds(folder):
+    maps = np.linspace(0, 1, 32).reshape(2, 4, 4).astype(np.float16)
+    store = SeedStore(folder)
+    store.write(ITEM, Seeds(np.array([1, 2], dtype=np.uint16), maps, (16, 16)))
+    return store
+
+
+def masks(folder):
+    store = LabelStore(folder)
+    store.write(ITEM, np.repeat(np.arange(16, dtype=np.uint8), 16).reshape(16, 16))
+    return store
+
+
+def counts(folder):
+    store = CountStore(folder)
+    store.write(ITEM, {"masks": np.arange(12).reshape(3, 4)})
+    return store
+
+
+def plain(content):
+    if isinstance(content, Seeds):
+        return [content.labels.tolist(), content.maps.tolist(), content.size]
+    return {name: m.tolist() for name, m in content.items()} if isinstance(content, dict) else (
+        content.tolist()
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("write", [seeds, masks, counts])
+def test_a_flipped_byte_is_harmless_or_told_with_the_file(tmp_path, write):
+    store = write(tmp_path)
+    path, expected = store.path(ITEM), plain(store.read(ITEM))
+    whole = path.read_bytes()
+    told = []
+    for position in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            assert plain(store.read(ITEM)) == expected
+        except DamagedFileError as error:
+            told.append(error.path)
+    assert set(told) == {path}
+    assert len(told) > len(whole) / 6
+
+
+class Damaged(Dataset):
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, _):
+        raise DamagedFileError(self.path, "BadZipFile: (no) zip")
+
+
+def test_a_damaged_file_keeps_its_name_between_processes(tmp_path):
+    path = tmp_path / "a (1): b.npz"
+    error = DamagedFileError(path, "BadZipFile: (no) zip")
+    again = pickle.loads(pickle.dumps(error))
+    with pytest.raises(DamagedFileError) as caught:
+        next(iter(DataLoader(Damaged(path), num_workers=1)))
+    for one in (again, caught.value):
+        assert one.path == path
+        assert one.problems == error.problems
+
+
+def test_json_that_is_none_is_told(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": ')
+    with pytest.raises(DamagedFileError, match=r"a\.json"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_file_that_is_not_there_is_not_damaged(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
+    write_json(tmp_path / "a.json", 1)
+    told = pytest.raises(StorageError, match=r"a\.json.*No space left.*run the same command again")
+    with told, atomic(tmp_path / "a.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert read_json(tmp_path / "a.json") == 1
+
+
+def test_text_is_utf8_whatever_the_locale(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from wsss.artifacts import read_json, write_json
+
+path = Path(sys.argv[1])
+write_json(path, "\\u732b")
+assert read_json(path) == "\\u732b"
+"""
+    environment = {**os.environ, "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    path = tmp_path / "a.json"
+    words = [sys.executable, "-c", code, path]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes() == '"猫"\n'.encode()

@@ -1,0 +1,73 @@
+"""Files that cannot be read or written any more, said in words."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wsss.errors import Problem, WsssError
+
+
+class StorageError(WsssError):
+    """Something is wrong with the files of a run, and so with more than one item."""
+
+
+class DamagedFileError(StorageError):
+    """A file that a stage wrote cannot be read any more."""
+
+    def __init__(self, path: Path | str, reason: str = "") -> None:
+        """Name the file; of an error in a loader's process torch passes on the text alone."""
+        if isinstance(path, str):
+            path, _, reason = path.rpartition("DamagedFileError: ")[2].partition(_DAMAGED)
+            reason = reason.partition("). Expected")[0]
+        self.path = Path(path)
+        super().__init__(
+            Problem(
+                str(path),
+                f"{_DAMAGED.lstrip(': ')}{reason})",
+                "the file as a stage wrote it",
+                "Remove it and the stage's manifest.json, and run the stage again: it computes "
+                "what is missing.",
+            )
+        )
+
+
+_DAMAGED = ": the file is damaged ("
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Read a file in the block: whatever a library says of its content names the file.
+
+    Raises:
+        DamagedFileError: it cannot be read, though it is there.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.filename):
+            raise  # An error that names the file comes of opening it.
+        raise DamagedFileError(path, f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Write below `path` in the block: a full disk is told in words.
+
+    Raises:
+        StorageError: there is no room.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StorageError(
+            Problem(
+                str(error.filename or path),
+                f"it cannot be written: {error.strerror}",
+                "room on the disk",
+                "Make room and run the same command again: what is finished is kept. "
+                "`work_dir=…` is where a run writes.",
+            )
+        ) from error

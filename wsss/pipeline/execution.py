@@ -1,0 +1,109 @@
+"""Running one stage, or finding it finished."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from wsss.artifacts import METRICS, Manifest, remove_unfinished, write_json
+from wsss.machine.memory import return_freed_memory
+from wsss.machine.peak_memory import PeakMemory
+from wsss.pipeline.chain import stage_module
+from wsss.pipeline.versions import commit, versions
+from wsss.runtime.context import Context
+from wsss.runtime.items import failures, forget_failures
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a stage in this run."""
+
+    stage: str
+    folder: Path
+    cached: bool
+    manifest: Manifest
+
+    @property
+    def key_number(self) -> tuple[str, float] | None:
+        """The number that says most about the stage, with its name."""
+        name = stage_module(self.stage).KEY_NUMBER
+        numbers = self.manifest.numbers
+        return (name, numbers[name]) if name in numbers else None
+
+
+def run_stage(
+    stage: str, run: Any, context: Context, config: dict[str, Any], basis: dict[str, Any]
+) -> Outcome:
+    """Run a stage, or find it finished.
+
+    Rank 0 holds the folder's lock, so that of two runs with the same fingerprint the second waits
+    for the first and then finds the stage cached.
+
+    Args:
+        stage: its name.
+        run: the stage's function with its settings bound.
+        context: what the stage gets.
+        config: the settings, for the manifest.
+        basis: what the fingerprint is the hash of, for the manifest.
+    """
+    fabric = context.fabric
+    with _locked(context.folder, context.is_main):
+        manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
+        if manifest is not None:
+            return Outcome(stage, context.folder, True, manifest)
+        if context.is_main:
+            context.folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(context.folder)
+            forget_failures(context.folder)
+            log.info("%s → %s", stage, context.folder)
+        fabric.barrier()
+        start = time.monotonic()
+        with PeakMemory().watch() as memory:
+            numbers = run(context)
+            fabric.barrier()
+        manifest = Manifest(
+            stage=stage,
+            fingerprint=context.folder.name,
+            config=config,
+            basis=basis,
+            numbers=numbers,
+            failures=failures(context.folder),
+            wall_time_s=round(time.monotonic() - start, 2),
+            peak_memory_mb=round(memory.megabytes),
+            commit=commit(),
+            versions=versions(),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        if context.is_main:
+            if not (context.folder / METRICS).is_file():
+                write_json(context.folder / METRICS, numbers)
+            manifest.write(context.folder)
+        fabric.barrier()  # The next stage looks for the manifest on every rank.
+        return_freed_memory()
+        return Outcome(stage, context.folder, False, manifest)
+
+
+@contextmanager
+def _locked(folder: Path, is_main: bool) -> Iterator[None]:
+    if not is_main:
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("waiting for another run that is computing %s", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,119 @@
+"""The processes of a run: started, connected, and watched."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from signal import Signals
+from subprocess import Popen
+from threading import Event, Lock, Thread
+from typing import Any, NoReturn
+
+import psutil
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig
+
+from wsss.errors import WsssError, user_error
+
+GRACE_S = 5
+"""How long an error that all processes meet may take to end the first, before another's does."""
+
+_leaving = Lock()
+
+
+@contextmanager
+def launched(trainer: DictConfig) -> Iterator[Fabric]:
+    """The connected processes of a run, started here, or found under torchrun and SLURM.
+
+    Every process walks the whole chain; within a stage they share out the work. When one dies, the
+    others end with a message instead of waiting for it.
+
+    Raises:
+        WsssError: there are no such devices.
+    """
+    fabric = _fabric(trainer)
+    fabric.launch()
+    # Under torchrun and SLURM there is no such list: they tell what became of a process.
+    started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
+    children = tuple(started)
+    started.clear()  # Lightning's own watcher looks at this list, and ends a run without a word.
+    for rank, child in enumerate(children, fabric.global_rank + 1):
+        _watch(_wait_for_child, rank, child, children)
+    finished = Event()
+    if fabric.local_rank:
+        _watch(_wait_for_parent, fabric.global_rank, psutil.Process(os.getppid()), finished)
+    try:
+        yield fabric
+        if fabric.local_rank:
+            finished.set()
+        fabric.barrier()  # The first process ends when no other watches it any more.
+    except WsssError:
+        finished.set()
+        raise
+    except Exception:
+        # What torch says of a lost connection hides the reason: let the watcher speak first.
+        if children or fabric.local_rank:
+            time.sleep(GRACE_S + 1 if children else 1)
+        raise
+
+
+def _fabric(trainer: DictConfig) -> Fabric:
+    strategy: Any = trainer.strategy
+    if strategy == "ddp":
+        # Ranks wait for each other at the end of a stage, and for the lock of another run.
+        strategy = DDPStrategy(timeout=timedelta(days=7))
+    try:
+        return Fabric(
+            accelerator=trainer.accelerator,
+            devices=trainer.devices,
+            num_nodes=trainer.num_nodes,
+            strategy=strategy,
+        )
+    except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
+        raise user_error(
+            f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
+            str(error).splitlines()[0],
+            "devices that this machine has",
+            "`trainer=cpu` needs none; trainer.devices sets their number.",
+        ) from error
+
+
+def _watch(target: Any, *arguments: object) -> None:
+    Thread(target=target, args=arguments, daemon=True).start()
+
+
+def _wait_for_child(rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"]) -> None:
+    """End all processes when one that was started here has failed."""
+    status = child.wait()
+    if status == 0:
+        return
+    how = f"ended with status {status}"
+    if status < 0:
+        how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
+    else:
+        time.sleep(GRACE_S)
+    _leave(f"process {rank} of {len(children) + 1} {how}", children)
+
+
+def _wait_for_parent(rank: int, parent: psutil.Process, finished: Event) -> None:
+    """End this process when the one that started it is gone before the run has finished."""
+    parent.wait()
+    if not finished.is_set():
+        _leave(f"process {rank} ends, since the one that started it was killed")
+
+
+def _leave(reason: str, children: Sequence["Popen[bytes]"] = ()) -> NoReturn:
+    """Say why, and end this process and those it started, whatever they are waiting for."""
+    with _leaving:
+        message = (
+            f"wsss cannot go on: {reason} (processes count from 0). "
+            "Finished stages, images and epochs are kept; the same command goes on from there."
+        )
+        print(message, file=sys.stderr, flush=True)
+        for child in children:
+            child.kill()
+        os._exit(1)

@@ -1,0 +1,155 @@
+"""Where the results of each stage belong: a folder named by what decides them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from wsss.artifacts import MANIFEST, file_digest, fingerprint
+from wsss.data.source import Source
+from wsss.errors import user_error
+from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
+from wsss.pipeline.chain import select, stage_module
+from wsss.stages import CHAIN
+
+LEFT_OUT = {
+    "checkpoint_every_n_epochs": "how much a killed run loses",
+    "device": "rounds otherwise, as another machine does, which is in no fingerprint either",
+    "max_batch_px": "how much memory a batch takes; its images do not see each other",
+    "trainer.accelerator": "rounds otherwise, like `device`",
+    "trainer.devices": "batch sizes count all processes together; another number rounds otherwise",
+    "trainer.num_nodes": "likewise",
+    "trainer.strategy": "how processes exchange the same gradients",
+    "trainer.deterministic": "which of several kernels for the same sum: rounds otherwise",
+    "trainer.benchmark": "likewise",
+    "trainer.detect_anomaly": "what is looked for while training",
+    "trainer.profiler": "what is measured while training",
+    "trainer.enable_progress_bar": "what is shown while training",
+}
+"""The settings of stages (by name, wherever they are) and of the trainer that do not change a
+result, each with the reason. All others are in the fingerprint, also those we know nothing of.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a stage's results are or will be, and the stages it takes its inputs from."""
+
+    folder: Path
+    inputs: tuple[str, ...]
+    basis: dict[str, Any]
+    """What the folder's fingerprint is the hash of."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage has finished there."""
+        return (self.folder / MANIFEST).is_file()
+
+
+def make_plans(
+    configs: Mapping[str, dict[str, Any]],
+    chosen: Sequence[str],
+    work_dir: Path,
+    shared: dict[str, Any],
+    source: Source,
+) -> dict[str, Plan]:
+    """The fingerprint of every stage, as its folder: same fingerprint, same bytes.
+
+    Inputs that a stage can do without enter only if they are chosen or finished already.
+
+    Args:
+        configs: resolved settings of every stage that is part of the run.
+        chosen: stages that will run.
+        work_dir: parent of the stages' folders.
+        shared: the `surroundings` of all stages.
+        source: the data set.
+
+    Raises:
+        WsssError: a weight file does not exist.
+    """
+    plans: dict[str, Plan] = {}
+    for stage in select(configured=configs):
+        module = stage_module(stage)
+        settings = that_matter(configs[stage])
+        optional = getattr(module, "OPTIONAL_INPUTS", ())
+        inputs = tuple(
+            name
+            for name in module.INPUTS
+            if name in plans and (name not in optional or name in chosen or plans[name].finished)
+        )
+        content = {
+            "stage": [stage, module.VERSION],
+            "settings": settings,
+            "weights": weight_digests(settings),
+            "inputs": {name: plans[name].folder.name for name in inputs},
+            "data": {split: source.fingerprint(split) for split in module.SPLITS},
+            **shared,
+        }
+        if module.READS_MASKS:
+            content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
+        plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs, content)
+    return plans
+
+
+def surroundings(seed: int, trainer: dict[str, Any], unusable: Iterable[str]) -> dict[str, Any]:
+    """What decides the result of every stage: seed, trainer, images that cannot be used."""
+    return {"seed": seed, "unusable": sorted(unusable), **that_matter(trainer, "trainer.")}
+
+
+def that_matter(settings: Any, prefix: str = "") -> Any:
+    """Settings without those of `LEFT_OUT`, whose names there begin with `prefix`."""
+    if isinstance(settings, list):
+        return [that_matter(one, prefix) for one in settings]
+    if not isinstance(settings, dict):
+        return settings
+    kept = {key: value for key, value in settings.items() if f"{prefix}{key}" not in LEFT_OUT}
+    return {key: that_matter(value, prefix) for key, value in kept.items()}
+
+
+def check_inputs(plans: Mapping[str, Plan], chosen: Sequence[str]) -> None:
+    """Make sure that everything a chosen stage needs is chosen, too, or has finished.
+
+    Raises:
+        WsssError: a stage that is needed was never run with these settings.
+    """
+    for stage in chosen:
+        for name in plans[stage].inputs:
+            if name not in chosen and not plans[name].finished:
+                raise user_error(
+                    f"stages=[{stage}]",
+                    f"`{stage}` needs `{name}`, which has not finished with these settings",
+                    f"a finished `{name}` in {plans[name].folder}",
+                    f"Add `{name}` to `stages`, or leave `stages` out to run everything.",
+                )
+
+
+def weight_digests(settings: Any) -> list[str]:
+    """Digests of all weight files named in settings, so that a changed file renews the stage.
+
+    Raises:
+        WsssError: there is no such file.
+    """
+    if isinstance(settings, list):
+        return [digest for one in settings for digest in weight_digests(one)]
+    if not isinstance(settings, dict):
+        return []
+    digests = [digest for one in settings.values() for digest in weight_digests(one)]
+    weights = settings.get("weights")
+    if isinstance(weights, str) and weights not in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
+        digests.append(file_digest(weights_file("", weights)))
+    return digests
+
+
+def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """The resolved settings of every stage that is part of the run, as plain data.
+
+    A stage that is switched off may have settings, but nothing that they are for: in a sweep over
+    methods, `++reactivate.max_epochs=2` reaches only the runs that have the stage.
+    """
+    return {
+        stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
+        for stage in CHAIN
+        if cfg.get(stage) is not None and "_target_" in cfg[stage]
+    }

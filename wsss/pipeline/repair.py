@@ -1,0 +1,53 @@
+"""What a run does about files of finished stages that are damaged."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from wsss.artifacts import MANIFEST
+from wsss.errors import user_error
+from wsss.files import DamagedFileError
+from wsss.pipeline.execution import Outcome
+from wsss.pipeline.plan import Plan
+
+log = logging.getLogger(__name__)
+
+
+def repaired(
+    run_one: Callable[[str], Outcome],
+    stages: Sequence[str],
+    plans: Mapping[str, Plan],
+    num_processes: int,
+) -> list[Outcome]:
+    """Run stages in their order; a damaged file is removed, and computed anew by its stage.
+
+    Nothing else is: the stage finds all other files, and so do those after it.
+
+    Args:
+        run_one: runs a stage, or finds it finished.
+        stages: the stages of the run.
+        plans: where the files of each stage are, those that are not run included.
+        num_processes: several could not agree in time, and leave the repair to the next run.
+
+    Raises:
+        WsssError: the file was removed, and this run cannot compute it.
+    """
+    outcomes: dict[str, Outcome] = {}
+    while pending := [stage for stage in stages if stage not in outcomes]:
+        try:
+            outcomes[pending[0]] = run_one(pending[0])
+        except DamagedFileError as error:
+            owners = [name for name, one in plans.items() if error.path.is_relative_to(one.folder)]
+            if not owners:
+                raise
+            error.path.unlink(missing_ok=True)
+            (plans[owners[0]].folder / MANIFEST).unlink(missing_ok=True)
+            if owners[0] not in stages or num_processes > 1:
+                raise user_error(
+                    error.path, error.problems[0].came, error.problems[0].expected,
+                    f"It was removed. Run `{owners[0]}` again, which computes it alone anew: the "
+                    "same command does, if `stages` has it.",
+                ) from error  # fmt: skip
+            log.warning("%s is damaged: `%s` computes it anew", error.path, owners[0])
+            for stage in stages[stages.index(owners[0]) :]:
+                outcomes.pop(stage, None)
+    return [outcomes[stage] for stage in stages]

@@ -1,0 +1,91 @@
+"""What happens beside the steps of a training run."""
+
+from typing import Any, NoReturn
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from wsss.data.sampling import sample_seed
+from wsss.errors import user_error
+
+
+class SeedEpoch(Callback):
+    """Reseeds torch at the start of every epoch.
+
+    What an epoch draws then depends on its number alone, and a run that was killed and goes on from
+    the last epoch's checkpoint ends with the bytes of one that was not.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed by run, epoch and rank."""
+        torch.manual_seed(sample_seed(self.seed, trainer.current_epoch, trainer.global_rank))
+
+
+class LastNumbers(Callback):
+    """Keeps what the last epoch logged, in the checkpoint, too.
+
+    A run that was killed behind its last checkpoint has nothing left to train, and still has to
+    tell its numbers.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the numbers of the epoch; checkpoints are written after this."""
+        metrics = trainer.callback_metrics
+        self.numbers = {key.partition("/")[2]: float(value) for key, value in metrics.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes into a checkpoint."""
+        return {"numbers": self.numbers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was in a checkpoint."""
+        self.numbers = state_dict["numbers"]
+
+
+class StopAtNan(Callback):
+    """Ends a training run, on all ranks at once, when a loss or a weight is no finite number."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        """Look at the loss of every batch, before anything is learned from it.
+
+        Raises:
+            WsssError: it is NaN or infinite.
+        """
+        if not self._on_all_ranks(trainer, bool(loss.isfinite())):
+            self._stop(trainer, f"batch {trainer.fit_loop.batch_idx + 1}", "the training loss")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the weights before they become a checkpoint, which a later run would go on from.
+
+        Raises:
+            WsssError: one is NaN or infinite.
+        """
+        state = pl_module.state_dict().items()
+        broken = [name for name, tensor in state if not tensor.isfinite().all()]
+        if not self._on_all_ranks(trainer, not broken):
+            self._stop(trainer, "the last batch", f"after it, the weight {', '.join(broken[:1])}")
+
+    @staticmethod
+    def _on_all_ranks(trainer: pl.Trainer, is_finite: bool) -> bool:
+        return trainer.strategy.reduce_boolean_decision(is_finite)
+
+    def _stop(self, trainer: pl.Trainer, batch: str, what: str) -> NoReturn:
+        raise user_error(
+            f"{self.stage}, epoch {trainer.current_epoch + 1}, {batch}",
+            f"{what} is NaN or infinite",
+            "finite numbers",
+            f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
+        )
