@@ -58,13 +58,18 @@ def read_rgb(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         WsssError: the file is missing, truncated, not an image or absurdly large.
     """
     with _opened(path) as picture:
-        upright = _upright(picture)
-        if upright.mode.startswith("I;16") or upright.mode in "IF":
-            upright = Image.fromarray(_to_8_bit(np.asarray(upright)))
-        if upright.has_transparency_data:
-            colors = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", colors.size, _WHITE), colors)
-        return np.array(upright.convert("RGB"))
+        return to_rgb(picture)
+
+
+def to_rgb(picture: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """An opened picture, as `read_rgb` reads it from a file."""
+    upright = _upright(picture)
+    if upright.mode.startswith("I;16") or upright.mode in "IF":
+        upright = Image.fromarray(_to_8_bit(np.asarray(upright)))
+    if upright.has_transparency_data:
+        colors = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", colors.size, _WHITE), colors)
+    return np.array(upright.convert("RGB"))
 
 
 def read_header(path: Path) -> Header:

@@ -55,11 +55,7 @@ def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
     """
     if text.strip().lower() == PREDICTED:
         return ClassChoice()
-    by_name: dict[str, int] = {}
-    for index, name in enumerate(class_names):
-        for synonym in (name, *name.split(",")):
-            by_name.setdefault(synonym.strip().lower(), index)
-    by_name |= {name.strip().lower(): index for index, name in enumerate(class_names)}
+    by_name = indices_by_name(class_names)
     if text.strip().lower() in by_name:
         return ClassChoice((by_name[text.strip().lower()],))
     named, top = [], 0
@@ -81,6 +77,18 @@ def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
             "Name some, or leave --classes out.",
         )  # fmt: skip
     return ClassChoice(tuple(dict.fromkeys(named)), top)
+
+
+def indices_by_name(class_names: Sequence[str]) -> dict[str, int]:
+    """The index of each class by its name and by each of its synonyms, in lower case.
+
+    A whole name goes before another class's synonym, and of two equal ones the first.
+    """
+    by_name: dict[str, int] = {}
+    for index, name in enumerate(class_names):
+        for synonym in (name, *name.split(",")):
+            by_name.setdefault(synonym.strip().lower(), index)
+    return by_name | {name.strip().lower(): index for index, name in enumerate(class_names)}
 
 
 def _top(count: int) -> int:

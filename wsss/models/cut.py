@@ -11,7 +11,16 @@ from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
-from wsss.models.tracing import ShapeNotes, Surface, channels_last, inner_names, last_map, parts
+from wsss.models.tracing import (
+    ShapeNotes,
+    Surface,
+    black_image,
+    channels_last,
+    inner_names,
+    last_map,
+    parts,
+)
+from wsss.models.unchanged import unchanged
 
 _REMEDY = (
     "Use a network whose features stay a map until they are pooled, such as timm:resnet50, "
@@ -79,7 +88,7 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
     The network's own `forward` is traced (`torch.fx`); the cut lies behind the last map that more
     than one position is left of, and before a pooling to a fixed size. A head that is global
     average pooling and one linear layer becomes a `LinearHead` with the same weights. The network
-    is put into evaluation mode, its parameters need no gradients any more.
+    is left as it was; the parts share its modules.
 
     Args:
         network: normalised images [B, 3, H, W] to logits [B, C].
@@ -90,11 +99,17 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
     Raises:
         WsssError: the network has no such place, or it cannot be traced.
     """
-    network.eval().requires_grad_(False)
+    with unchanged(network):
+        return _cut(network, name, normalise, side_px)
+
+
+def _cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -> SplitClassifier:
+    """Cut a network in evaluation mode."""
+    image = black_image(network, side_px, side_px)
     try:
         graph = Surface().trace(network)
         shapes = ShapeNotes(fx.GraphModule(network, graph))
-        logits = shapes.run(torch.zeros(1, 3, side_px, side_px))
+        logits = shapes.run(image)
     except Exception as error:
         raise user_error(
             name,
@@ -121,10 +136,10 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
             "a head that sees nothing but the last feature map",
             _REMEDY,
         ) from error
-    features = first(torch.zeros(1, 3, side_px, side_px))
+    features = first(image)
     head = linear_head(second, features.shape[1:]) or CutHead(second, logits.shape[1])
     backbone = CutBackbone(name, first, normalise, side_px, features)
-    model = SplitClassifier(backbone, head, multi_label=False).eval().requires_grad_(False)
+    model = SplitClassifier(backbone, head, multi_label=False).eval()
     backbone.takes_any_size = _takes(model, side_px, side_px + 2 * backbone.output_stride)
     return model
 
@@ -146,17 +161,18 @@ def linear_head(head: nn.Module, size: tuple[int, int, int] | torch.Size) -> Lin
         linear = LinearHead(weight.shape[1], weight.shape[0], bias is not None)
     state = {"linear.weight": weight} | ({} if bias is None else {"linear.bias": bias.detach()})
     linear.load_state_dict(state, assign=True)
+    linear.requires_grad_(False)
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(2, *size, dtype=torch.float64, generator=generator)
-    expected = copy.deepcopy(head).double()(probe)
-    same = torch.allclose(copy.deepcopy(linear).double()(probe), expected, rtol=1e-9, atol=1e-12)
+    expected, found = (copy.deepcopy(one).cpu().double()(probe) for one in (head, linear))
+    same = torch.allclose(found, expected, rtol=1e-9, atol=1e-12)
     return linear if same else None
 
 
 def _takes(model: nn.Module, height_px: int, width_px: int) -> bool:
     """Whether a model works on images of a size; what it raises if not is its own affair."""
     try:
-        model(torch.zeros(1, 3, height_px, width_px))
+        model(black_image(model, height_px, width_px))
     except Exception:
         return False
     return True

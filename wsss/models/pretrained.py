@@ -62,7 +62,8 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
         remedy = f"Correct the name; {prefix}'s `list_models()` has them all."
         raise unknown_word("--model", f"{prefix} model", name, known, remedy)
     network = _network(library, name, architecture, weights)
-    return cut(network, model, *library.inputs(name, network))
+    parts = cut(network, model, *library.inputs(name, network))
+    return parts.eval().requires_grad_(False)
 
 
 def _vision_gnn(name: str, weights: str | None) -> SplitClassifier:

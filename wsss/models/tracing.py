@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
@@ -42,6 +43,12 @@ class ShapeNotes(fx.Interpreter):
         return super().call_module(target, plain, kwargs)
 
 
+def black_image(network: nn.Module, height_px: int, width_px: int) -> Float[Tensor, "1 3 H W"]:
+    """An image of zeros, of the type and on the device of a network's parameters."""
+    first = next(network.parameters(), torch.empty(0))
+    return torch.zeros(1, 3, height_px, width_px, device=first.device, dtype=first.dtype)
+
+
 def inner_names(network: nn.Module, side_px: int) -> tuple[str, ...]:
     """Names of the last modules at each resolution of a feature map, in the order they run.
 
@@ -51,7 +58,7 @@ def inner_names(network: nn.Module, side_px: int) -> tuple[str, ...]:
     """
     calls: list[tuple[str, torch.Size]] = []
     with _noting_calls(network, calls):
-        network(torch.zeros(1, 3, side_px, side_px))
+        network(black_image(network, side_px, side_px))
     names = [name for name, _ in calls]
     last = {
         shape[2]: name

@@ -1,0 +1,237 @@
+"""`wsss.cam`: where in an image a network sees a class."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from wsss.api.classes import ClassLike, class_indices, known_names
+from wsss.api.inputs import Input, Statistics, as_input, sizes_to_try
+from wsss.api.load import LoadedClassifier
+from wsss.api.methods import as_method
+from wsss.api.pictures import ImageLike, as_picture
+from wsss.api.show import png
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.needs import Need, offers
+from wsss.cams.core.postprocess import normalise_minmax, resize
+from wsss.cams.gradcam import GradientMethod
+from wsss.data.pyramids import Size
+from wsss.errors import WsssError, user_error
+from wsss.explain.classes import ClassChoice
+from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.cut import cut
+from wsss.models.hooked import hooked, logits_of
+from wsss.models.layers import LayerCall, last_map_layer, named_layer, noting_calls
+from wsss.models.segmenter import Segmenter
+from wsss.models.unchanged import unchanged
+from wsss.report.colors import heat_overlay
+from wsss.report.panels import Panel
+
+
+@dataclass(frozen=True)
+class ActivationMaps:
+    """Where a network sees classes in an image."""
+
+    maps: Float[Tensor, "n H W"]
+    """A map in [0, 1] of each class at the size of the image: positive evidence, stretched."""
+    raw: Float[Tensor, "n h w"]
+    """The maps as the method gives them: signed, on a scale of its own."""
+    classes: tuple[int, ...]
+    """Index of each map's class."""
+    probabilities: tuple[float, ...]
+    """Probability of each map's class, as the network sees it."""
+    picture: UInt8[np.ndarray, "H W 3"] = field(repr=False)
+    """The image."""
+    class_names: Sequence[str] | None = field(default=None, repr=False)
+    """Names of all classes of the network, where they were given or loaded."""
+    num_classes: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Name of each map's class; None if names are not known. 1,000 classes are ImageNet's."""
+        names = known_names(self.class_names, self.num_classes)
+        return None if names is None else tuple(names[index] for index in self.classes)
+
+    def overlay(self, position: int = 0) -> Image.Image:
+        """The grey image with one of the maps over it, by its position among the classes."""
+        return Image.fromarray(heat_overlay(self.picture, self.maps[position].numpy()))
+
+    def _repr_png_(self) -> bytes:
+        """The image and all maps side by side, for notebooks."""
+        titles = self.names or tuple(f"class {index}" for index in self.classes)
+        panels = [Panel("image", self.picture)]
+        for position, title in enumerate(titles):
+            panels.append(Panel(title, np.array(self.overlay(position))))
+        return png(panels)
+
+
+def cam(
+    model: nn.Module | LoadedClassifier,
+    image: ImageLike,
+    class_: ClassLike | None = None,
+    method: str | CamMethod | type[CamMethod] = "gradcam",
+    layer: str | nn.Module | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    normalise: Statistics | Literal[False] | None = None,
+    size: int | Size | None = None,
+) -> ActivationMaps:
+    """Maps over an image of where a network sees classes, by any of the package's CAM methods.
+
+    The network is left as it was: parameters, buffers, gradients and their flags, training modes,
+    hooks, the states of torch's random generators.
+
+    **Scale.** Files, Pillow images and whole numbers are levels of 0…255, floats in [0, 1] are
+    colours; both are normalised as the network expects: by `normalise`, or not if it normalises
+    itself (a classifier of this package, or a module with `mean` and `std` in it), or by what timm
+    knows of its own network, or by ImageNet's mean and deviation. Floats outside [0, 1] but within
+    ±10 are taken as normalised already, and refused where the network normalises itself. Floats
+    beyond that are levels that somebody forgot to divide, and refused.
+
+    **Size.** The network sees the image at its own size, but at most 1024 px a side. One that
+    refuses it sees the size that it takes.
+
+    **Layer.** The last module whose output is a map [B, K, h, w] or [B, h, w, K] of several
+    positions, before a pooling to a fixed size; it is found by running the network once.
+
+    Args:
+        model: any network that gives logits [B, C], or what `wsss.load` returns. One without
+            several labels an image is assumed: probabilities are a soft-max.
+        image: a file, a Pillow image, an array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W]; also
+            grey ones, and RGB with opacity.
+        class_: index 0…C-1 or name, or several in a list, an array or a tensor; None for what the
+            network predicts: the most probable class, or all of 0.5 and more where an image can
+            have several labels.
+        method: a name of `wsss explain --list`, or a `CamMethod` or class of yours.
+        layer: another layer, by its name or as the module.
+        names: of all classes, in the order of the logits. A loaded network has them, 1,000 classes
+            are ImageNet's.
+        normalise: mean and deviation of each colour in [0, 1], `(mean, std)`; False for a network
+            that takes colours in [0, 1] as they are.
+        size: length of the shorter side in pixels, or (height, width), at which the network sees
+            the image.
+
+    Raises:
+        WsssError: the image, the class, the layer or the method is none that will do; it says
+            what would.
+    """
+    network, names = _network(model, names)
+    given = as_input(network, as_picture(image), normalise)
+    made = as_method(method, given.image.device)
+    with torch.inference_mode(False), torch.no_grad(), unchanged(network):
+        seen, calls, logits = _observed(network, given, size)
+        known_names(names, num_classes := logits.shape[1])
+        asked = None if class_ is None else class_indices(class_, num_classes, names)
+        split = _split(network, seen, calls, num_classes, layer, made)
+        probabilities = split.probabilities(logits[0].float()).cpu()
+        classes = asked or ClassChoice().choose(probabilities, split.multi_label)
+        if missing := made.needs - offers(split):
+            raise _lacking(type(made).__name__, type(network).__name__, missing)
+        made.check(split)
+        raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
+    raw = raw.detach()[0].float().cpu()
+    maps = normalise_minmax(resize(raw[None].relu(), given.picture.shape[:2])[0])
+    chosen = tuple(float(probabilities[index]) for index in classes)
+    return ActivationMaps(maps, raw, classes, chosen, given.picture, names, num_classes)
+
+
+def _network(
+    model: nn.Module | LoadedClassifier, names: Sequence[str] | None
+) -> tuple[nn.Module, Sequence[str] | None]:
+    """The network that is explained, and the names of its classes where they are known."""
+    if isinstance(model, LoadedClassifier):
+        return model.network, model.names if names is None else names
+    if not isinstance(model, nn.Module) or isinstance(model, Segmenter):
+        raise user_error(
+            "model",
+            f"a {type(model).__name__}",
+            "a classifier: a `torch.nn.Module`, or what `wsss.load` returns",
+            "Give the network itself, such as `torchvision.models.resnet50(weights=…)`.",
+        )
+    return getattr(model, "_orig_mod", model), names  # what torch.compile has wrapped
+
+
+def _lacking(method: str, network: str, missing: Iterable[Need]) -> WsssError:
+    return user_error(
+        "method",
+        f"{method} cannot explain this {network}, which lacks: {', '.join(sorted(missing))}",
+        "a network that has it, or a method that does without",
+        "`gradcam` explains any network; `wsss explain --list` says what each method needs.",
+    )
+
+
+def _observed(
+    network: nn.Module, given: Input, asked: int | Size | None
+) -> tuple[Input, list[LayerCall], Float[Tensor, "1 c"]]:
+    """The input at a size that the network takes, the calls of its modules, its logits.
+
+    Raises:
+        WsssError: the network takes none of the sizes that were tried, or gives no logits.
+    """
+    failure, tried = None, []
+    for size in sizes_to_try(network, given.picture.shape[:2], asked):
+        seen = given.resized(size)
+        try:
+            with noting_calls(network) as calls:
+                output = network(seen.normalise(seen.image))
+        except Exception as error:  # A network may refuse a size by any.
+            failure = failure or error
+            tried.append(f"{size[0]} × {size[1]}")
+            continue
+        return seen, calls, logits_of(output)
+    reason = f"{type(failure).__name__}: {failure}".splitlines()[0]
+    raise user_error(
+        "model",
+        f"the network refuses the image at {', '.join(tried)} px ({reason})",
+        "a network that takes RGB images [1, 3, height, width]",
+        "Set `size` to what it takes: `size=32`, or `size=(height, width)`.",
+    ) from failure
+
+
+def _split(
+    network: nn.Module,
+    seen: Input,
+    calls: Sequence[LayerCall],
+    num_classes: int,
+    layer: str | nn.Module | None,
+    method: CamMethod,
+) -> SplitClassifier:
+    """The network as methods take it: features up to a layer, and a head.
+
+    Hooks make them of any network, but with a head that runs the network as a whole, unless it is
+    linear. Methods may run it for every position of the map; those that take gradients run it once.
+    So for others the network is cut if it can be.
+    """
+    if isinstance(network, SplitClassifier):
+        if layer is None:
+            return network
+        layer = network.inner_layers.get(layer, layer) if isinstance(layer, str) else layer
+    size = (seen.image.shape[2], seen.image.shape[3])
+    if layer is None:
+        place = last_map_layer(calls, size)
+    else:
+        place = named_layer(layer, network, calls, size)
+    split = None
+    if place is not None:
+        split = hooked(network, place, calls, seen.image, seen.normalise, num_classes)
+        split.multi_label = getattr(network, "multi_label", False) is True
+        one_pass = isinstance(split.head, LinearHead) or isinstance(method, GradientMethod)
+        if layer is not None or one_pass:
+            return split
+    with suppress(WsssError):
+        return cut(network, type(network).__name__, seen.normalise, max(size))
+    if split is None:
+        raise user_error(
+            "model",
+            "no layer is found whose map the logits follow from: the network works on tokens or "
+            "vectors, or its last map is no module's output",
+            "a layer that gives a map [B, K, h, w], or [B, h, w, K], of several positions",
+            "Name one by `layer=`; `dict(model.named_modules())` has their names.",
+        )
+    return split

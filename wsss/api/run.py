@@ -1,0 +1,137 @@
+"""`wsss.run`: the pipeline, from a notebook or a script."""
+
+import logging
+import os
+import random
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from wsss.api.load import LoadedClassifier, LoadedSegmenter, load
+from wsss.errors import user_error
+
+LIBRARIES = ("pytorch_lightning", "lightning_fabric")
+"""They say much about themselves that no user of this package needs to know."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the stages of a run left, by their names and in their order."""
+
+    folders: Mapping[str, Path]
+    """The folder of each stage's results."""
+    numbers: Mapping[str, Mapping[str, Any]]
+    """What each stage measured."""
+    cached: Mapping[str, bool] = field(repr=False)
+    """Whether each stage was found finished."""
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML page.
+
+        Raises:
+            WsssError: the stage `report` was no part of the run.
+        """
+        return self._folder("report") / "report.html"
+
+    @cached_property
+    def segmenter(self) -> LoadedSegmenter:
+        """The segmentation network.
+
+        Raises:
+            WsssError: the stage `segment` was no part of the run.
+        """
+        found = load(self._folder("segment"))
+        assert isinstance(found, LoadedSegmenter)
+        return found
+
+    @cached_property
+    def classifier(self) -> LoadedClassifier:
+        """The classifier.
+
+        Raises:
+            WsssError: the stage `classify` was no part of the run.
+        """
+        found = load(self._folder("classify"))
+        assert isinstance(found, LoadedClassifier)
+        return found
+
+    def _folder(self, stage: str) -> Path:
+        if stage not in self.folders:
+            raise user_error(
+                "stages", f"a run of {', '.join(self.folders)}", f"one with `{stage}`",
+                f"Add `{stage}` to `stages`, or leave `stages` out to run everything.",
+            )  # fmt: skip
+        return self.folders[stage]
+
+
+def run(settings: Sequence[str] = ()) -> Run:
+    """Run the pipeline, or find its stages finished.
+
+    Nothing outside `work_dir` is changed: not the command line, the random generators, the
+    environment, nor what is logged and warned of.
+
+    Args:
+        settings: the words behind `wsss run`, such as `["data=folder", "data.root=my_images"]`.
+
+    Raises:
+        WsssError: the settings, the data or a stage have a problem the user can mend.
+    """
+    from wsss.pipeline.run import run as run_stages
+
+    words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
+    with _own_surroundings():
+        outcomes = run_stages(_composed(words))
+    return Run(
+        {outcome.stage: outcome.folder for outcome in outcomes},
+        {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
+        {outcome.stage: outcome.cached for outcome in outcomes},
+    )
+
+
+def _composed(words: list[str]) -> Any:
+    """The configuration of a run.
+
+    Raises:
+        WsssError: names every word that is no setting, or has no value.
+    """
+    from hydra import compose, initialize_config_dir
+
+    from wsss.settings.folder import config_dir
+    from wsss.settings.overrides import check_complete, check_overrides, with_group_slashes
+
+    words = with_group_slashes(config_dir(), words)
+    check_overrides(config_dir(), words)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("run", overrides=words)
+    check_complete(cfg)
+    return cfg
+
+
+@contextmanager
+def _own_surroundings() -> Iterator[None]:
+    """Let the block change random generators, environment, warnings and loggers of its own."""
+    import numpy as np
+    import torch
+
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
+    environment = dict(os.environ)
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="|".join(LIBRARIES))
+        for name in LIBRARIES:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+            for name in os.environ.keys() - environment.keys():
+                del os.environ[name]
+            os.environ.update(environment)
