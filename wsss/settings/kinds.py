@@ -1,0 +1,169 @@
+"""Whether values are what a schema, or the signature of what they are handed to, says they are."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, fields, is_dataclass
+from inspect import Parameter, signature
+from pkgutil import resolve_name
+from types import NoneType
+from typing import Any, TypeVar, get_args
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from wsss.errors import Problem, WsssError, unknown_word, user_error
+from wsss.settings.schema import SIGNATURES
+from wsss.settings.words import option_names
+
+T = TypeVar("T")
+TARGET = "_target_"
+_MEANINGS = {
+    "bool_type": "true or false",
+    "callable_type": "settings with a `_target_`",
+    "dataclass_type": "settings with a `_target_`",
+    "dict_type": "settings",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "missing": "a value",
+    "needs_python_object": "settings with a `_target_`",
+    "none_required": "null",
+    "string_type": "a word",
+    "tuple_type": "a list",
+}
+"""Pydantic's kinds of errors, as the end of "expected …"."""
+
+
+def read(cfg: DictConfig, schema: type[T], words: Mapping[str, str]) -> T:
+    """The settings of a configuration as an object of a schema, a dataclass.
+
+    Args:
+        cfg: the configuration; what else is in it is left alone.
+        schema: of the object.
+        words: the word that a setting was set by, where it was.
+
+    Raises:
+        WsssError: names every setting whose value is of another kind.
+    """
+    try:
+        values = {one.name: _plain(cfg, one) for one in fields(schema) if one.name in cfg}  # type: ignore[arg-type]
+    except InterpolationResolutionError as error:  # It refers to something that is not there.
+        came = str(error).splitlines()[0]
+        raise user_error(
+            error.full_key, came, "a value that can be resolved", "Correct the setting."
+        ) from error
+    try:
+        return TypeAdapter(schema).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        by_key: dict[str, list[ErrorDetails]] = {}
+        for one in error.errors():
+            by_key.setdefault(_key(cfg, one["loc"]), []).append(one)
+        problems = (
+            _wrong(words.get(key, key), OmegaConf.select(cfg, key), errors)
+            if OmegaConf.select(cfg, key) is not None or not (options := option_names(key))
+            else _no_part(key, options)
+            for key, errors in by_key.items()
+        )
+        raise WsssError(*problems) from None
+
+
+def _no_part(key: str, options: Sequence[str]) -> Problem:
+    """The answer to a group that a run cannot do without, and none of whose options is chosen."""
+    remedy = f"Choose one: `{key}={options[0]}`; `stages=[…]` names the stages that shall run."
+    return Problem(f"{key}=null", "nothing is chosen", f"one of {', '.join(options)}", remedy)
+
+
+def _plain(cfg: DictConfig, field: Field[Any]) -> Any:
+    """The resolved value of a setting; an empty mapping for a part, whose target knows better."""
+    value = cfg[field.name]
+    if not OmegaConf.is_config(value):
+        return value
+    is_part = isinstance(value, DictConfig) and not is_dataclass(field.type)
+    try:
+        values = OmegaConf.to_container(value, resolve=True)
+    except InterpolationResolutionError as error:
+        if not is_part or isinstance(error, InterpolationKeyError):
+            raise
+        # A logger's folder is known only when Hydra has made it.
+    return {} if is_part else values
+
+
+def _key(cfg: DictConfig, place: tuple[int | str, ...]) -> str:
+    """The setting that an error is about: its place also names elements of lists and unions."""
+    top, *inner = map(str, place)
+    below = cfg.get(top)
+    return f"{top}.{inner[0]}" if inner and isinstance(below, DictConfig) else top
+
+
+def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
+    """What is wrong with a value for what is built of it, by the signature of that.
+
+    Only here is it imported, and only for what somebody has set: a run takes all of it anyway.
+    """
+    owner, _, name = override.key_or_group.rpartition(".")
+    node = OmegaConf.select(cfg, owner) if owner else None
+    if not isinstance(node, DictConfig) or override.is_delete():
+        return
+    target = SIGNATURES.get(owner) or node.get(TARGET)
+    if target is None:
+        return
+    word = str(override.input_line)
+    try:
+        made = resolve_name(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        expected = "a class or function that can be imported from this folder"
+        yield Problem(word, f"{target}: {error}", expected, "Write it as `module.Name`.")
+        return
+    if name.startswith("_"):  # Hydra's own: `_target_`, `_partial_`.
+        return
+    try:
+        parameters = signature(made, eval_str=True).parameters
+    except NameError:  # An annotation names what is imported for type checkers only.
+        parameters = signature(made).parameters
+    if name not in parameters:
+        takes_all = any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
+        if (override.is_add() or override.is_force_add()) and not takes_all:
+            remedy = f"Correct the name; {target} takes these."
+            yield from unknown_word(word, "setting", name, list(parameters), remedy).problems
+        return
+    value = node[name]
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value, resolve=True)
+    if not (isinstance(value, Mapping) and TARGET in value):
+        yield from _compared(word, value, parameters[name].annotation)
+
+
+def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
+    """What is wrong with a value for a parameter, if anything is."""
+    if annotation in (Any, Parameter.empty) or isinstance(annotation, str):
+        return
+    try:
+        # In a tuple, since a dataclass alone takes no settings of pydantic.
+        adapter = TypeAdapter(tuple[annotation], config=ConfigDict(arbitrary_types_allowed=True))
+        adapter.validate_json(json.dumps([value]), strict=True)
+    except ValidationError as error:
+        yield _wrong(word, value, error.errors())
+    except PydanticUserError:  # It knows no values of this type, such as a protocol.
+        if value is None and NoneType not in get_args(annotation):
+            yield Problem(word, "null", _MEANINGS["needs_python_object"], "Correct the value.")
+
+
+def _wrong(where: str, value: Any, errors: Iterable[ErrorDetails]) -> Problem:
+    """The answer to a value that is none of those that a type knows."""
+    expected = " or ".join(dict.fromkeys(map(_meaning, errors)))
+    remedy = "Correct the value."
+    if isinstance(value, int | float) and _MEANINGS["string_type"] in expected:
+        remedy = f"Quote it, for the shell and for Hydra: \"{where.partition('=')[0]}='{value}'\"."
+    return Problem(where, "null" if value is None else f"the value {value!r}", expected, remedy)
+
+
+def _meaning(error: ErrorDetails) -> str:
+    """What should have been there, as the end of "expected …"."""
+    said = _MEANINGS.get(error["type"], error["msg"].removeprefix("Input should be "))
+    said = f"a number {said}" if said.startswith(("greater", "less")) else said
+    inside = any(isinstance(part, int) for part in error["loc"][1:])
+    return f"{said} in the list" if inside else said
