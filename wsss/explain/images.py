@@ -18,6 +18,7 @@ from wsss.data.images import read_rgb
 from wsss.data.pyramids import Scales, Size, rescale
 from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.classes import ClassChoice
+from wsss.explain.classifier import MAX_SIDE_PX, Classifier
 from wsss.explain.output import (
     SHEET,
     overlay_name,
@@ -27,7 +28,6 @@ from wsss.explain.output import (
     write_scores,
 )
 from wsss.explain.sheet import Row, overlay, sheet
-from wsss.explain.subject import MAX_SIDE_PX, Subject
 from wsss.models.classifier import SplitClassifier
 from wsss.runtime.progress import track
 
@@ -53,9 +53,9 @@ class Explained:
 
 
 @torch.no_grad()
-def run(
+def explain_images(
     folder: Path,
-    subject: Subject,
+    classifier: Classifier,
     methods: Mapping[str, CamMethod],
     images: Sequence[Path],
     choice: ClassChoice,
@@ -74,7 +74,7 @@ def run(
 
     Args:
         folder: where everything is written.
-        subject: the classifier.
+        classifier: the classifier.
         methods: the methods by their names; checked against the classifier.
         images: image files.
         choice: the classes.
@@ -89,7 +89,7 @@ def run(
         WsssError: nothing can be written to the folder, or its `scores.json` is another program's.
     """
     prepare(folder)
-    model = subject.model.to(device)
+    model, names = classifier.model.to(device), classifier.class_names
     found = Explained()
     entries: list[dict[str, Any]] = []
     named = zip(images, unique_names(images), strict=True)
@@ -99,7 +99,7 @@ def run(
         except WsssError as error:
             found.problems += _left_out(error)
             continue
-        pyramid = _pyramid(image, subject, factors, device)
+        pyramid = _pyramid(image, classifier, factors, device)
         probabilities = model.probabilities(model(pyramid[0].float() / 255))[0].cpu()
         classes = choice.choose(probabilities, model.multi_label)
         size = shown_size(image)
@@ -107,8 +107,8 @@ def run(
         figures: dict[str, Sequence[Figures]] = {}
         for method_name, method in methods.items():
             try:
-                heat = _maps(subject, method, pyramid, classes, size, flip)
-                figures[method_name] = _figures(subject, method, pyramid[0], classes, scorer)
+                heat = _maps(classifier, method, pyramid, classes, size, flip)
+                figures[method_name] = _figures(classifier, method, pyramid[0], classes, scorer)
             except WsssError as error:
                 found.problems += _left_out(error, f"{path}, {method_name}: ")
                 continue
@@ -121,9 +121,9 @@ def run(
         explanations = [
             {
                 "method": method_name,
-                **_class_entry(subject, probabilities, index),
+                **_class_entry(classifier, probabilities, index),
                 **figures[method_name][position],
-                "overlay": f"{name}/{overlay_name(method_name, subject.class_names[index], index)}",
+                "overlay": f"{name}/{overlay_name(method_name, names[index], index)}",
             }
             for method_name in maps
             for position, index in enumerate(classes)
@@ -134,19 +134,19 @@ def run(
                 "image": str(path),
                 "size": list(image.shape[:2]),
                 "seen_at": [list(level.shape[2:]) for level in pyramid],
-                "most_probable": [_class_entry(subject, probabilities, i) for i in ranked],
+                "most_probable": [_class_entry(classifier, probabilities, i) for i in ranked],
                 "sheet": f"{name}/{SHEET}" if maps else None,
                 "explanations": explanations,
             }
         )
-        found.top[path] = (subject.class_names[ranked[0]], float(probabilities[ranked[0]]))
+        found.top[path] = (classifier.class_names[ranked[0]], float(probabilities[ranked[0]]))
         if maps:
             heats = (heat for one in maps.values() for heat in one)
             for entry, heat in zip(explanations, heats, strict=True):
                 write_picture(folder / str(entry["overlay"]), overlay(image, heat))
             rows = [
                 Row(
-                    subject.class_names[index],
+                    classifier.class_names[index],
                     float(probabilities[index]),
                     {method_name: one[position] for method_name, one in maps.items()},
                 )
@@ -167,16 +167,16 @@ def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
 
 def _pyramid(
     image: UInt8[np.ndarray, "h w 3"],
-    subject: Subject,
+    classifier: Classifier,
     factors: tuple[float, ...],
     device: str,
 ) -> list[UInt8[Tensor, "1 3 _ _"]]:
-    sizes = subject.sizes((image.shape[0], image.shape[1]), factors)
+    sizes = classifier.sizes((image.shape[0], image.shape[1]), factors)
     return [to_tensor(rescale(image, size))[None].to(device) for size in sizes]
 
 
 def _maps(
-    subject: Subject,
+    classifier: Classifier,
     method: CamMethod,
     pyramid: Sequence[Tensor],
     classes: tuple[int, ...],
@@ -187,12 +187,12 @@ def _maps(
     if method.sees_scales:
         pyramid, flip = pyramid[:1], False
     indices = torch.tensor([classes], device=pyramid[0].device)
-    maps = multiscale_maps(subject.model, method, pyramid, indices, [size], flip)[0]
+    maps = multiscale_maps(classifier.model, method, pyramid, indices, [size], flip)[0]
     return np.asarray(normalise_minmax(maps).cpu().numpy())
 
 
 def _figures(
-    subject: Subject,
+    classifier: Classifier,
     method: CamMethod,
     image: Tensor,
     classes: tuple[int, ...],
@@ -201,12 +201,12 @@ def _figures(
     if scorer is None:
         return [{} for _ in classes]
     indices = torch.tensor(classes, device=image.device)
-    return scorer(subject.model, method, image.float() / 255, indices)
+    return scorer(classifier.model, method, image.float() / 255, indices)
 
 
-def _class_entry(subject: Subject, probabilities: Tensor, index: int) -> dict[str, Any]:
+def _class_entry(classifier: Classifier, probabilities: Tensor, index: int) -> dict[str, Any]:
     return {
-        "class": subject.class_names[index],
+        "class": classifier.class_names[index],
         "index": index,
         "probability": float(probabilities[index]),
     }
@@ -232,6 +232,6 @@ def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:
         where,
         f"no memory is left for an image of {size[1]} × {size[0]} px ({type(error).__name__})",
         "less than what the device has",
-        "Show it smaller by `--size`, explain fewer classes, or use `--device cpu`.",
+        "Show it smaller by `size=…`, explain fewer classes, or use `device=cpu`.",
         Severity.SKIPPED,
     )

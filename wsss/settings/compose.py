@@ -98,8 +98,12 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
     known = sorted(setting_names(with_choices))
     for one in overrides:
         may_be_new = one.is_add() or one.is_force_add() or one.is_hydra_override()
-        if one not in choices and not may_be_new and one.key_or_group not in known:
-            yield _nearest(one.key_or_group, "setting", one.key_or_group, known)
+        key = one.key_or_group
+        if one not in choices and not may_be_new and key not in known:
+            last = key.rpartition(".")[2]
+            alike = [name for name in known if name.rpartition(".")[2] == last][:3]
+            remedy = f"Correct the word; `wsss {config_name} --cfg job` shows the settings."
+            yield from unknown_word(key, "setting", key, known, remedy, alike).problems
 
 
 def _unknown_options(choices: Sequence[Override], places: Sequence[Path]) -> Iterator[Problem]:
@@ -110,7 +114,9 @@ def _unknown_options(choices: Sequence[Override], places: Sequence[Path]) -> Ite
         chosen = one.value()
         for value in map(str, chosen if isinstance(chosen, list) else [chosen]):
             if value not in options:
-                yield _nearest(f"{one.key_or_group}={value}", "option", value, options)
+                where = f"{one.key_or_group}={value}"
+                remedy = "Correct the word; `wsss run --help` lists the groups."
+                yield from unknown_word(where, "option", value, options, remedy).problems
 
 
 def _wrong_values(
@@ -151,12 +157,3 @@ def setting_names(node: DictConfig, prefix: str = "") -> Iterator[str]:
         value = node._get_node(key)
         if isinstance(value, DictConfig) and not (value._is_missing() or value._is_interpolation()):
             yield from setting_names(value, f"{name}.")
-
-
-def _nearest(where: str, kind: str, word: str, known: Sequence[str]) -> Problem:
-    last = word.rpartition(".")[2]
-    remedy = (
-        "Correct the word; `wsss run --help` lists the groups, `wsss run --cfg job` the settings."
-    )
-    near = [key for key in known if key.rpartition(".")[2] == last][:3]
-    return unknown_word(where, kind, word, known, remedy, near).problems[0]

@@ -154,7 +154,9 @@ def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
 
 def _wrong(where: str, value: Any, errors: Iterable[ErrorDetails]) -> Problem:
     """The answer to a value that is none of those that a type knows."""
-    expected = " or ".join(dict.fromkeys(map(_meaning, errors)))
+    # A list also lacks, for pydantic, what it holds of another kind.
+    whole = [error for error in errors if error["type"] != "too_short"]
+    expected = " or ".join(dict.fromkeys(map(_meaning, whole))) or "at least one value"
     remedy = "Correct the value."
     if isinstance(value, int | float) and _MEANINGS["string_type"] in expected:
         remedy = f"Quote it, for the shell and for Hydra: \"{where.partition('=')[0]}='{value}'\"."
