@@ -16,7 +16,7 @@ from rich.console import Console
 from wsss.cli.messages import rank, readable_errors
 from wsss.settings.compose import check_sweep, compose
 from wsss.settings.folder import config_dir
-from wsss.settings.words import SEARCH_PATH, in_hydras_way
+from wsss.settings.words import in_hydras_way
 
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
@@ -98,7 +98,7 @@ def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
     for before, word in zip(["", *words], words, strict=False):
         if before in ("--config-dir", "-cd"):
             options.pop()
-            settings.append(f"{SEARCH_PATH}=['{Path(word).absolute()}']")
+            settings.append(f"hydra.searchpath=['{Path(word).absolute()}']")
         elif word.startswith("-") or (before in FOLLOWED and "=" not in word):
             options.append(word)
         else:

@@ -11,6 +11,7 @@ from wsss.cams.core.needs import Need, all_of, offers
 from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.catalogue import GROUP, Entry
 from wsss.explain.classifier import Classifier
+from wsss.explain.explainer import left_out
 from wsss.settings.build import build
 
 
@@ -44,10 +45,7 @@ def build_methods(
                 continue
             method.check(classifier.model)
         except WsssError as error:
-            refused += [
-                replace(p, where=f"{GROUP}={name}", severity=Severity.SKIPPED)
-                for p in error.problems
-            ]
+            refused += [replace(problem, where=f"{GROUP}={name}") for problem in left_out(error)]
             continue
         for part in vars(method).values():
             if isinstance(part, torch.nn.Module):

@@ -11,6 +11,7 @@ from wsss.errors import WsssError
 from wsss.explain.catalogue import catalogue
 from wsss.explain.classes import parse_classes
 from wsss.explain.classifier import load_classifier
+from wsss.explain.explainer import Explainer
 from wsss.explain.images import Explained, explain_images
 from wsss.explain.methods import build_methods
 from wsss.explain.request import Request
@@ -60,19 +61,9 @@ def run(
     if request.scores:
         described["protocol"] = described_protocol()
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
-    found = explain_images(
-        folder,
-        classifier,
-        methods,
-        request.images,
-        choice,
-        factors=request.scales,
-        flip=request.flip,
-        device=device,
-        scorer=faithfulness_scores if request.scores else None,
-        described=described,
-        visible=visible,
-    )
+    scorer = faithfulness_scores if request.scores else None
+    explainer = Explainer(classifier, methods, choice, request.scales, request.flip, device, scorer)
+    found = explain_images(folder, explainer, request.images, described, visible)
     found.problems[:0] = refused
     if not found.sheets:
         raise WsssError(*found.problems)

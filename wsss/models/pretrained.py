@@ -18,7 +18,7 @@ from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision
 from wsss.models.vision_gnn.backbone import ARCHITECTURES
 from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_trunk
 
-SETTING = "weights"
+SETTING = "--weights"
 OWN = "wsss"
 """Prefix of the networks that are no library's: Vision GNNs, with the released checkpoints."""
 IMAGENET_CLASSES = 1000
@@ -56,14 +56,14 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
     if prefix not in LIBRARIES or not name:
         examples = [*(f"{library}:resnet50" for library in LIBRARIES), f"{OWN}:vig_tiny"]
         raise unknown_word(
-            "model", "model", model, examples,
-            "Write the library and its name of the network: `model=timm:resnet50`.",
+            "--model", "model", model, examples,
+            "Write the library and its name of the network: `--model timm:resnet50`.",
         )  # fmt: skip
     library = LIBRARIES[prefix]
     architecture = name.partition(".")[0]  # timm names the training behind a dot.
     if architecture not in (known := library.names()):
         remedy = f"Correct the name; {prefix}'s `list_models()` has them all."
-        raise unknown_word("model", f"{prefix} model", name, known, remedy)
+        raise unknown_word("--model", f"{prefix} model", name, known, remedy)
     network = _network(library, name, architecture, weights)
     return cut(network, model, *library.inputs(name, network))
 
@@ -71,8 +71,8 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
 def _vision_gnn(name: str, weights: str | None) -> SplitClassifier:
     """A Vision GNN with the published head."""
     if name not in ARCHITECTURES:
-        remedy = f"Correct the name: `model={OWN}:vig_tiny`."
-        raise unknown_word("model", f"{OWN} model", name, list(ARCHITECTURES), remedy)
+        remedy = f"Correct the name: `--model {OWN}:vig_tiny`."
+        raise unknown_word("--model", f"{OWN} model", name, list(ARCHITECTURES), remedy)
     if weights is not None:
         return load_vision_gnn_classifier(name, weights, setting=SETTING)
     backbone = VisionGnnBackbone(name)

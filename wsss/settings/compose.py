@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import hydra
 from hydra.core.override_parser.types import Override
@@ -12,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.folder import config_dir
-from wsss.settings.words import folders, is_choice, option_names, parse, runs_of_sweep
+from wsss.settings.words import is_group, option_names, parse, runs_of_sweep
 
 
 def compose(
@@ -31,10 +30,16 @@ def compose(
             value of another kind than its setting, else every setting that has no value.
     """
     overrides = parse(words)
-    cfg = _composed(config_name, overrides)
-    if problems := [*_wrong_values(cfg, overrides, schema)]:
-        raise WsssError(*problems)
-    if complete and (problems := [*_without_value(cfg)]):
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        try:
+            cfg = hydra.compose(config_name, [str(one.input_line) for one in overrides])
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = str(error).splitlines()[0]
+            expected = "settings that go together"
+            general = Problem(" ".join(words), reason, expected, "Correct or remove one.")
+            raise WsssError(*([*_unknown(config_name, overrides)] or [general])) from error
+    problems = [*_wrong_values(cfg, overrides, schema)]
+    if problems or (complete and (problems := [*_without_value(cfg)])):
         raise WsssError(*problems)
     return cfg
 
@@ -65,58 +70,33 @@ def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Probl
     return replace(problem, came=f"{problem.came} (in {such})")
 
 
-def _composed(config_name: str, overrides: Sequence[Override]) -> DictConfig:
-    """What Hydra makes of words, or the reason why it does not."""
-    words = [str(one.input_line) for one in overrides]
-    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        try:
-            return hydra.compose(config_name, words)
-        except (HydraException, OmegaConfBaseException) as error:
-            problems = [*_unknown(config_name, overrides)]
-            reason = str(error).splitlines()[0]
-            general = Problem(
-                " ".join(words), reason, "settings that go together", "Correct or remove one."
-            )
-            raise WsssError(*(problems or [general])) from error
-
-
 def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Problem]:
-    """The options, or else the settings, that there are not; and several where one is meant."""
-    places = folders(overrides)
-    choices = [one for one in overrides if is_choice(one, places)]
+    """The options that there are not and several where one is meant, else the unknown settings."""
+    wrong = False
+    choices = [one for one in overrides if is_group(one.key_or_group)]
     for one in overrides:
-        if one.is_sweep_override():
-            several = str(one.input_line)
-            values = several.partition("=")[2]
-            remedy = "Add `-m` to run each, or write a list."
-            yield Problem(several, "several values", f"one value, or `[{values}]`", remedy)
-    wrong = [*_unknown_options(choices, places)]
-    yield from wrong
-    if wrong or any(one.is_sweep_override() for one in choices):
+        word, key, chosen = str(one.input_line), one.key_or_group, one.value()
+        if wrong := wrong or one.is_sweep_override():
+            expected = f"one value, or `[{word.partition('=')[2]}]`"
+            yield Problem(word, "several values", expected, "Add `-m` to run each.")
+        elif one in choices and not one.is_delete():
+            options = option_names(key)
+            for value in map(str, chosen if isinstance(chosen, list) else [chosen]):
+                if value not in options:
+                    wrong = True
+                    remedy = "Correct the word; `wsss run --help` lists the groups."
+                    where = f"{key}={value}"
+                    yield from unknown_word(where, "option", value, options, remedy).problems
+    if wrong:
         return
-    with_choices = hydra.compose(config_name, [str(one.input_line) for one in choices])
-    known = sorted(setting_names(with_choices))
+    known = sorted(setting_names(hydra.compose(config_name, [str(c.input_line) for c in choices])))
     for one in overrides:
+        key, last = one.key_or_group, one.key_or_group.rpartition(".")[2]
         may_be_new = one.is_add() or one.is_force_add() or one.is_hydra_override()
-        key = one.key_or_group
         if one not in choices and not may_be_new and key not in known:
-            last = key.rpartition(".")[2]
             alike = [name for name in known if name.rpartition(".")[2] == last][:3]
             remedy = f"Correct the word; `wsss {config_name} --cfg job` shows the settings."
             yield from unknown_word(key, "setting", key, known, remedy, alike).problems
-
-
-def _unknown_options(choices: Sequence[Override], places: Sequence[Path]) -> Iterator[Problem]:
-    for one in choices:
-        if one.is_sweep_override() or one.is_delete():
-            continue
-        options = option_names(one.key_or_group, places)
-        chosen = one.value()
-        for value in map(str, chosen if isinstance(chosen, list) else [chosen]):
-            if value not in options:
-                where = f"{one.key_or_group}={value}"
-                remedy = "Correct the word; `wsss run --help` lists the groups."
-                yield from unknown_word(where, "option", value, options, remedy).problems
 
 
 def _wrong_values(
@@ -134,9 +114,8 @@ def _wrong_values(
     except WsssError as error:
         told = {problem.where for problem in error.problems}
         yield from error.problems
-    places = folders(overrides)
     for one in overrides:
-        if not is_choice(one, places) and str(one.input_line) not in told:
+        if str(one.input_line) not in told:
             yield from refused(cfg, one)
 
 

@@ -1,9 +1,10 @@
 """Whether values are what a schema, or the signature of what they are handed to, says they are."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
 from inspect import Parameter, signature
+from itertools import groupby
 from pkgutil import resolve_name
 from types import NoneType
 from typing import Any, TypeVar, get_args
@@ -20,17 +21,18 @@ from wsss.settings.words import option_names
 
 T = TypeVar("T")
 TARGET = "_target_"
+OBJECT = "settings with a `_target_`"
 _MEANINGS = {
     "bool_type": "true or false",
-    "callable_type": "settings with a `_target_`",
-    "dataclass_type": "settings with a `_target_`",
+    "callable_type": OBJECT,
+    "dataclass_type": OBJECT,
     "dict_type": "settings",
     "float_type": "a number",
     "int_from_float": "a whole number",
     "int_type": "a whole number",
     "list_type": "a list",
     "missing": "a value",
-    "needs_python_object": "settings with a `_target_`",
+    "needs_python_object": OBJECT,
     "none_required": "null",
     "string_type": "a word",
     "tuple_type": "a list",
@@ -51,52 +53,46 @@ def read(cfg: DictConfig, schema: type[T], words: Mapping[str, str]) -> T:
     """
     try:
         values = {one.name: _plain(cfg, one) for one in fields(schema) if one.name in cfg}  # type: ignore[arg-type]
+        found = TypeAdapter(schema).validate_json(json.dumps(values), strict=True)
+        for name in values:
+            _resolve(cfg[name])
+        return found
     except InterpolationResolutionError as error:  # It refers to something that is not there.
-        came = str(error).splitlines()[0]
-        raise user_error(
-            error.full_key, came, "a value that can be resolved", "Correct the setting."
-        ) from error
-    try:
-        return TypeAdapter(schema).validate_json(json.dumps(values), strict=True)
+        came, expected = str(error).splitlines()[0], "a value that can be resolved"
+        raise user_error(error.full_key, came, expected, "Correct the setting.") from error
     except ValidationError as error:
-        by_key: dict[str, list[ErrorDetails]] = {}
-        for one in error.errors():
-            by_key.setdefault(_key(cfg, one["loc"]), []).append(one)
-        problems = (
-            _wrong(words.get(key, key), OmegaConf.select(cfg, key), errors)
-            if OmegaConf.select(cfg, key) is not None or not (options := option_names(key))
-            else _no_part(key, options)
-            for key, errors in by_key.items()
-        )
-        raise WsssError(*problems) from None
-
-
-def _no_part(key: str, options: Sequence[str]) -> Problem:
-    """The answer to a group that a run cannot do without, and none of whose options is chosen."""
-    remedy = f"Choose one: `{key}={options[0]}`; `stages=[…]` names the stages that shall run."
-    return Problem(f"{key}=null", "nothing is chosen", f"one of {', '.join(options)}", remedy)
+        grouped = groupby(error.errors(), lambda one: _key(cfg, one["loc"]))
+        raise WsssError(
+            *(
+                _wrong(words.get(key, key), OmegaConf.select(cfg, key), [*errors])
+                for key, errors in grouped
+            )
+        ) from None
 
 
 def _plain(cfg: DictConfig, field: Field[Any]) -> Any:
     """The resolved value of a setting; an empty mapping for a part, whose target knows better."""
     value = cfg[field.name]
-    if not OmegaConf.is_config(value):
-        return value
-    is_part = isinstance(value, DictConfig) and not is_dataclass(field.type)
+    if isinstance(value, DictConfig) and not is_dataclass(field.type):
+        return {}
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _resolve(part: Any) -> None:
+    """Let a part that refers to a setting that is not there raise Omegaconf's error."""
     try:
-        values = OmegaConf.to_container(value, resolve=True)
-    except InterpolationResolutionError as error:
-        if not is_part or isinstance(error, InterpolationKeyError):
-            raise
-        # A logger's folder is known only when Hydra has made it.
-    return {} if is_part else values
+        if OmegaConf.is_config(part):
+            OmegaConf.to_container(part, resolve=True)
+    except InterpolationKeyError:
+        raise
+    except InterpolationResolutionError:
+        return  # A logger's folder is known only when Hydra has made it.
 
 
 def _key(cfg: DictConfig, place: tuple[int | str, ...]) -> str:
     """The setting that an error is about: its place also names elements of lists and unions."""
     top, *inner = map(str, place)
-    below = cfg.get(top)
-    return f"{top}.{inner[0]}" if inner and isinstance(below, DictConfig) else top
+    return f"{top}.{inner[0]}" if inner and isinstance(cfg.get(top), DictConfig) else top
 
 
 def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
@@ -104,14 +100,12 @@ def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
 
     Only here is it imported, and only for what somebody has set: a run takes all of it anyway.
     """
-    owner, _, name = override.key_or_group.rpartition(".")
+    word, (owner, _, name) = str(override.input_line), override.key_or_group.rpartition(".")
     node = OmegaConf.select(cfg, owner) if owner else None
     if not isinstance(node, DictConfig) or override.is_delete():
         return
-    target = SIGNATURES.get(owner) or node.get(TARGET)
-    if target is None:
+    if (target := SIGNATURES.get(owner, node.get(TARGET))) is None:
         return
-    word = str(override.input_line)
     try:
         made = resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
@@ -124,22 +118,21 @@ def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
         parameters = signature(made, eval_str=True).parameters
     except NameError:  # An annotation names what is imported for type checkers only.
         parameters = signature(made).parameters
-    if name not in parameters:
-        takes_all = any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
-        if (override.is_add() or override.is_force_add()) and not takes_all:
-            remedy = f"Correct the name; {target} takes these."
-            yield from unknown_word(word, "setting", name, list(parameters), remedy).problems
-        return
-    value = node[name]
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=True)
-    if not (isinstance(value, Mapping) and TARGET in value):
-        yield from _compared(word, value, parameters[name].annotation)
+    if name in parameters:
+        yield from _compared(word, node[name], parameters[name].annotation)
+    elif word.startswith("+") and Parameter.VAR_KEYWORD not in {
+        p.kind for p in parameters.values()
+    }:
+        remedy = f"Correct the name; {target} takes these."
+        yield from unknown_word(word, "setting", name, list(parameters), remedy).problems
 
 
 def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
     """What is wrong with a value for a parameter, if anything is."""
-    if annotation in (Any, Parameter.empty) or isinstance(annotation, str):
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value, resolve=True)
+    is_object = isinstance(value, Mapping) and TARGET in value
+    if is_object or annotation in (Any, Parameter.empty) or isinstance(annotation, str):
         return
     try:
         # In a tuple, since a dataclass alone takes no settings of pydantic.
@@ -149,18 +142,23 @@ def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
         yield _wrong(word, value, error.errors())
     except PydanticUserError:  # It knows no values of this type, such as a protocol.
         if value is None and NoneType not in get_args(annotation):
-            yield Problem(word, "null", _MEANINGS["needs_python_object"], "Correct the value.")
+            yield Problem(word, "null", OBJECT, "Correct the value.")
 
 
-def _wrong(where: str, value: Any, errors: Iterable[ErrorDetails]) -> Problem:
+def _wrong(where: str, value: Any, errors: Sequence[ErrorDetails]) -> Problem:
     """The answer to a value that is none of those that a type knows."""
     # A list also lacks, for pydantic, what it holds of another kind.
-    whole = [error for error in errors if error["type"] != "too_short"]
-    expected = " or ".join(dict.fromkeys(map(_meaning, whole))) or "at least one value"
-    remedy = "Correct the value."
-    if isinstance(value, int | float) and _MEANINGS["string_type"] in expected:
-        remedy = f"Quote it, for the shell and for Hydra: \"{where.partition('=')[0]}='{value}'\"."
-    return Problem(where, "null" if value is None else f"the value {value!r}", expected, remedy)
+    kinds = [_meaning(error) for error in errors if error["type"] != "too_short"]
+    expected, remedy = " or ".join(dict.fromkeys(kinds)) or "at least one value", "Correct it."
+    came, key = f"the value {value!r}", where.partition("=")[0].lstrip("~")
+    if options := option_names(key):
+        where, came, expected = f"{key}=null", "nothing is chosen", f"one of {', '.join(options)}"
+        remedy = f"Choose one: `{key}={options[0]}`."
+    elif value is None:
+        came = "null"
+    elif isinstance(value, int | float) and "a word" in expected:
+        remedy = f"Quote it, for the shell and for Hydra: \"{key}='{value}'\"."
+    return Problem(where, came, expected, remedy)
 
 
 def _meaning(error: ErrorDetails) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from itertools import product
-from pathlib import Path
 from typing import cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,9 +10,6 @@ from hydra.errors import HydraException
 
 from wsss.errors import Problem, WsssError
 from wsss.settings.folder import config_dir
-
-SEARCH_PATH = "hydra.searchpath"
-"""The setting that names further folders of configuration files."""
 
 
 def parse(words: Iterable[str]) -> list[Override]:
@@ -47,27 +43,19 @@ def in_hydras_way(word: str) -> str:
     """Write `refine.engine=torch` as `refine/engine=torch`, the choice `group=null` as `~group`."""
     key, sign, value = word.partition("=")
     group = key.replace(".", "/")
-    if not (config_dir() / group).is_dir():
+    if not is_group(group):
         return word
     return f"~{group}" if value == "null" else f"{group}{sign}{value}"
 
 
-def folders(overrides: Iterable[Override]) -> list[Path]:
-    """Where configuration files are looked for: the package's folder, and those that words name."""
-    own = (one.value() for one in overrides if one.key_or_group == SEARCH_PATH)
-    paths = (str(path) for value in own for path in (value if isinstance(value, list) else [value]))
-    return [config_dir(), *(Path(path.removeprefix("file://")) for path in paths)]
+def is_group(key: str) -> bool:
+    """Whether it is a group of options, such as `cam` or `refine/engine`."""
+    return (config_dir() / key).is_dir()
 
 
-def is_choice(override: Override, places: Iterable[Path]) -> bool:
-    """Whether it chooses an option of a group, and does not set a value."""
-    return any((place / override.key_or_group).is_dir() for place in places)
-
-
-def option_names(group: str, places: Iterable[Path] = ()) -> list[str]:
-    """The options of a group, in the package's folder if no other is named."""
-    places = [*places] or [config_dir()]
-    return sorted({path.stem for place in places for path in (place / group).glob("*.yaml")})
+def option_names(group: str) -> list[str]:
+    """The options of a group; none of what is no group."""
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
 
 def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[str]]]:
@@ -83,8 +71,7 @@ def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[s
         if not one.is_sweep_override():
             fixed.append(str(one.input_line))
         elif isinstance(value, Glob):
-            names = value.filter(option_names(one.key_or_group))
-            swept.append([f"{key}={name}" for name in names])
+            swept.append([f"{key}={name}" for name in value.filter(option_names(key))])
         elif one.is_discrete_sweep():
             swept.append([f"{key}={each}" for each in one.sweep_string_iterator()])
     return [([*fixed, *own], list(own)) for own in product(*swept)]
