@@ -18,7 +18,6 @@ from wsss.refine import (
     PowerBackground,
 )
 from wsss.settings.folder import config_dir
-from wsss.settings.overrides import check_complete, check_overrides, with_group_slashes
 from wsss.stages import CHAIN
 
 OPTIONS = sorted(
@@ -217,75 +216,8 @@ def test_a_stage_that_is_off_cannot_be_chosen_alone():
     assert select([], configs) == ()
 
 
-@pytest.mark.parametrize(
-    ("words", "near"),
-    [
-        (["segment.max_epoch=3"], "`segment.max_epochs`"),
-        (["bilateral_sxy_px=3"], "`refine.method.engine.bilateral_sxy_px`"),
-        (["refine=cfr"], "`crf`"),
-        (["-m", "refine=crf,nome"], "`none`"),
-    ],
-)
-def test_mistyped_settings_are_answered_with_the_nearest(words, near):
-    with pytest.raises(WsssError, match=near):
-        check_overrides(config_dir(), words)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["cam=cluster_cam", "cam.num_clusters=knee"],
-        ["cam=cluster_cam", "cam.feature=[raw]"],
-        ["-m", "cam=fg_cam", "cam.fold_bn=true,no"],
-    ],
-)
-def test_a_value_that_neither_the_default_nor_the_signature_tells_is_refused(words):
-    with pytest.raises(WsssError, match="like the default"):
-        check_overrides(config_dir(), words)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["seed=1", "refine=none"],
-        ["+new.key=1"],
-        ["-m", "seed=1,2"],
-        ["--cfg", "job"],
-        ["~logger"],
-        ["logger=[tensorboard,wandb]", "logger.wandb.offline=false"],
-        ["-m", "experiment=glob(*)"],
-        ["refine=affinity", "affinity.labels.engine.bilateral_compat=3.5"],
-        [
-            "classify.lr=1",
-            "workers=0",
-            "refine.method.void_factor=1.25",
-            "refine.method.engine.bilateral_srgb=4.5",
-            "refine.method.engine.gaussian_compat=2.5",
-            "evaluate.crf.gaussian_sxy_px=1.5",
-            "work_dir=${oc.env:HOME}",
-        ],
-        ["cam=cluster_cam", "cam.num_clusters=elbow"],  # A kind that is not the default's.
-        ["-m", "cam=fg_cam", "cam.target_layer=1,input,null"],
-    ],
-)
-def test_right_settings_pass(words):
-    check_overrides(config_dir(), words)
-
-
-def test_a_setting_without_a_value_is_named():
-    check_complete(composed())
-    with pytest.raises(WsssError, match=r"data\.root"):
-        check_complete(composed("data=folder"))
-
-
 def test_configs_are_outside_of_the_package_in_a_checkout():
     assert config_dir() == Path(__file__).parents[1] / "configs"
-
-
-def test_a_nested_group_may_be_written_with_a_dot():
-    words = ["-m", "refine.engine=pydensecrf", "seed=1,2", "refine.method.engine.num_iterations=5"]
-    found = with_group_slashes(config_dir(), words)
-    assert found == ["-m", "refine/engine=pydensecrf", *words[2:]]
 
 
 @pytest.mark.parametrize("name", ["numba", "pydensecrf", "torch"])

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from wsss.cli import main as cli
 
@@ -15,6 +16,11 @@ COMMAND = Path(sys.executable).with_name("wsss")
         (["--help"], "wsss check data=folder data.root=my_images"),
         (["run", "--help"], "data: folder, synthetic, voc07, voc12"),
         (["run", "--cfg", "job"], "_target_: wsss.stages.localize.run"),
+        (["run", "data=folder", "--cfg", "job"], "root: ???"),
+        (["check", "--help"], "read a data set once"),
+        (["explain", "--help"], "wsss explain cat.jpg model=timm:tf_efficientnet_lite0"),
+        (["explain", "cam=fd_cam", "cam.quantile=0.5", "--cfg", "job"], "quantile: 0.5"),
+        (["explain", "--list"], "ReciproCAM"),
         (["--version"], "wsss 0."),
     ],
 )
@@ -52,7 +58,7 @@ def test_scripts_are_short_for_a_stage(tmp_path):
     [
         (["run"], "pipeline.run", "goes on from here"),
         (["check"], "pipeline.run", "begins anew"),
-        (["explain", "a.jpg", "--checkpoint", "runs"], "explain.run", "begins anew"),
+        (["explain", "a.jpg", "checkpoint=runs"], "explain.run", "begins anew"),
     ],
 )
 def test_an_interrupted_command_says_whether_it_goes_on(
@@ -69,3 +75,88 @@ def test_an_interrupted_command_says_whether_it_goes_on(
         cli.main()
     assert left.value.code == 130
     assert f"The same command {said}." in capsys.readouterr().err
+
+
+HEAVY = ("torch", "pytorch_lightning", "lightning_fabric", "timm", "torchvision", "sklearn", "cv2")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--help"], 0),
+        (["run", "--help"], 0),
+        (["explain", "--help"], 0),
+        (["explain", "--list"], 0),
+        (["run", "seeed=1"], 1),
+        (["run", "-m", "cam=cam,gradcm"], 1),
+        (["run", "seed=x", "stages=null"], 1),
+        (["check", "data=foldr"], 1),
+        (["explain", "a.jpg", "modl=timm:resnet50"], 1),
+        (["explain", "a.jpg", "--model", "timm:resnet50"], 1),
+        (["explain", "a.jpg", "cam=gradcam", "cam.layer=[a]"], 1),
+    ],
+)
+def test_what_computes_nothing_loads_no_library_that_computes(tmp_path, words, status):
+    code = (
+        "import sys; from wsss.cli import main as cli\n"
+        f"sys.argv = ['wsss', *{words}]\n"
+        f"try: cli.main()\n"
+        f"except SystemExit as left: assert (left.code or 0) == {status}, left.code\n"
+        f"loaded = {{*sys.modules}} & {{*{HEAVY}}}\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "settings"),
+    [
+        (["seed=1", "-m", "cam=a,b"], ["-m"], ["seed=1", "cam=a,b"]),
+        (["--cfg", "job", "seed=1"], ["--cfg", "job"], ["seed=1"]),
+        (["--info", "seed=1"], ["--info"], ["seed=1"]),
+        (["~logger", "refine"], [], ["~logger", "refine"]),
+        (["--config-dir", "/a b", "cam=x"], [], ["hydra.searchpath=['/a b']", "cam=x"]),
+    ],
+)
+def test_options_of_hydra_and_settings_are_told_apart(words, options, settings):
+    assert cli.split_options(words) == (options, settings)
+
+
+MODULE = """
+from wsss.cams.cam import CAM
+from wsss.cams.core.method import Provenance
+
+
+class MyCAM(CAM):
+    provenance = Provenance("nobody")
+
+    def __init__(self, sigma: float = 1.0) -> None:
+        self.sigma = sigma
+
+    def __call__(self, model, images, classes):
+        return super().__call__(model, images, classes) ** self.sigma
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "explain"])
+def test_a_method_in_a_module_of_the_current_folder(tmp_path, command):
+    (tmp_path / "my_module.py").write_text(MODULE)
+    Image.new("RGB", (64, 48), (200, 60, 30)).save(tmp_path / "a.png")
+    own = ["cam._target_=my_module.MyCAM", "+cam.sigma=2"]
+    words = {
+        "run": [
+            "data.num_train=4", "data.num_val=2", "data.size_px=64", "classify.max_epochs=1",
+            "stages=[classify,localize]", "classify.feature_windows=1", "workers=1",
+        ],
+        "explain": ["a.png", "model=timm:tf_efficientnet_lite0", "weights=package", "size=64"],
+    }[command]  # fmt: skip
+    done = subprocess.run(
+        [COMMAND, command, *words, *own], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    if command == "explain":
+        assert list(tmp_path.glob("runs/explain/*/a/MyCAM.*.png"))
+    else:
+        assert list(tmp_path.glob("runs/localize/*/manifest.json"))

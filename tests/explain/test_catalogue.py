@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -79,14 +76,3 @@ def test_all_methods_are_listed(explain):
         below = cells[start + 3 : start + 7]
         assert (f"reconstruction: {entry.reconstructed}" in below) == bool(entry.reconstructed)
     assert "A reconstruction fills in what is not published" in said
-
-
-@pytest.mark.parametrize("word", ["--list", "--help"])
-def test_the_list_and_the_help_load_no_torch(word):
-    code = (
-        "import sys; from wsss.cli import main as cli\n"
-        f"sys.argv = ['wsss', 'explain', '{word}']\n"
-        "try: cli.main()\n"
-        "finally: assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

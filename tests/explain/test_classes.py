@@ -24,7 +24,7 @@ PROBABILITIES = torch.tensor([0.1, 0.6, 0.05, 0.9, 0.02, 0.03])
     ],
 )
 def test_classes_by_name_synonym_index_and_rank(text, named, top):
-    assert parse_classes(text, NAMES) == ClassChoice(named, top)
+    assert parse_classes(text.split(","), NAMES) == ClassChoice(named, top)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_classes_by_name_synonym_index_and_rank(text, named, top):
 )
 def test_classes_there_are_not(text, words):
     with pytest.raises(WsssError, match=words):
-        parse_classes(text, NAMES)
+        parse_classes(text.split(","), NAMES)
 
 
 def test_predicted_is_the_most_probable_class_of_one_label():
@@ -61,4 +61,4 @@ def test_named_classes_come_first_and_none_comes_twice():
 
 
 def test_predicted_is_the_word_for_what_is_predicted():
-    assert parse_classes("predicted", NAMES) == ClassChoice()
+    assert parse_classes(["predicted"], NAMES) == ClassChoice()

@@ -34,8 +34,8 @@ def vision_gnn(tmp_path):
 
 def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
     status, said = explain(
-        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn,
-        "--method", "vscam,gradcam", "--size", 64, "--output", "o",
+        picture("a.png"), "model=wsss:vig_tiny", f"weights={vision_gnn}",
+        "cam=vscam,gradcam", "size=64", "output=o",
     )  # fmt: skip
     assert status == 0, said
     folder = tmp_path / "here" / "o"
@@ -57,16 +57,16 @@ def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["wsss:vig_huge", "--weights", "w.pth"], "no wsss model `vig_huge`"),
-        (["wsss:vig_tiny", "--weights", "hub"], "set --weights to its path"),
-        (["wsss:pvig_tiny", "--weights", "vig_ti.pth"], "--weights=vig_ti.pth"),
+        (["wsss:vig_huge", "weights=w.pth"], "no wsss model `vig_huge`"),
+        (["wsss:vig_tiny", "weights=hub"], "weights to its path"),
+        (["wsss:pvig_tiny", "weights=vig_ti.pth"], "weights=vig_ti.pth"),
     ],
 )
 def test_a_vision_gnn_that_cannot_be_had_is_answered_in_the_commands_words(
     explain, vision_gnn, picture, words, said
 ):
-    words = [str(vision_gnn) if word == vision_gnn.name else word for word in words]
-    status, answer = explain(picture("a.png"), "--model", *words)
+    model, weights = (word.replace(vision_gnn.name, str(vision_gnn)) for word in words)
+    status, answer = explain(picture("a.png"), f"model={model}", weights)
     assert status == 1
     assert said.replace(vision_gnn.name, str(vision_gnn)) in answer
     assert "backbone.weights" not in answer
@@ -76,23 +76,22 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     import timm
 
     torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), tmp_path / "w.pth")
-    status, said = explain(
-        picture("a.png"), "--model", "timm:mobilenetv3_small_050", "--weights", tmp_path / "w.pth"
-    )
+    weights = f"weights={tmp_path / 'w.pth'}"
+    status, said = explain(picture("a.png"), "model=timm:mobilenetv3_small_050", weights)
     assert status == 1
-    assert "--method cam" in said
-    assert "`--method gradcam` works on any head" in said
+    assert "cam=cam timm:mobilenetv3_small_050 is none that" in said.replace("│ ", "")
+    assert "`cam=gradcam` works on any head" in said
 
 
 def test_methods_that_are_left_out_say_what_the_command_can_be_given(
     explain, checkpoint, picture, tmp_path
 ):
-    methods = "cam,vscam,token_recipro_cam,recam,meng"
-    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--method", methods)
+    methods = "cam=cam,vscam,token_recipro_cam,recam,meng"
+    status, said = explain(picture("a.png"), f"checkpoint={checkpoint}", methods)
     assert status == 0
     for words in (
-        "--method vscam", "`--model wsss:vig_tiny`", "`wsss run backbone=deit_small`",
-        "`--checkpoint runs/reactivate/…`", "`--checkpoint runs/oppose/…`",
+        "cam=vscam", "`model=wsss:vig_tiny`", "`wsss run backbone=deit_small`",
+        "`checkpoint=runs/reactivate/…`", "`checkpoint=runs/oppose/…`",
     ):  # fmt: skip
         assert words in said
     assert said.replace("wsss run backbone=", "").count("backbone=") == 0
@@ -115,7 +114,7 @@ def offered_by(word):
 
 NEEDY = {name: entry.needs for name, entry in catalogue(config_dir()).items() if entry.needs}
 MISSING = sorted({*map(tuple, map(sorted, NEEDY.values())), *((need.value,) for need in Need)})
-NAMED = re.compile(r"`(?:--model |wsss run )?((?:backbone=|timm:|wsss:)[\w]+)`")
+NAMED = re.compile(r"`(?:model=|wsss run )?((?:backbone=|timm:|wsss:)[\w]+)`")
 
 
 @pytest.mark.parametrize("command", ["run", "explain"])
@@ -130,7 +129,7 @@ def test_what_is_named_instead_has_all_that_is_missing(needs, command):
         stage = re.search(r"stage `(\w+)`|runs/(\w+)/", remedy)
         assert composed(f"cam={method}")[stage[1] or stage[2]] is not None
     assert networks or trained
-    for method in re.findall(r"(?:cam=|--method )(\w*cam)` (?:works|masks)", remedy):
+    for method in re.findall(r"cam=(\w*cam)` (?:works|masks)", remedy):
         assert method not in NEEDY  # It works on any network.
 
 
@@ -139,30 +138,28 @@ def test_a_network_that_a_method_brings_along_is_left_where_it_is_if_the_classif
 ):
     monkeypatch.setattr("timm.create_model", lambda *_, **__: pytest.fail("It was fetched."))
     status, said = explain(
-        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn,
-        "--method", "ad_cam,transcam,attention_product",
+        picture("a.png"), "model=wsss:vig_tiny", f"weights={vision_gnn}",
+        "cam=ad_cam,transcam,attention_product",
     )  # fmt: skip
     assert status == 1
     for name in ("ad_cam", "transcam", "attention_product"):
-        assert f"--method {name} wsss:vig_tiny is none that it can explain" in said.replace(
-            "│ ", ""
-        )
+        assert f"cam={name} wsss:vig_tiny is none that it can explain" in said.replace("│ ", "")
     assert said.count("expected: global average pooling and one linear layer") == 3
 
 
 def test_several_needs_are_one_refusal(explain, vision_gnn, picture):
     status, said = explain(
-        picture("a.png"), "--model", "wsss:vig_tiny", "--weights", vision_gnn, "--method", "recam"
+        picture("a.png"), "model=wsss:vig_tiny", f"weights={vision_gnn}", "cam=recam"
     )
     assert status == 1
     assert said.count("is none that it can explain") == 1
-    assert "and use `--checkpoint runs/reactivate/…`" in said
-    assert "--model timm:resnet50" not in said
+    assert "and use `checkpoint=runs/reactivate/…`" in said
+    assert "model=timm:resnet50" not in said
 
 
 def test_a_need_that_an_option_adds_is_found_as_well(explain, checkpoint, picture):
-    words = ("--method", "ad_cam", "--set", "attention_network=null")
-    status, said = explain(picture("a.png"), "--checkpoint", checkpoint, *words)
+    words = ("cam=ad_cam", "cam.attention_network=null")
+    status, said = explain(picture("a.png"), f"checkpoint={checkpoint}", *words)
     assert status == 1
     assert "expected: a vision transformer" in said
 
@@ -182,13 +179,13 @@ def opposed(checkpoint, tmp_path):
 def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
     explain, checkpoint, opposed, picture, tmp_path
 ):
-    words = (picture("a.png"), "--method", "meng,cam", "--size", 64, "--checkpoint")
-    status, said = explain(*words, opposed, "--output", "o")
+    words = (picture("a.png"), "cam=meng,cam", "size=64")
+    status, said = explain(*words, f"checkpoint={opposed}", "output=o")
     assert status == 0, said
     scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
     assert [*scores["methods"]] == ["meng", "cam"]
-    status, said = explain(*words, checkpoint, "--output", "p")
-    assert "--checkpoint runs/oppose/" in said
+    status, said = explain(*words, f"checkpoint={checkpoint}", "output=p")
+    assert "checkpoint=runs/oppose/" in said
     assert [*json.loads((tmp_path / "here" / "p" / "scores.json").read_text())["methods"]] == [
         "cam"
     ]
@@ -196,6 +193,6 @@ def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
 
 def test_pair_heads_that_name_no_classifier_are_refused(explain, opposed, picture):
     (opposed / "manifest.json").unlink()
-    status, said = explain(picture("a.png"), "--checkpoint", opposed)
+    status, said = explain(picture("a.png"), f"checkpoint={opposed}")
     assert status == 1
     assert "pair heads without a manifest" in said

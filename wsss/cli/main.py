@@ -1,24 +1,22 @@
-"""The command `wsss`: dispatch and messages, nothing else."""
+"""The command `wsss`: which words go to which command."""
 
 import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig
-from rich.console import Console, Group
-from rich.panel import Panel
-from rich.text import Text
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
-from wsss.errors import Problem, WsssError
-from wsss.machine.memory import keep_freed_memory
+from wsss.cli.messages import rank, readable_errors
+from wsss.settings.compose import check_sweep, compose
 from wsss.settings.folder import config_dir
-from wsss.settings.overrides import check_complete, check_overrides, with_group_slashes
+from wsss.settings.words import in_hydras_way
 
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
@@ -30,8 +28,12 @@ examples:
   wsss run                                    the embedded data set, all stages
   wsss check data=folder data.root=my_images  look at your own data first
   wsss run data=folder data.root=my_images    then run it
-  wsss explain cat.jpg --model timm:tf_efficientnet_lite0 --weights package
+  wsss explain cat.jpg model=timm:tf_efficientnet_lite0 weights=package
 """
+SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--hydra-help"}
+"""Options of Hydra that show something and run nothing."""
+FOLLOWED = {"--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd"}
+"""Options of Hydra that are followed by a word of their own."""
 
 
 def main(first: Sequence[str] = ()) -> None:
@@ -44,40 +46,64 @@ def main(first: Sequence[str] = ()) -> None:
     )
     parser.add_argument("--version", action="version", version=f"wsss {version('wsss')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, description in COMMANDS.items():
-        # Hydra answers --help of a command, with its settings.
-        commands.add_parser(name, help=description, add_help=False)
-    arguments, overrides = parser.parse_known_args([*first, *sys.argv[1:]])
-    if arguments.command == "check":
-        overrides.append("hydra/help=check")
+    for name in ("run", "check"):  # Hydra answers their --help, with the settings.
+        commands.add_parser(name, help=COMMANDS[name], add_help=False)
+    explain = commands.add_parser(
+        "explain",
+        help=COMMANDS["explain"],
+        usage="wsss explain IMAGE … key=value …",
+        epilog=(config_dir() / "explain.yaml").read_text(encoding="utf-8"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    explain.add_argument("--list", action="store_true", help="show the methods, explain nothing")
+    explain.add_argument("--cfg", choices=["job"], help="show the settings, explain nothing")
+    arguments, words = parser.parse_known_args([*first, *sys.argv[1:]])
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # For `_target_`s of the user's own.
     if arguments.command == "explain":
-        _explain(overrides)
-        return
-    _hydra({"run": _run, "check": _check}[arguments.command], overrides)
+        with readable_errors():
+            _explain(words, arguments)
+    elif arguments.command == "check":
+        _with_hydra(_check, ["hydra/help=check", *words])
+    else:
+        _with_hydra(_run, words, resumes=True)
 
 
-def _hydra(task: Callable[[DictConfig], Any], overrides: list[str]) -> None:
+def _with_hydra(task: Callable[[DictConfig], Any], words: list[str], resumes: bool = False) -> None:
     """Hand a command's task to Hydra, which composes the configuration and calls it."""
     command_line = list(sys.argv)
-    resumes = task is _run
 
     def with_own_command_line(cfg: DictConfig) -> Any:
         # Lightning starts further processes with the command line of this one.
         sys.argv = command_line
-        with _readable_errors(resumes):
-            check_complete(cfg)
+        with readable_errors(resumes):
             return task(cfg)
 
-    overrides = with_group_slashes(config_dir(), overrides)
-    with _readable_errors(resumes):
-        check_overrides(config_dir(), overrides)
+    options, settings = split_options(words)
+    with readable_errors(resumes):
+        check = check_sweep if {"--multirun", "-m"} & {*options} else compose
+        check("run", settings, complete=not SHOWING & {*options})
     # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.
-    settings = [word for word in overrides if "=" in word and not word.startswith("-")]
-    options = [word for word in overrides if word not in settings]
-    sys.argv = [sys.argv[0], *options, *settings]
+    sys.argv = [sys.argv[0], *options, *map(in_hydras_way, settings)]
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
         with_own_command_line
     )()
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options, and settings; a folder of the user's own settings is one of these, too."""
+    options: list[str] = []
+    settings: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if before in ("--config-dir", "-cd"):
+            options.pop()
+            settings.append(f"hydra.searchpath=['{Path(word).absolute()}']")
+        elif word.startswith("-") or (before in FOLLOWED and "=" not in word):
+            options.append(word)
+        else:
+            settings.append(word)
+    return options, settings
 
 
 def _run(cfg: DictConfig) -> dict[str, float]:
@@ -87,7 +113,7 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 
     _prepare()
     outcomes = pipeline.run(cfg)
-    if _rank() == 0:
+    if rank() == 0:
         summary.show(outcomes)
     return {
         f"{outcome.stage}/{name}": value
@@ -108,74 +134,35 @@ def _check(cfg: DictConfig) -> None:
         sys.exit(1)
 
 
-def _explain(words: list[str]) -> None:
+def _explain(words: list[str], arguments: argparse.Namespace) -> None:
     """Explain images and say where the pictures are."""
-    from wsss.explain.catalogue import catalogue, method_table
-    from wsss.explain.request import parse
+    if arguments.list:
+        from wsss.explain.catalogue import catalogue, method_table
 
-    with _readable_errors():
-        # Before torch is loaded: --help and --list should take no seconds.
-        request = parse(words)
-        if request.list_methods:
-            Console().print(method_table(catalogue(config_dir())))
-            return
-        from wsss.cli.tables.explanations import outcome
-        from wsss.explain import run as explainer
+        Console().print(method_table(catalogue(config_dir())))
+        return
+    from wsss.explain.options import configure_methods
+    from wsss.explain.request import configure, request_of
 
-        _prepare()
-        folder, found = explainer.run(request, config_dir())
-        Console().print(outcome(folder, found.top, found.sheets, found.problems))
+    cfg, options = configure(words)
+    methods = configure_methods(cfg.cam, options)
+    if arguments.cfg:
+        print(OmegaConf.to_yaml(OmegaConf.create({**cfg, "methods": methods})))
+        return
+    request = request_of(cfg)
+    from wsss.cli.tables.explanations import outcome
+    from wsss.explain import run as explainer
+
+    _prepare()
+    folder, found = explainer.run(request, methods)
+    Console().print(outcome(folder, found.top, found.sheets, found.problems))
 
 
 def _prepare() -> None:
     """Set up the process: memory, and libraries that say less about themselves."""
+    from wsss.machine.memory import keep_freed_memory
+
     keep_freed_memory()
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-
-
-@contextmanager
-def _readable_errors(resumes: bool = False) -> Iterator[None]:
-    """Show problems the user can mend without a traceback, and leave with status 1.
-
-    Args:
-        resumes: whether a command that is interrupted goes on where it was when it is run again.
-    """
-    try:
-        yield
-    except WsssError as error:
-        if (rank := _rank()) == 0:
-            Console(stderr=True).print(_panel(error.problems))
-        else:
-            print(f"process {rank}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        again = "goes on from here" if resumes else "begins anew"
-        Console(stderr=True).print(f"\nInterrupted. The same command {again}.")
-        sys.exit(130)
-
-
-def _rank() -> int:
-    """The number of this process among those of the run."""
-    from lightning_fabric.utilities.rank_zero import rank_zero_only
-
-    return int(getattr(rank_zero_only, "rank", 0))
-
-
-def _panel(problems: tuple[Problem, ...]) -> Panel:
-    """One paragraph a problem: where, what came, what was expected, what to do."""
-    paragraphs = []
-    for problem in problems:
-        paragraphs.append(
-            Text.assemble(
-                (problem.where, "bold"),
-                f"\n  {problem.came}\n",
-                ("  expected: ", "dim"),
-                f"{problem.expected}\n",
-                ("  → ", "green"),
-                problem.remedy,
-            )
-        )
-    count = "" if len(problems) == 1 else f" ({len(problems)} problems)"
-    return Panel(Group(*paragraphs), title=f"wsss cannot go on{count}", border_style="red")

@@ -35,7 +35,7 @@ def method_names(config_dir: Path) -> tuple[str, ...]:
 
 
 def catalogue(config_dir: Path) -> dict[str, Entry]:
-    """Every method's entry, by the name that `--method` takes."""
+    """Every method's entry, by the name that `cam=` takes."""
     return {
         name: parse_head((config_dir / GROUP / f"{name}.yaml").read_text(encoding="utf-8"))
         for name in method_names(config_dir)

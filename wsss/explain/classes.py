@@ -8,13 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsss.errors import unknown_word, user_error
-from wsss.explain.request import PREDICTED
 
+PREDICTED = "predicted"
+"""The word for the classes that the network predicts."""
 PRESENT = 0.5
 """Probability from which a network of several labels an image is taken to see a class."""
 MAX_TOP = 100
 """Largest N of `topN`: a sheet has a row for each class, and memory holds all maps of a method."""
-_TOP = re.compile(r"top(\d+)", re.IGNORECASE)
+_TOP = re.compile(r"top(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +41,42 @@ class ClassChoice:
         return tuple(present or ranked[:1])
 
 
-def parse_classes(text: str, class_names: Sequence[str]) -> ClassChoice:
-    """The choice that names, indices 0…C-1 and `topN` between commas make, or `predicted`.
+def parse_classes(words: Sequence[str | int], class_names: Sequence[str]) -> ClassChoice:
+    """The choice that names, indices 0…C-1 and `topN` make, or `predicted`.
 
     A name is right if it is the whole name of a class or one of its synonyms; case does not matter.
     A class that is called like a number is meant by it, and not the index.
 
     Args:
-        text: as written behind `--classes`.
+        words: as written behind `classes=`, between commas.
         class_names: names of the C classes; synonyms between commas.
 
     Raises:
         WsssError: there is no such class, or none is asked for.
     """
-    if text.strip().lower() == PREDICTED:
+    asked = [str(word).strip().lower() for word in words]
+    if asked == [PREDICTED]:
         return ClassChoice()
     by_name = indices_by_name(class_names)
-    if text.strip().lower() in by_name:
-        return ClassChoice((by_name[text.strip().lower()],))
+    if (name := ", ".join(asked)) in by_name:  # One that has commas itself.
+        return ClassChoice((by_name[name],))
     named, top = [], 0
-    for word in filter(None, map(str.strip, text.split(","))):
-        if word.lower() in by_name:
-            named.append(by_name[word.lower()])
+    for word in filter(None, asked):
+        if word in by_name:
+            named.append(by_name[word])
         elif word.isdecimal():
             named.append(_index(int(word), len(class_names)))
         elif match := _TOP.fullmatch(word):
             top = max(top, _top(int(match[1])))
         else:
             raise unknown_word(
-                "--classes", "class", word.lower(), list(by_name),
+                "classes", "class", word, list(by_name),
                 "Correct the name, or give an index or `top3`.",
             )  # fmt: skip
     if not named and not top:
         raise user_error(
-            "--classes", "no class", f"names, indices, `topN` or `{PREDICTED}`",
-            "Name some, or leave --classes out.",
+            "classes", "no class", f"names, indices, `topN` or `{PREDICTED}`",
+            "Name some, or leave classes out.",
         )  # fmt: skip
     return ClassChoice(tuple(dict.fromkeys(named)), top)
 
@@ -95,7 +97,7 @@ def _top(count: int) -> int:
     if 1 <= count <= MAX_TOP:
         return count
     raise user_error(
-        "--classes",
+        "classes",
         f"top{count}",
         f"top1…top{MAX_TOP}",
         "Ask for fewer or at least one, or name classes.",
@@ -106,7 +108,7 @@ def _index(index: int, num_classes: int) -> int:
     if index < num_classes:
         return index
     raise user_error(
-        "--classes",
+        "classes",
         f"class index {index}",
         f"0…{num_classes - 1}, for the classifier has {num_classes} classes",
         "Correct the index; the first class is 0.",

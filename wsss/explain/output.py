@@ -90,7 +90,7 @@ def _former(scores: Path) -> list[Path]:
             scores,
             "a file that `wsss explain` did not write",
             "an earlier call's, which is replaced, or none",
-            "Choose another folder by `--output`.",
+            "Choose another folder by `output=…`.",
         ) from error
     return [*(scores.parent / name for name in names), scores]
 
@@ -105,5 +105,5 @@ def _writing(path: Path) -> Iterator[None]:
             error.filename or path,
             f"it cannot be written ({error.strerror or type(error).__name__})",
             "a folder that is there or can be made, and room in it",
-            "Choose another folder by `--output`.",
+            "Choose another folder by `output=…`.",
         ) from error

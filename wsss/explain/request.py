@@ -1,160 +1,83 @@
-"""The words behind `wsss explain`, and what they ask for."""
+"""What `wsss explain` is asked for, in the language of `wsss run`."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from wsss.errors import user_error
+from omegaconf import DictConfig
+from pydantic import Field, PositiveInt
 
-PREDICTED = "predicted"
-"""The word for the classes that the network predicts."""
-EPILOG = """\
-examples:
-  wsss explain cat.jpg --model timm:tf_efficientnet_lite0 --weights package
-                                    what an ImageNet network sees: its most probable class, by CAM
-  wsss explain *.jpg --checkpoint runs/classify/3f0c… --method cam,gradcam
-                                    your own classifier, two methods side by side
-  wsss explain a.jpg --model timm:resnet50 --weights resnet50.pth --classes "tabby cat,281,top3"
-                                    classes by name, by index, or the three most probable ones
-  wsss explain a.jpg --model wsss:vig_tiny --weights vig_ti.pth --method vscam,gradcam
-                                    a Vision GNN, with its authors' checkpoint
-  wsss explain a.jpg --checkpoint runs/classify/3f0c… --method all --scores
-                                    every method the classifier supports, with numbers
-  wsss explain a.jpg … --method recipro_cam,gradcam --set recipro_cam:mask=gaussian
-                                    an option of a method; `key=value` alone is for all that have it
-  wsss explain --list               the methods: paper, what they need, what is a reconstruction
-
-results, below --output:
-  <image>/<method>.<class>.png      the map over the grey image
-  <image>/sheet.png                 everything side by side, a row a class
-  scores.json                       probabilities, numbers with --scores, and what was left out
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """An option of a method: `key=value`, of one method or of all that have it."""
-
-    key: str
-    value: str
-    method: str | None = None
-
-    def __str__(self) -> str:
-        owner = "" if self.method is None else f"{self.method}:"
-        return f"{owner}{self.key}={self.value}"
+from wsss.errors import Problem, WsssError, user_error
+from wsss.explain.catalogue import GROUP, method_names
+from wsss.settings.compose import compose
+from wsss.settings.folder import config_dir
+from wsss.settings.kinds import read
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asks for."""
+    """The settings of `configs/explain.yaml`, which has their meaning and their defaults."""
 
-    images: tuple[Path, ...] = ()
-    methods: tuple[str, ...] = ("cam",)
-    """Names of `configs/cam/`, or `all`."""
-    checkpoint: Path | None = None
-    """Folder of a stage that left a classifier, or pair heads of one."""
-    model: str | None = None
-    """`timm:NAME`, `torchvision:NAME` or `wsss:NAME`, instead of a checkpoint."""
-    weights: str | None = None
-    """Of `model`: `package`, `hub` or a file."""
-    classes: str = PREDICTED
-    """As written: names, indices and `topN`, between commas."""
-    output: Path | None = None
-    """None is a folder that is named after what is asked."""
-    factors: tuple[float, ...] = (1.0,)
-    """Factors of the image's size at which it is seen."""
-    flip: bool = False
-    side_px: int | None = None
-    """Shorter side at which images are seen; None is what a `model` was trained at, and the images'
-    own with a `checkpoint`, which has seen many sizes."""
-    scores: bool = False
-    device: str = "auto"
-    settings: tuple[Setting, ...] = ()
-    list_methods: bool = False
+    images: tuple[Path, ...]
+    cam: Annotated[tuple[str, ...], Field(min_length=1)]
+    checkpoint: Path | None
+    model: str | None
+    weights: str | None
+    classes: Annotated[tuple[str | int, ...], Field(min_length=1)]
+    scales: Annotated[tuple[Annotated[float, Field(gt=0, le=8)], ...], Field(min_length=1)]
+    flip: bool
+    size: PositiveInt | None
+    output: Path | None
+    scores: bool
+    device: str | None
 
 
-def parse(words: Sequence[str]) -> Request:
-    """The request that the words behind `wsss explain` make.
+SEVERAL = ("classes", "scales")
+"""Settings that take several values, between commas."""
+FLAGS = ("flip", "scores")
+"""Settings that are on or off."""
+
+
+def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    """The configuration of a request, and the words that are options of methods.
+
+    Args:
+        words: settings; what is a file, or has no `=`, is an image.
+
+    Raises:
+        WsssError: names every word that is wrong.
+    """
+    if former := [*_former_options(words)]:
+        raise WsssError(*former)
+    images = [word for word in words if "=" not in word or Path(word).is_file()]
+    known, methods = method_names(config_dir()), [GROUP]
+    settings: list[str] = []
+    options: list[str] = []
+    for word in words:
+        key, _, value = word.lstrip("+~").partition("=")
+        if word in images:
+            continue
+        if key == GROUP:
+            methods = value.strip("[]").split(",")
+        elif "." in key and key.partition(".")[0] in known:
+            options.append(word)
+        elif key in SEVERAL and not value.startswith("["):
+            settings.append(f"{key}=[{value}]")
+        else:
+            settings.append(word)
+    cfg = compose("explain", settings, Request)
+    cfg.images, cfg.cam = images, methods
+    return cfg, options
+
+
+def request_of(cfg: DictConfig) -> Request:
+    """The request of a configuration.
 
     Raises:
         WsssError: something is missing, or does not go together.
-        SystemExit: --help was asked for, or a word is no option.
     """
-    given = _parser().parse_intermixed_args(list(words))
-    request = Request(
-        images=tuple(Path(image) for image in given.images),
-        methods=_split(given.method),
-        checkpoint=given.checkpoint,
-        model=given.model,
-        weights=given.weights,
-        classes=given.classes,
-        output=given.output,
-        factors=_factors(given.scales),
-        flip=given.flip,
-        side_px=given.size,
-        scores=given.scores,
-        device=given.device,
-        settings=tuple(_setting(word) for word in given.set),
-        list_methods=given.list,
-    )
-    if not request.list_methods:
-        _check(request)
-    return request
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wsss explain",
-        description="Show where in an image a classifier sees a class.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("images", nargs="*", metavar="IMAGE", help="image files")
-    add("--method", default="cam", metavar="M1,M2", help="methods, or `all` (default: cam)")
-    add("--list", action="store_true", help="show the methods and explain nothing")
-    which = parser.add_argument_group("the classifier, one of")
-    add = which.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        metavar="FOLDER",
-        help="of a finished classify, reactivate or oppose stage",
-    )
-    add(
-        "--model", metavar="LIBRARY:NAME", help="timm:resnet50, torchvision:vgg16, wsss:vig_tiny, …"
-    )
-    add("--weights", metavar="FILE", help="of --model: .safetensors, .pth, `hub` or `package`")
-    what = parser.add_argument_group("what to explain")
-    add = what.add_argument
-    add(
-        "--classes", default=PREDICTED, metavar="C1,C2",
-        help="names, indices or topN (default: what is predicted: the most probable class, or all "
-        "of at least 0.5 where an image can have several)",
-    )  # fmt: skip
-    add("--scales", default="1", metavar="F1,F2", help="sum maps over these scales (default: 1)")
-    add("--flip", action="store_true", help="see every scale mirrored, too")
-    add(
-        "--size", type=int, metavar="PX",
-        help="shorter side at which images are seen (default: what --model was trained at; with "
-        "--checkpoint the image's own)",
-    )  # fmt: skip
-    add("--set", action="append", default=[], metavar="[METHOD:]KEY=VALUE", help="an option")
-    rest = parser.add_argument_group("results")
-    add = rest.add_argument
-    add(
-        "--output", type=Path, metavar="FOLDER",
-        help="replaces what an earlier call left there (default: runs/explain/<fingerprint>)",
-    )  # fmt: skip
-    add("--scores", action="store_true", help="measure drop, ADCC, insertion, deletion … (slow)")
-    add("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: a GPU if there is one)")
-    return parser
-
-
-def _check(request: Request) -> None:
-    """Refuse a request that lacks something."""
+    request = read(cfg, Request, {})
     if not request.images:
         raise user_error(
             "wsss explain", "no image", "image files", "Name some: `wsss explain cat.jpg …`."
@@ -162,53 +85,36 @@ def _check(request: Request) -> None:
     if (request.checkpoint is None) == (request.model is None):
         raise user_error(
             "wsss explain",
-            "no classifier" if request.model is None else "both --checkpoint and --model",
-            "one of --checkpoint FOLDER and --model LIBRARY:NAME",
-            "Use `--checkpoint runs/classify/…` for a classifier of yours, or "
-            "`--model timm:tf_efficientnet_lite0 --weights package` for an ImageNet network.",
+            "no classifier" if request.model is None else "both a checkpoint and a model",
+            "one of `checkpoint=FOLDER` and `model=LIBRARY:NAME`",
+            "Write `checkpoint=runs/classify/…` for a classifier of yours, or "
+            "`model=timm:tf_efficientnet_lite0 weights=package` for an ImageNet network.",
         )
-    if (request.model is None) != (request.weights is None):
+    if request.model is not None and request.weights is None:
         raise user_error(
-            "--weights",
-            "a network without weights" if request.weights is None else "weights without --model",
-            "--model LIBRARY:NAME and --weights FILE together",
-            "Add `--weights FILE`, or `--weights hub` to download them: a network that was never "
-            "trained explains nothing."
-            if request.weights is None
-            else "Leave --weights out: a checkpoint has its own.",
-        )
-    if request.side_px is not None and request.side_px < 1:
-        raise user_error("--size", f"{request.side_px}", "a number of pixels", "Say `--size 224`.")
-
-
-def _factors(text: str) -> tuple[float, ...]:
-    try:
-        factors = tuple(float(word) for word in _split(text))
-    except ValueError:
-        factors = ()
-    if not factors or not all(0 < factor <= 8 for factor in factors):
+            f"model={request.model}", "a network without weights", "`weights=FILE` beside it",
+            "Add `weights=FILE`, or `weights=hub` to download them: a network that was never "
+            "trained explains nothing.",
+        )  # fmt: skip
+    if request.model is None and request.weights is not None:
         raise user_error(
-            "--scales",
-            text,
-            "numbers above 0 and at most 8, between commas",
-            "Say `--scales 1,0.5,1.5,2`.",
-        )
-    return factors
+            f"weights={request.weights}", "weights without a model", "`model=LIBRARY:NAME`",
+            "Leave weights out: a checkpoint has its own.",
+        )  # fmt: skip
+    return request
 
 
-def _setting(word: str) -> Setting:
-    left, equals, value = word.partition("=")
-    method, colon, key = left.rpartition(":")
-    if not equals or not key or (colon and not method):
-        raise user_error(
-            "--set",
-            word,
-            "KEY=VALUE or METHOD:KEY=VALUE",
-            "Say `--set mask=gaussian`, or `--set recipro_cam:mask=gaussian` for one method.",
-        )
-    return Setting(key, value, method or None)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    """The words between commas, each once."""
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+def _former_options(words: Sequence[str]) -> Iterator[Problem]:
+    """The answers to options, which are settings now."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if not word.startswith("-"):
+            continue
+        name, _, value = word.lstrip("-").partition("=")
+        value = value or following
+        if name == "set":
+            method, _, option = value.rpartition(":")
+            setting = f"{method or GROUP}.{option}"
+        else:
+            setting = f"{GROUP if name == 'method' else name}={'true' if name in FLAGS else value}"
+        remedy = f"Write `{setting}`; `wsss explain --help` shows all settings."
+        yield Problem(word, "there is no such option", "settings, as `key=value`", remedy)

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from wsss.explain.subject import Subject
+from wsss.explain.classifier import Classifier
 from wsss.models import SplitClassifier
 
 
@@ -18,5 +18,5 @@ from wsss.models import SplitClassifier
 )
 def test_sizes_at_which_images_are_seen(settings, size, factors, seen):
     model = SplitClassifier(nn.Identity(), nn.Identity())
-    subject = Subject("mine", model, (), 16, **settings)
-    assert list(subject.sizes(size, factors)) == seen
+    classifier = Classifier("mine", model, (), 16, **settings)
+    assert list(classifier.sizes(size, factors)) == seen

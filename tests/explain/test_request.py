@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from wsss.errors import WsssError
+from wsss.explain.request import Request, configure, request_of
+
+NETWORK = ("model=timm:resnet50", "weights=hub")
+
+
+def parse(*words):
+    cfg, options = configure(words)
+    return request_of(cfg), options
+
+
+def test_everything_that_can_be_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a=b.jpg").touch()
+    words = (
+        "a.jpg cam=cam,gradcam b.jpg checkpoint=f classes=dog,3,top2 output=o scales=1,0.5 "
+        "flip=true a=b.jpg size=320 scores=true device=cpu cam.a=1 +gradcam.b.c=[1,2] c.jpg"
+    )
+    assert parse(*words.split()) == (
+        Request(
+            images=(Path("a.jpg"), Path("b.jpg"), Path("a=b.jpg"), Path("c.jpg")),
+            cam=("cam", "gradcam"),
+            checkpoint=Path("f"),
+            model=None,
+            weights=None,
+            classes=("dog", 3, "top2"),
+            scales=(1.0, 0.5),
+            flip=True,
+            size=320,
+            output=Path("o"),
+            scores=True,
+            device="cpu",
+        ),
+        ["cam.a=1", "+gradcam.b.c=[1,2]"],
+    )
+
+
+def test_little_is_enough():
+    request, options = parse("a.jpg", *NETWORK, "classes=tabby cat,top3")
+    assert options == []
+    assert request.classes == ("tabby cat", "top3")
+    assert (request.cam, request.scales, request.flip, request.size) == (
+        ("cam",),
+        (1,),
+        False,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (NETWORK, "no image"),
+        (["a.jpg"], "no classifier.*`checkpoint="),
+        (["a.jpg", *NETWORK, "checkpoint=f"], "both"),
+        (["a.jpg", "model=timm:resnet50"], "a network without weights"),
+        (["a.jpg", "checkpoint=f", "weights=hub"], "weights without a model"),
+        (["scales=1,x"], r"a number in the list"),
+        (["scales=0"], "a number greater than 0 in the list"),
+        (["scales=9"], "a number less than or equal to 8 in the list"),
+        (["scales=[]"], "at least one value"),
+        (["scales=null"], "a number in the list"),
+        (["size=0"], "a number greater than 0"),
+        (["size=a"], "a whole number"),
+        (["flip=null"], "true or false"),
+        (["scores=yes"], "true or false"),
+        (["classes=[]"], "at least one value"),
+        (["classes=1.5"], "a word in the list"),
+        (["device=3"], "a word"),
+        (["seed=1"], "no setting `seed`"),
+    ],
+)
+def test_what_is_wrong_or_does_not_go_together_is_said(words, said):
+    with pytest.raises(WsssError, match=said):
+        parse(*words)
+
+
+def test_former_options_are_answered_with_the_setting():
+    words = "--model timm:resnet50 --flip --method=cam --set recipro_cam:mask=delta --set top=1"
+    with pytest.raises(WsssError) as refusal:
+        configure(words.split())
+    settings = (
+        "model=timm:resnet50",
+        "flip=true",
+        "cam=cam",
+        "recipro_cam.mask=delta",
+        "cam.top=1",
+    )
+    for problem, setting in zip(refusal.value.problems, settings, strict=True):
+        assert f"`{setting}`" in problem.remedy

@@ -1,0 +1,153 @@
+"""What methods see in one image."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from wsss.cams.core.method import CamMethod
+from wsss.cams.core.multiscale import multiscale_maps
+from wsss.cams.core.postprocess import normalise_minmax
+from wsss.data.datasets import to_tensor
+from wsss.data.images import read_rgb
+from wsss.data.pyramids import Scales, Size, rescale
+from wsss.errors import Problem, Severity, WsssError
+from wsss.explain.classes import ClassChoice
+from wsss.explain.classifier import MAX_SIDE_PX, Classifier
+from wsss.models.classifier import SplitClassifier
+
+Figures = Mapping[str, float | None]
+"""Measured values by their names."""
+Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], Sequence[Figures]]
+"""From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An image, what the classifier thinks of it, and where the methods see that."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    seen_at: tuple[Size, ...]
+    """Height and width of each scale."""
+    class_names: tuple[str, ...]
+    probabilities: Float[Tensor, " c"]
+    """Of all classes, on the first scale."""
+    classes: tuple[int, ...]
+    """The n classes that are explained."""
+    maps: Mapping[str, Float[np.ndarray, "n h w"]]
+    """In [0, 1], by the method."""
+    figures: Mapping[str, Sequence[Figures]]
+    """Of each class, by the method."""
+    problems: Sequence[Problem]
+    """What was left out, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """A classifier, the methods that explain it, and how they look at images."""
+
+    classifier: Classifier
+    methods: Mapping[str, CamMethod]
+    """By their names; checked against the classifier."""
+    choice: ClassChoice
+    factors: tuple[float, ...] = (1.0,)
+    """Of an image's size, at which it is seen; maps are summed."""
+    flip: bool = False
+    """Whether every scale is also seen mirrored."""
+    device: str = "cpu"
+    scorer: Scorer | None = None
+    """Measures figures of every map; None measures none."""
+
+    @torch.no_grad()
+    def explain(self, path: Path) -> Explanation:
+        """Explain an image file; a method that refuses it, or has no memory for it, is left out.
+
+        Raises:
+            WsssError: the image cannot be read.
+        """
+        image = read_rgb(path)
+        model = self.classifier.model.to(self.device)
+        sizes = self.classifier.sizes((image.shape[0], image.shape[1]), self.factors)
+        pyramid = [to_tensor(rescale(image, size))[None].to(self.device) for size in sizes]
+        probabilities = model.probabilities(model(pyramid[0].float() / 255))[0].cpu()
+        classes = self.choice.choose(probabilities, model.multi_label)
+        maps: dict[str, Float[np.ndarray, "n h w"]] = {}
+        figures: dict[str, Sequence[Figures]] = {}
+        problems: list[Problem] = []
+        for name, method in self.methods.items():
+            try:
+                heat = self.maps(method, pyramid, classes, shown_size(image))
+                figures[name] = self._figures(method, pyramid[0], classes)
+                maps[name] = heat
+            except WsssError as error:
+                problems += left_out(error, f"{path}, {name}: ")
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                problems.append(_too_large(f"{path}, {name}", image.shape, error))
+        names = self.classifier.class_names
+        return Explanation(image, sizes, names, probabilities, classes, maps, figures, problems)
+
+    def maps(
+        self,
+        method: CamMethod,
+        pyramid: Sequence[UInt8[Tensor, "1 3 _ _"]],
+        classes: tuple[int, ...],
+        size: Size,
+    ) -> Float[np.ndarray, "n h w"]:
+        """A method's maps at `size`, each stretched from its minimum to its maximum: [0, 1].
+
+        Args:
+            method: the method.
+            pyramid: the image at each scale.
+            classes: indices of n classes.
+            size: height and width of the maps.
+        """
+        flip = self.flip and not method.sees_scales
+        pyramid = pyramid[:1] if method.sees_scales else pyramid
+        indices = torch.tensor([classes], device=pyramid[0].device)
+        maps = multiscale_maps(self.classifier.model, method, pyramid, indices, [size], flip)[0]
+        return np.asarray(normalise_minmax(maps).cpu().numpy())
+
+    def _figures(
+        self, method: CamMethod, image: Tensor, classes: tuple[int, ...]
+    ) -> Sequence[Figures]:
+        if self.scorer is None:
+            return [{} for _ in classes]
+        indices = torch.tensor(classes, device=image.device)
+        return self.scorer(self.classifier.model, method, image.float() / 255, indices)
+
+
+def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
+    """Height and width of an image's maps: its own, at most `MAX_SIDE_PX` for the longer side."""
+    return Scales(max_side_px=MAX_SIDE_PX).bounded((image.shape[0], image.shape[1]))
+
+
+def left_out(error: WsssError, prefix: str = "") -> list[Problem]:
+    """The problems of an error as reasons why something is left out."""
+    return [
+        replace(problem, where=prefix + problem.where, severity=Severity.SKIPPED)
+        for problem in error.problems
+    ]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether it is that an error says; on a CPU and on some devices it is a plain RuntimeError."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+
+
+def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:
+    """Why a method is left out on an image that it has no memory for."""
+    return Problem(
+        where,
+        f"no memory is left for an image of {size[1]} × {size[0]} px ({type(error).__name__})",
+        "less than what the device has",
+        "Show it smaller by `size=…`, explain fewer classes, or use `device=cpu`.",
+        Severity.SKIPPED,
+    )

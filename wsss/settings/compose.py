@@ -1,0 +1,138 @@
+"""From words `key=value` to a checked configuration, all mistakes told at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import hydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wsss.errors import Problem, WsssError, unknown_word
+from wsss.settings.folder import config_dir
+from wsss.settings.words import is_group, option_names, parse, runs_of_sweep
+
+
+def compose(
+    config_name: str, words: Sequence[str], schema: type | None = None, complete: bool = True
+) -> DictConfig:
+    """The configuration that words make of a primary configuration file.
+
+    Args:
+        config_name: the file's name: `run` or `explain`.
+        words: settings and choices, as on the command line: `data=folder`, `seed=1`.
+        schema: the dataclass of its settings; None is that of a run.
+        complete: whether every setting must have a value.
+
+    Raises:
+        WsssError: names every unknown setting or option with the nearest known one, else every
+            value of another kind than its setting, else every setting that has no value.
+    """
+    overrides = parse(words)
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        try:
+            cfg = hydra.compose(config_name, [str(one.input_line) for one in overrides])
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = str(error).splitlines()[0]
+            expected = "settings that go together"
+            general = Problem(" ".join(words), reason, expected, "Correct or remove one.")
+            raise WsssError(*([*_unknown(config_name, overrides)] or [general])) from error
+    problems = [*_wrong_values(cfg, overrides, schema)]
+    if problems or (complete and (problems := [*_without_value(cfg)])):
+        raise WsssError(*problems)
+    return cfg
+
+
+def check_sweep(config_name: str, words: Sequence[str], complete: bool = True) -> None:
+    """Compose every run of a sweep.
+
+    Raises:
+        WsssError: tells every problem once, and which of the runs have it.
+    """
+    runs = runs_of_sweep(parse(words))
+    found: dict[Problem, list[list[str]]] = {}
+    for run, own in runs:
+        try:
+            compose(config_name, run, complete=complete)
+        except WsssError as error:
+            for problem in error.problems:
+                found.setdefault(problem, []).append(own)
+    if found:
+        raise WsssError(*(_in_runs(problem, of, len(runs)) for problem, of in found.items()))
+
+
+def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Problem:
+    """The problem, with the runs of the sweep that have it, unless all do."""
+    if len(of) == total:
+        return problem
+    such = f"{len(of)} of {total} runs, such as `{' '.join(of[0])}`"
+    return replace(problem, came=f"{problem.came} (in {such})")
+
+
+def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Problem]:
+    """The options that there are not and several where one is meant, else the unknown settings."""
+    wrong = False
+    choices = [one for one in overrides if is_group(one.key_or_group)]
+    for one in overrides:
+        word, key, chosen = str(one.input_line), one.key_or_group, one.value()
+        if wrong := wrong or one.is_sweep_override():
+            expected = f"one value, or `[{word.partition('=')[2]}]`"
+            yield Problem(word, "several values", expected, "Add `-m` to run each.")
+        elif one in choices and not one.is_delete():
+            options = option_names(key)
+            for value in map(str, chosen if isinstance(chosen, list) else [chosen]):
+                if value not in options:
+                    wrong = True
+                    remedy = "Correct the word; `wsss run --help` lists the groups."
+                    where = f"{key}={value}"
+                    yield from unknown_word(where, "option", value, options, remedy).problems
+    if wrong:
+        return
+    known = sorted(setting_names(hydra.compose(config_name, [str(c.input_line) for c in choices])))
+    for one in overrides:
+        key, last = one.key_or_group, one.key_or_group.rpartition(".")[2]
+        may_be_new = one.is_add() or one.is_force_add() or one.is_hydra_override()
+        if one not in choices and not may_be_new and key not in known:
+            alike = [name for name in known if name.rpartition(".")[2] == last][:3]
+            remedy = f"Correct the word; `wsss {config_name} --cfg job` shows the settings."
+            yield from unknown_word(key, "setting", key, known, remedy, alike).problems
+
+
+def _wrong_values(
+    cfg: DictConfig, overrides: Sequence[Override], schema: type | None
+) -> Iterator[Problem]:
+    """The values that are of another kind than their setting."""
+    # Imported here, since a mistyped name is answered without.
+    from wsss.settings.kinds import read, refused
+    from wsss.settings.schema import RunSettings
+
+    words = {one.key_or_group: str(one.input_line) for one in overrides}
+    told = set()
+    try:
+        read(cfg, schema or RunSettings, words)
+    except WsssError as error:
+        told = {problem.where for problem in error.problems}
+        yield from error.problems
+    for one in overrides:
+        if str(one.input_line) not in told:
+            yield from refused(cfg, one)
+
+
+def _without_value(cfg: DictConfig) -> Iterator[Problem]:
+    """The settings that have no value, and no default."""
+    came, expected = "this setting has no value", "a value of yours: there is no default"
+    for name in setting_names(cfg):
+        owner, _, key = name.rpartition(".")
+        if OmegaConf.is_missing(OmegaConf.select(cfg, owner) if owner else cfg, key):
+            yield Problem(name, came, expected, f"Add `{name}=…` to the command.")
+
+
+def setting_names(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    """The dotted names of all settings, groups of settings included."""
+    for key in node:
+        name = f"{prefix}{key!s}"
+        yield name
+        value = node._get_node(key)
+        if isinstance(value, DictConfig) and not (value._is_missing() or value._is_interpolation()):
+            yield from setting_names(value, f"{name}.")

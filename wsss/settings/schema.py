@@ -1,0 +1,55 @@
+"""What the settings of a run must be, whatever file or word they come from.
+
+The values, and what they mean, are in `configs/run.yaml`. The dataclasses are no structured configs
+of Hydra, which know neither a choice of words nor "a number or a list"; pydantic knows both.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt
+
+Part = dict[str, Any]
+"""Settings that a group offers, which belong to what their `_target_` names."""
+
+
+@dataclass(frozen=True)
+class DenseCrfSettings:
+    """Those of every dense CRF in the run."""
+
+    seeds_sxy_px: float
+    device: str | None
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A run; parts that may be null are stages that a method switches on."""
+
+    stages: list[str]
+    work_dir: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    workers: NonNegativeInt | None
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)]
+    dense_crf: DenseCrfSettings
+    background_threshold: Part
+    background_score: Part
+    data: Part
+    backbone: Part
+    cam: Part
+    segmenter: Part
+    trainer: Part
+    logger: Part
+    classify: Part
+    localize: Part
+    refine: Part
+    segment: Part
+    evaluate: Part
+    report: Part
+    reactivate: Part | None = None
+    oppose: Part | None = None
+    affinity: Part | None = None
+    propagate: Part | None = None
+
+
+SIGNATURES = {"trainer": "pytorch_lightning.Trainer"}
+"""Whose keyword arguments the settings of a part are that names no `_target_`."""

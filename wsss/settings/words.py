@@ -1,0 +1,77 @@
+"""What is written on a command line: words `key=value`, in Hydra's grammar."""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import cast
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
+
+from wsss.errors import Problem, WsssError
+from wsss.settings.folder import config_dir
+
+
+def parse(words: Iterable[str]) -> list[Override]:
+    """What words say, in the way that Hydra writes it.
+
+    Raises:
+        WsssError: names every word that is none of Hydra's grammar.
+    """
+    parser, overrides, problems = OverridesParser.create(), [], []
+    for word in words:
+        try:
+            if "=" not in word and not word.startswith("~"):
+                raise HydraException("no setting")
+            overrides.append(parser.parse_override(in_hydras_way(word)))
+        except HydraException:
+            problems.append(
+                Problem(
+                    word,
+                    "this cannot be read as a setting",
+                    "`key=value`, a list as `key=[a,b]` without spaces",
+                    "Quote values with spaces, brackets or other signs, for the shell and for "
+                    "Hydra: \"data.root='/my photos (2)'\".",
+                )
+            )
+    if problems:
+        raise WsssError(*problems)
+    return overrides
+
+
+def in_hydras_way(word: str) -> str:
+    """Write `refine.engine=torch` as `refine/engine=torch`, the choice `group=null` as `~group`."""
+    key, sign, value = word.partition("=")
+    group = key.replace(".", "/")
+    if not is_group(group):
+        return word
+    return f"~{group}" if value == "null" else f"{group}{sign}{value}"
+
+
+def is_group(key: str) -> bool:
+    """Whether it is a group of options, such as `cam` or `refine/engine`."""
+    return (config_dir() / key).is_dir()
+
+
+def option_names(group: str) -> list[str]:
+    """The options of a group; none of what is no group."""
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[str]]]:
+    """The runs of a sweep, as Hydra's basic sweeper makes them.
+
+    Returns:
+        of each run, its words, and those of them that differ from run to run. What other sweepers
+        make, such as `interval(0,1)`, is left out.
+    """
+    fixed, swept = [], []
+    for one in overrides:
+        key, value = one.get_key_element(), cast("object", one.value())
+        if not one.is_sweep_override():
+            fixed.append(str(one.input_line))
+        elif isinstance(value, Glob):
+            swept.append([f"{key}={name}" for name in value.filter(option_names(key))])
+        elif one.is_discrete_sweep():
+            swept.append([f"{key}={each}" for each in one.sweep_string_iterator()])
+    return [([*fixed, *own], list(own)) for own in product(*swept)]
