@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 from filelock import FileLock
 
-from wsss.data.problems import did_you_mean, group_alike, name_some
+from wsss.data.problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.files import FileSource
 from wsss.data.sources.lists import read_lines
-from wsss.errors import Problem, Severity, user_error
+from wsss.errors import InvalidOptionError, Problem, Severity, user_error
+from wsss.wording import did_you_mean, name_some
 
 CLASS_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -110,7 +111,7 @@ class Voc(FileSource):
                 if present
                 else "no such list",
                 "a list of image ids",
-                "Name another list with data.train=… or data.val=…, or set data.download=true.",
+                "Name another list as `train` or `val`, or switch `download` on to fetch it.",
             )
         ids = (PurePosixPath(line.split()[0]).name for _, line in read_lines(path))
         return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
@@ -193,22 +194,24 @@ def _download(root: Path, year: str, lists: Sequence[str]) -> None:
         for archive in archives:
             VOCSegmentation(root, year=year, image_set=archive, download=True)
     except (OSError, RuntimeError, ValueError) as error:
-        raise user_error(
+        raise InvalidOptionError(
+            "root",
             root,
-            f"the download of VOC {year} failed ({error})",
             "a connection to the servers of VOC, and 5 GB of space",
+            f"the download of VOC {year} failed ({error})",
             "Try again later, or download the archive elsewhere, extract it and name the folder "
-            "that holds VOCdevkit/ with data.root=…",
+            "that holds VOCdevkit/.",
         ) from error
 
 
-def _no_devkit(root: Path, year: str) -> Exception:
+def _no_devkit(root: Path, year: str) -> InvalidOptionError:
     looked_for = ", ".join(str(path) for path in _candidates(root, year))
-    return user_error(
+    return InvalidOptionError(
+        "root",
         root,
-        f"no VOC {year} here; looked for {looked_for}",
         "a folder with JPEGImages/, Annotations/ and ImageSets/",
-        "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to fetch it.",
+        f"no VOC {year} here; looked for {looked_for}",
+        "Name the folder that holds VOCdevkit/, or switch `download` on to fetch it.",
     )
 
 
@@ -227,7 +230,7 @@ def _no_train_aug(folder: Path) -> Problem:
         "no such list: training takes the 1,464 images of `train` instead of the 10,582 of "
         "`train_aug`",
         "the list `train_aug` that published results train on",
-        "Put the list there, one id a line (IRN and DeepLab repositories have it), or set "
-        "data.train=train to mean it.",
+        "Put the list there, one id a line (IRN and DeepLab repositories have it), or name `train` "
+        "as the list of training images to mean it.",
         Severity.WARNING,
     )
