@@ -44,12 +44,19 @@ class WsssError(Exception):
     def __init__(self, *problems: Problem | str) -> None:
         """Hold problems; a bare message is what torch's loader makes of an error in a worker."""
         self.problems = tuple(
-            Problem("data loader", p, "readable data", "Run `wsss check` on this data set.")
+            Problem("data loader", p, "readable data", "Check the files of this data set.")
             if isinstance(p, str)
             else p
             for p in problems
         )
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process gets the problems, not a message of them.
+        return type(self).__new__, (type(self),), self.__dict__
 
 
 class LibraryError(WsssError):
@@ -67,12 +74,6 @@ class LibraryError(WsssError):
     def problem(self, where: str) -> Problem:
         """The problem, told by another name of the argument."""
         raise NotImplementedError
-
-    def __str__(self) -> str:
-        return str(self.problem(self.option))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).__new__, (type(self),), self.__dict__
 
 
 class InvalidOptionError(LibraryError, ValueError):

@@ -30,6 +30,8 @@ FOR_RUN: Remedies = {
     "attention of patches": "Put an attention network beside the classifier, as "
     "configs/propagate/attention.yaml does, use `backbone=deit_small`, or take "
     "`propagate=features`, which needs none.",
+    "VOCdevkit": "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to "
+    "fetch it.",
     "engine for GPUs": "Take `refine/engine=torch`, or leave the device out.",
     "pydensecrf2": "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
     "`refine/engine=numba`, which gives the same labels faster.",

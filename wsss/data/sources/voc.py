@@ -15,7 +15,7 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.files import FileSource
 from wsss.data.sources.lists import read_lines
-from wsss.errors import InvalidOptionError, Problem, Severity, user_error
+from wsss.errors import InvalidOptionError, Problem, Severity
 from wsss.wording import did_you_mean, name_some
 
 CLASS_NAMES = (
@@ -73,7 +73,8 @@ class Voc(FileSource):
             raise _no_devkit(base, year)
         self.root = devkit
         self._problems: list[Problem] = []
-        ids = {TRAIN: self._read_list(train, year), VAL: self._read_list(val, year)}
+        lists = {TRAIN: train, VAL: val}
+        ids = {split: self._read_list(split, name, year) for split, name in lists.items()}
         images = {path.stem: path for path in (devkit / "JPEGImages").glob("*.jpg")}
         masks = _find_masks(devkit)
         items: dict[str, Item] = {}
@@ -92,7 +93,7 @@ class Voc(FileSource):
         """Everything wrong with lists and annotations; problems alike are grouped."""
         return group_alike([*self._problems, *super().audit()])
 
-    def _read_list(self, name: str, year: str) -> list[str]:
+    def _read_list(self, split: str, name: str, year: str) -> list[str]:
         """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`.
 
         Raises:
@@ -105,13 +106,13 @@ class Voc(FileSource):
             self._problems.append(_no_train_aug(folder))
         if path is None:
             present = [file.stem for file in sorted(folder.glob("*.txt"))]
-            raise user_error(
-                folder / f"{name}.txt",
-                f"no such list; there are {name_some(present)}{did_you_mean(name, present)}"
-                if present
-                else "no such list",
+            there = f"; there are {name_some(present)}{did_you_mean(name, present)}"
+            raise InvalidOptionError(
+                split,
+                name,
                 "a list of image ids",
-                "Name another list as `train` or `val`, or switch `download` on to fetch it.",
+                f"no such list in {folder}{there if present else ''}",
+                "Name another list.",
             )
         ids = (PurePosixPath(line.split()[0]).name for _, line in read_lines(path))
         return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
@@ -211,7 +212,8 @@ def _no_devkit(root: Path, year: str) -> InvalidOptionError:
         root,
         "a folder with JPEGImages/, Annotations/ and ImageSets/",
         f"no VOC {year} here; looked for {looked_for}",
-        "Name the folder that holds VOCdevkit/, or switch `download` on to fetch it.",
+        "Name the folder that holds VOCdevkit/, or pass download=True to fetch it.",
+        {"VOCdevkit"},
     )
 
 
