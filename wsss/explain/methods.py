@@ -1,18 +1,20 @@
 """The methods of a request that a classifier supports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import torch
 from omegaconf import DictConfig
 
 from wsss.cams.core.method import CamMethod
-from wsss.cams.core.needs import Need, all_of, offers
-from wsss.errors import Problem, Severity, WsssError
+from wsss.cams.core.needs import Need, lacking, offers
+from wsss.errors import Problem, WsssError
 from wsss.explain.catalogue import GROUP, Entry
 from wsss.explain.classifier import Classifier
 from wsss.explain.explainer import left_out
-from wsss.settings.build import build
+from wsss.settings.build import build, told_by_setting
+from wsss.settings.remedies import FOR_EXPLAIN
 
 
 def build_methods(
@@ -35,17 +37,14 @@ def build_methods(
     refused: list[Problem] = []
     for name, config in configs.items():
         needs = entries[name].needs if name in entries else frozenset()
-        if missing := needs - offered:
-            refused.append(_lacking(name, classifier, map(Need, missing)))
-            continue
         try:
-            method: CamMethod = build(config)
-            if missing := method.needs - offered:  # An option has added to what is needed.
-                refused.append(_lacking(name, classifier, missing))
-                continue
-            method.check(classifier.model)
+            with told_by_setting(cast("DictConfig", config._get_root()), GROUP, FOR_EXPLAIN):
+                if missing := needs - offered:
+                    raise lacking(name, classifier.title, [*map(Need, missing)])
+                method: CamMethod = build(config, FOR_EXPLAIN)
+                method.check(classifier.model)  # An option may have added to what is needed.
         except WsssError as error:
-            refused += [replace(problem, where=f"{GROUP}={name}") for problem in left_out(error)]
+            refused += [_of_method(name, problem) for problem in left_out(error)]
             continue
         for part in vars(method).values():
             if isinstance(part, torch.nn.Module):
@@ -54,7 +53,7 @@ def build_methods(
     return methods, refused
 
 
-def _lacking(name: str, classifier: Classifier, missing: Iterable[Need]) -> Problem:
-    """What a method misses in the classifier, and what to name instead of it."""
-    came, words = f"{classifier.title} is none that it can explain", all_of(frozenset(missing))
-    return Problem(f"{GROUP}={name}", came, words.meaning, words.explain, Severity.SKIPPED)
+def _of_method(name: str, problem: Problem) -> Problem:
+    """Why a method is left out, and which of its options is to blame, if one is."""
+    came = problem.came if problem.where == GROUP else f"{problem.where}: {problem.came}"
+    return replace(problem, where=f"{GROUP}={name}", came=came)

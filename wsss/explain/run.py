@@ -37,7 +37,7 @@ def run(
     Raises:
         WsssError: the request cannot be met, or nothing could be explained.
     """
-    device = usable_device(request.device, f"device={request.device}", "device")
+    device = usable_device(request.device)
     classifier = load_classifier(request)
     choice = parse_classes(request.classes, classifier.class_names)
     methods, refused = build_methods(configs, catalogue(config_dir()), classifier, device)

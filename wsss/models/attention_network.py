@@ -1,41 +1,25 @@
 """A vision transformer beside the classifier, which lends methods its attention."""
 
-from collections.abc import Sequence
-
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.errors import InvalidOptionError
 from wsss.models.vit import VitBackbone
 
 
-def second_network(network: VitBackbone | None) -> VitBackbone | None:
+def second_network(network: object) -> VitBackbone | None:
     """A network beside the classifier, itself and not a copy: in evaluation mode, frozen.
 
     Raises:
-        ValueError: it is something else.
+        InvalidOptionError: it is something else.
     """
     if network is None:
         return None
     if not isinstance(network, VitBackbone):
-        raise ValueError(
-            f"attention_network={network!r:.60}: expected a VitBackbone, whose architecture is "
-            "`attention_network.name`"
-        )
+        expected = "a VitBackbone, whose architecture is its `name`"
+        raise InvalidOptionError("attention_network", network, expected)
     return network.eval().requires_grad_(False)
-
-
-def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Indices of layers as they were given; None for all.
-
-    Raises:
-        ValueError: they are no list of whole numbers.
-    """
-    if layers is None:
-        return None
-    if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
-        raise ValueError(f"layers={layers!r}: expected a list of whole numbers, such as [8, 9]")
-    return tuple(layers)
 
 
 def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:

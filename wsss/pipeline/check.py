@@ -9,7 +9,7 @@ from wsss.data.source import Source
 from wsss.machine.cores import usable_cores
 from wsss.pipeline import data_check
 from wsss.pipeline.plan import stage_configs, weight_digests
-from wsss.settings.build import build
+from wsss.settings.build import build, told_by_setting
 
 
 def check_data(cfg: DictConfig) -> DataReport:
@@ -18,8 +18,8 @@ def check_data(cfg: DictConfig) -> DataReport:
     Raises:
         WsssError: there is no data set to check, or a weight file is missing.
     """
-    for settings in stage_configs(cfg).values():
-        weight_digests(settings)
+    with told_by_setting(cfg):
+        weight_digests(stage_configs(cfg))
     source: Source = build(cfg.data)
     folder = check_folder(cfg, source)
     data_check.inspect(source, folder, workers_per_process(cfg))

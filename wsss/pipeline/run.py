@@ -27,7 +27,7 @@ from wsss.pipeline.plan import (
 )
 from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
-from wsss.settings.build import build, build_stage
+from wsss.settings.build import build, build_stage, told_by_setting
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +63,18 @@ def run(cfg: DictConfig) -> list[Outcome]:
         report = check_usable(context)
         shared = surroundings(cfg.seed, trainer, report.unusable)
         work_dir = Path(cfg.work_dir).absolute()
-        plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
+        with told_by_setting(cfg):
+            plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
         check_inputs(plans, chosen)
         context = replace(context, unusable=report.unusable, sizes=report.sizes)
         contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
-        check_stages(stages, contexts, plans)
+        check_stages(cfg, stages, contexts, plans)
         loggers = [build(node) for node in cfg.logger.values()] if context.is_main else []
         tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
 
         def run_one(stage: str) -> Outcome:
             own = replace(contexts[stage], loggers=loggers)
-            with on_disk(own.folder):
+            with on_disk(own.folder), told_by_setting(cfg, stage):
                 outcome = run_stage(stage, stages[stage], own, configs[stage], plans[stage].basis)
             tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
             return outcome
@@ -106,7 +107,10 @@ def stage_context(context: Context, plans: Mapping[str, Plan], stage: str) -> Co
 
 
 def check_stages(
-    stages: Mapping[str, Any], contexts: Mapping[str, Context], plans: Mapping[str, Plan]
+    cfg: DictConfig,
+    stages: Mapping[str, Any],
+    contexts: Mapping[str, Context],
+    plans: Mapping[str, Plan],
 ) -> None:
     """Let every stage that will run find what is wrong with its settings.
 
@@ -118,7 +122,8 @@ def check_stages(
         check: Callable[..., None] | None = getattr(stage_module(stage), "check", None)
         if check is not None and not plans[stage].finished:
             try:
-                check(contexts[stage], **run.keywords)
+                with told_by_setting(cfg, stage):
+                    check(contexts[stage], **run.keywords)
             except WsssError as error:
                 problems += error.problems
     if problems:

@@ -11,9 +11,10 @@ from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
-from wsss.models.attention_network import layer_numbers, second_network, whole_patches
+from wsss.models.attention_network import second_network, whole_patches
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vit import VitBackbone
+from wsss.validation import layer_numbers
 
 
 class ADCAM(CamMethod):
@@ -101,5 +102,5 @@ class ADCAM(CamMethod):
         network = self.attention_network
         if network is None:
             network = cast("VitBackbone", model.features)
-        network.check_layers(self.layers, "cam.layers")
+        network.check_layers(self.layers)
         return network

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cams.core.needs import Need, all_of, offers
-from wsss.errors import user_error
+from wsss.cams.core.needs import Need, lacking, offers
 from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import SplitClassifier
 
@@ -47,17 +46,11 @@ class CamMethod(ABC):
         """Refuse a model that lacks something the method needs.
 
         Raises:
-            WsssError: names what is missing and a model that has it.
+            UnsupportedError: names what the model lacks.
         """
         if missing := self.needs - offers(model):
-            words = all_of(missing)
-            raise user_error(
-                "cam",
-                f"{type(self).__name__} of a {type(model.features).__name__} with a "
-                f"{type(model.head).__name__}",
-                words.meaning,
-                words.run,
-            )
+            came = f"a {type(model.features).__name__} with a {type(model.head).__name__}"
+            raise lacking(type(self).__name__, came, missing)
 
     def check(self, model: SplitClassifier) -> None:
         """Refuse, before a run begins, a model that the method cannot explain.

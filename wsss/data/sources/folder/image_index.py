@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.problems import name_some, plural, readable
 from wsss.errors import Problem, Severity
+from wsss.wording import name_some, plural, readable
 
 
 class ImageIndex:
