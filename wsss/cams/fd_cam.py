@@ -22,8 +22,8 @@ def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Fl
     precise = torch.promote_types(activations.dtype, torch.float32)
     directions = F.normalize(activations.flatten(1).to(precise), dim=1)
     groups = directions @ directions.T
-    # An interpolated quantile lies between two neighbours in the sorted row, and nothing else does:
-    # what exceeds it is what exceeds the lower of the two.
+    # No value lies between the two sorted ones that a quantile is interpolated from: to exceed the
+    # quantile is to exceed the lower one.
     lower = int((len(groups) - 1) * quantile)
     groups.gt_(order_statistic(groups, lower)[:, None])
     empty = groups.sum(dim=1) == 0

@@ -24,7 +24,7 @@ Patch = tuple[int, int, int, int]
 
 
 class InferCAM(CamMethod):
-    """Response maps of an image's corners, from which what was found is erased again and again.
+    """Response maps of overlapping patches, whose strongest responses are erased, round by round.
 
     1. The multi-scale CAM of the image gives every class a centre of mass. Four overlapping patches
        reach from the corners to beyond the centres. With three or more classes: one, the image.
@@ -177,9 +177,9 @@ def _positive_maps(
     masks: tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"]] | None,
     present: Int64[Tensor, " n"],
 ) -> Float[Tensor, "2 n h2 w2"]:
-    """CAMs after a ReLU of a view and of its mirror image, which are the mean outside their masks.
+    """Rectified CAMs of a view and its mirror image, which have the mean colour outside the masks.
 
-    They are seen together, but one after the other if they are large.
+    They take one forward pass together, or one each if they are large.
     """
     weight = cast("LinearHead", model.head).weight
 
@@ -196,7 +196,7 @@ def _positive_maps(
         return look(torch.cat([seen(False), seen(True)])).relu()
     maps = []
     for is_mirrored in (False, True):
-        # What passes of other sizes left lies in pieces that are too small for this one.
+        # Passes of other sizes leave free memory in pieces that are too small for this one.
         return_freed_memory()
         maps.append(look(seen(is_mirrored)))
     return torch.cat(maps).relu()

@@ -15,8 +15,8 @@ from wsss.models.reactivated import ReactivatedHead
 class ReCAM(CamMethod):
     """Class activation maps by the product of two classifiers' weights.
 
-    The second classifier was trained with a soft-max on the features that the first one's maps
-    pick, which the stage `reactivate` does: a feature counts as far as both find it in the class.
+    The stage `reactivate` trains the second classifier, with a soft-max, on features pooled under
+    the first one's maps.
     """
 
     needs = frozenset({Need.LINEAR_HEAD, Need.SECOND_CLASSIFIER})

@@ -134,9 +134,9 @@ class ReciproCAM(CamMethod):
     All classes come from the same passes of the head, which sees one masked copy of the features
     for every position; a linear head on global average pooling needs no copies.
 
-    The authors stretch scores to [0, 1], for which any constant may be added. Seeds are divided by
-    their maximum and need a zero that means something: here it is the score of features that are
-    masked everywhere, so that a positive value is evidence for a class, as in CAM.
+    The authors stretch scores to [0, 1], which removes any constant. Seeds are divided by their
+    maximum instead, so that zero must mean no evidence: here it is the score of features that are
+    masked everywhere.
     """
 
     provenance = Provenance(

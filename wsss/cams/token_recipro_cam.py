@@ -43,8 +43,8 @@ def logits_of_masked_tokens(
 ) -> Float[Tensor, "b m c"]:
     """Logits from the last layer on, for every mask of `token_masks` in turn.
 
-    The mask multiplies the tokens that the layer adds to, and their normalised copies that its
-    attention sees: a masked token is added to nothing, but it is still attended to, as zeros.
+    The mask multiplies the tokens of the residual branch and the normalised tokens that attention
+    sees: a masked token is zero in both, and others still attend to it.
     """
     network = cast("VitBackbone", model.features)
     grid = network.grid(images)

@@ -114,7 +114,7 @@ def channel_weights(
 ) -> Float[Tensor, "b n d"]:
     """Mean gradient of each class's logit by each channel, `α_d = mean_v ∂f_c/∂X_dv`.
 
-    A linear head's weights instead, which differ by the number of vertices only.
+    Of a linear head its weights, which are these gradients times the number of vertices.
     """
     if isinstance(head, LinearHead):
         return head.weight[classes]
@@ -126,7 +126,7 @@ def channel_weights(
 def neighbour_likeness(graph: Graph, images: slice = slice(None)) -> Float[Tensor, "b N N"]:
     """Cosine of the features of each vertex (row) and its neighbours (columns); 0 elsewhere.
 
-    Negative cosines are 0, too. A neighbour that is a cell of pooled vertices stands for them all.
+    Negative cosines are 0, too. If neighbours are pooled, all vertices of a cell are neighbours.
     """
     vertices = F.normalize(graph.features[images], dim=1)
     likeness = (vertices.transpose(1, 2) @ vertices).relu_()
@@ -151,7 +151,7 @@ def cells_of_vertices(
 ) -> Int64[Tensor, " N"]:
     """Index of the cell of `pooling` × `pooling` vertices that each vertex is in.
 
-    Rows and columns that fill no cell, which pooling drops, count to the last.
+    Rows and columns after the last full cell, which pooling drops, belong to the last cell.
     """
     height, width = (side // pooling for side in size)
     rows = (torch.arange(size[0], device=device) // pooling).clamp(max=height - 1)

@@ -28,7 +28,7 @@ class Relations(NamedTuple):
 def relations(
     labels: Integer[Tensor, "b h w"], neighbours: Integer[Tensor, "b k h w"]
 ) -> Relations:
-    """What the labels of pixels say of pairs; a pair with a void pixel is in none of the three.
+    """Which pairs are of which kind, by their labels; a pair with a void pixel is of none.
 
     Args:
         labels: 0 background, 1…C classes, 255 void.

@@ -17,8 +17,8 @@ def multilabel_soft_margin(
 def balanced_class_weights(tags: Bool[Tensor, "n c"]) -> Float[Tensor, " c"]:
     """Weights inverse to the square root of each class's frequency, with mean 1.
 
-    The square root evens out rare and common classes without letting a class of three images rule
-    the loss; a class without images gets the weight of one with a single image.
+    The square root balances rare and common classes without letting a class of three images
+    dominate the loss; a class without images gets the weight of one with a single image.
     """
     frequency = tags.float().sum(dim=0).clamp(min=1)
     weights = frequency.rsqrt()

@@ -38,7 +38,7 @@ def reactivation_loss(
     second_weight: Float[Tensor, "c k"],
     tags: Float[Tensor, "b c"],
 ) -> Float[Tensor, ""]:
-    """Soft-max cross-entropy of each present class's own features, told from all other classes.
+    """Soft-max cross-entropy over all classes of the features under each present class's map.
 
     `L = 1/B Σ_b 1/|Y_b| Σ_{c ∈ Y_b} −log softmax(W2·φ_c)_c`; an image without labels adds nothing.
 

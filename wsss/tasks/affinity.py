@@ -20,10 +20,10 @@ from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedul
 
 
 class AffinityTask(pl.LightningModule):
-    """Trains heads on a backbone that stays as it is, from labels of some of the pixels.
+    """Trains boundary and displacement heads on a frozen backbone, from partly labelled images.
 
     `L = affinity loss + displacement loss / 2`, the second where the heads have the branch (Ahn,
-    Cho and Kwak, CVPR 2019). The branches share nothing that learns.
+    Cho and Kwak, CVPR 2019). The branches share no trained weights.
     """
 
     def __init__(

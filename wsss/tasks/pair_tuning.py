@@ -15,7 +15,7 @@ from wsss.tasks.schedule import OptimizerFactory, parameter_groups
 class PairTuningTask(OppositionTask):
     """Trains the last stage and the head of all pairs at once, each on its own images.
 
-    The stages before are run once for all pairs and do not learn.
+    The stages before are frozen and run once for all pairs.
     """
 
     heads: PairNetworks
@@ -31,7 +31,7 @@ class PairTuningTask(OppositionTask):
         """Train `networks` on `trunk(images)`.
 
         Args:
-            trunk: RGB in [0, 1] to the map that the last stages start from; stays as it is.
+            trunk: RGB in [0, 1] to the input of the last stages; frozen.
             networks: the last stages and heads.
             optimizer: called with parameter groups.
             lr: learning rate of the last stages.
@@ -48,7 +48,7 @@ class PairTuningTask(OppositionTask):
         return self
 
     def logits(self, batch: TaggedBatch) -> Float[Tensor, "b p 2"]:
-        """Logits of each pair, of uint8 images; zeros where a pair learns nothing from an image."""
+        """Logits of each pair, of uint8 images; zeros where a pair is not trained on an image."""
         networks = self.heads
         with torch.no_grad():
             inner: Tensor = self.trunk(batch["images"].float() / 255)

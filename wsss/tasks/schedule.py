@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 OptimizerFactory = Callable[..., Optimizer]
-"""An optimiser class with its settings bound, waiting for parameter groups."""
+"""Makes an optimiser of parameter groups; its settings are bound."""
 
 
 def parameter_groups(

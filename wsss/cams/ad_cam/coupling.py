@@ -137,7 +137,7 @@ class Diffusion(Coupling):
 
 
 class Product(Coupling):
-    """The class token's attention times the map, as in TS-CAM: the coupling AD-CAM sets out from.
+    """The class token's attention times the map, as in TS-CAM, on which AD-CAM builds.
 
     The map's scale is arbitrary.
     """

@@ -75,7 +75,7 @@ def cluster_means(
 
 
 def elbow(rows: Rows, counts: NDArray[np.integer], seed: int) -> int:
-    """Number of clusters after which more of them help little.
+    """Number of clusters at the elbow of the curve of inertia over numbers.
 
     Of 3…√K clusters, the number whose inertia lies farthest below the straight line between the
     curve's ends, both axes from 0 to 1. One start of k-means for each number.

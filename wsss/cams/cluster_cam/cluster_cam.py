@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 class ClusterCAM(CamMethod):
-    """The cluster of channels that shows the class, less the one that shows it least.
+    """Map of the channel cluster with the highest score, minus that of the lowest.
 
     Reconstruction from the published abstract and a third-party program. The channels of the last
     feature map are clustered; each cluster's mean map masks the image, and the probability of the

@@ -1,4 +1,4 @@
-"""Scores of masked images, the evidence of methods that need no gradient."""
+"""Class probabilities of masked images, for methods that need no gradient."""
 
 import torch
 from jaxtyping import Float

@@ -20,7 +20,7 @@ class Provenance:
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What is of neither the paper nor its authors' program, but filled in; empty if nothing."""
+    """What neither the paper nor its authors' code says and is filled in here; empty if nothing."""
 
 
 class CamMethod(ABC):
@@ -32,7 +32,7 @@ class CamMethod(ABC):
     """
 
     needs: frozenset[Need] = frozenset()
-    """What a model must offer; options may leave an instance with less."""
+    """What a model must offer; an instance's options may lift some of it."""
     needs_gradients: ClassVar[bool] = False
     """Whether `maps` differentiates. Autograd then records, with all parameters as constants."""
     provenance: Provenance = Provenance("no publication")
@@ -40,7 +40,7 @@ class CamMethod(ABC):
     sees_scales: ClassVar[bool] = False
     """Whether the method looks at several scales and mirror images itself."""
     shares_score: bool = False
-    """Whether its maps are shares of a score: four times the cells, a quarter of the values."""
+    """Whether values are shares of a score: on a finer grid they are smaller, their sum is not."""
 
     def check_needs(self, model: SplitClassifier) -> None:
         """Refuse a model that lacks something the method needs.
@@ -96,7 +96,7 @@ class CamMethod(ABC):
 
 
 def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:
-    """Refuse class indices out of range, which indexing would answer with another class.
+    """Refuse class indices out of range; negative ones would count from the end.
 
     Raises:
         IndexError: names the range.

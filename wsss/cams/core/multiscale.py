@@ -22,8 +22,8 @@ def multiscale_maps(
     """Seed maps in [0, 1]: ReLU, flip back and resize each pass; sum; divide by the maximum.
 
     The order is that of IRN and ReCAM (Chen et al. 2022), whose eight passes are the scales
-    1, 0.5, 1.5 and 2 with their mirror images. Shares of a score count times the pixels they are
-    shared by, so that every scale weighs the same, as it does in maps of evidence.
+    1, 0.5, 1.5 and 2 with their mirror images. Values that are shares of a score (`shares_score`)
+    are multiplied by the number of pixels first, so that all scales have equal weight.
 
     Args:
         model: the classifier, in evaluation mode.

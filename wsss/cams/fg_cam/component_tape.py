@@ -17,12 +17,11 @@ from wsss.errors import UnsupportedError, WsssError
 class ComponentTape(TorchFunctionMode):
     """Records the operations of a forward pass that descend from one of its tensors.
 
-    It sees the calls of its own thread alone: unlike a symbolic trace, which replaces
-    `nn.Module.__call__` for everyone, it leaves the other threads' passes in peace. Operations in
-    place are done on copies, so that what was recorded stays. Inputs are kept where a rule needs
-    them: those of convolutions and pooling. The terms of sums, as large as a block's output, are
-    computed anew from the inputs of their convolutions. Networks may mix modules and functions as
-    they like.
+    It records its own thread alone; a symbolic trace would replace `nn.Module.__call__` in all of
+    them. Operations in place are done on copies, so that recorded tensors keep their values. Inputs
+    are kept where a rule needs them: those of convolutions and pooling. The terms of sums, as large
+    as a block's output, are computed anew from the inputs of their convolutions. Networks may mix
+    modules and functions as they like.
     """
 
     def __init__(self, fold_batch_norm: bool) -> None:
@@ -40,7 +39,7 @@ class ComponentTape(TorchFunctionMode):
         self.end()
 
     def end(self) -> None:
-        """Let go of what only recording needs."""
+        """Forget what only recording needs."""
         self._images: set[int] = set()
         self._pads: dict[int, tuple[int, Tensor, rules.Operation]] = {}
         self._scales: dict[int, list[Tensor]] = {}

@@ -31,12 +31,12 @@ class FGCAM(CamMethod):
     or Score-CAM, are shared out among the inputs of each operation in proportion to what they
     contributed (`explanation_components`), down to the target layer, and summed over its channels.
 
-    Activations pass components on unchanged, for each output has one input, so that the sum stays
-    the same. Of a ReLU that is exact: it is the identity where it lets something through, and where
-    it gives 0, no component arrives (unless `denoise` put one there). GELU, SiLU and Hardswish bend
-    values and fall before they rise: what is carried back through them says where evidence came
-    from, not by how much the activation let it through, and their negative outputs take a share,
-    too, through negative weights. Only of ReLUs are components as the authors mean them.
+    Activations pass components on unchanged, since each output has one input, and the sum stays the
+    same. For a ReLU that is exact: it is the identity where its output is positive, and where that
+    is 0, no component arrives (unless `denoise` put one there). GELU, SiLU and Hardswish are
+    neither linear nor monotone: their negative outputs take a share, too, through negative weights,
+    and components before them say where evidence came from, not by how much it was damped. Only
+    with ReLUs are components those of the paper.
 
     The algorithm is that of the authors' published code, which knows VGG alone. Additions of
     residual networks, concatenations, padding and `fold_bn` are our extension.

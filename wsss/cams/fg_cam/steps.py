@@ -53,7 +53,7 @@ def carry_back(
     parts = list(torch.split(components, classes_per_pass))
     del components
     while parts:
-        # Under the last classes what is kept for a step is freed as soon as it is passed.
+        # With the last classes, the tensors of a step are freed as soon as it is done.
         yield from _carried(steps.copy() if len(parts) > 1 else steps, output, parts.pop(0))
 
 

@@ -23,7 +23,7 @@ def class_descriptors(
     tags: Bool[np.ndarray, "n c"],
     min_single_label_images: int = 20,
 ) -> Float[np.ndarray, "c k"]:
-    """What a class looks like: the mean of its images' pooled features, of length 1.
+    """Descriptor of each class: the mean of its images' pooled features, scaled to length 1.
 
     Args:
         features: average-pooled features of each image.
@@ -68,8 +68,8 @@ def group_classes(
 ) -> Groups:
     """Group the classes; the first of each group is its representative.
 
-    Descriptors are sorted first, so that the order of the classes has no say. Classes without an
-    image (a descriptor of zeros) represent nothing and are left out.
+    Descriptors are sorted first: the groups do not depend on the order of the classes. Classes
+    without an image (a descriptor of zeros) are in no group.
 
     Args:
         descriptors: of each class, as `class_descriptors` makes them.
