@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -155,11 +156,13 @@ def command() -> Command:
 def start() -> Callable[..., "subprocess.Popen[bytes]"]:
     """Start `wsss run` on the tiny pipeline in a process group of its own."""
 
-    def execute(work_dir: Path, *overrides: str) -> "subprocess.Popen[bytes]":
+    def execute(
+        work_dir: Path, *overrides: str, stderr: Any = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             command_line(work_dir, *overrides),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             start_new_session=True,
         )
 

@@ -1,6 +1,8 @@
 """Bad data through the command line, as a user meets it."""
 
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,3 +279,19 @@ def test_a_value_is_refused_by_the_name_of_the_setting(run, tmp_path, words, pla
     (problem,) = refusal.value.problems
     assert (problem.where, problem.came[: len(came)]) == (place, came)
     assert not list(tmp_path.glob("classify/*"))
+
+
+def test_an_image_whose_name_is_not_utf8_is_named_and_left_out(
+    wsss, run_on, write_folder, tmp_path
+):
+    root = write_folder(TWO, splits=SPLITS, size=(48, 64))
+    image = (root / "images" / "cat0.jpg").read_bytes()
+    try:
+        Path(os.fsdecode(os.fsencode(root / "images") + b"/caf\xe9.jpg")).write_bytes(image)
+    except OSError:
+        pytest.skip("a file system of UTF-8 names only")
+    status, said = wsss("check", "data=folder", f"data.root={root}", f"work_dir={tmp_path}")
+    assert status == 0
+    assert "1 image has a name that is not UTF-8: 'caf\\xe9.jpg'" in said
+    outcomes = run_on(root, tmp_path, "stages=[classify,localize,refine]")
+    assert len(list((outcomes["refine"].folder / "masks").iterdir())) == 6

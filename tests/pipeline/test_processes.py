@@ -1,5 +1,8 @@
+import re
 import shutil
+import time
 
+import psutil
 import pytest
 
 
@@ -25,3 +28,40 @@ def test_a_classifier_is_trained_on_two_processes(command, tmp_path):
     done = command(tmp_path, "trainer=ddp_cpu", "stages=[classify]", "classify.batch_size=4")
     assert done.returncode == 0, done.stdout + done.stderr
     assert list((tmp_path / "classify").glob("*/manifest.json"))
+
+
+ENDLESS = ("trainer=ddp_cpu", "stages=[classify]", "classify.batch_size=4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed):
+    """The one that was started may be killed by hand, and so may the one that started it."""
+    said = (tmp_path / "said.txt").open("w+")
+    process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000", stderr=said)
+    run = psutil.Process(process.pid)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("classify/*/checkpoints/*.ckpt")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (other,) = (one for one in run.children() if "LOCAL_RANK" in one.environ())
+    (run, other)[killed].kill()
+    status = process.wait(timeout=60)
+    _, alive = psutil.wait_procs([other], timeout=60)
+    assert not alive
+    said.seek(0)
+    text = said.read()
+    assert "Finished stages, images and epochs are kept" in text
+    if killed == 1:
+        assert status == 1
+        assert "process 1 of 2 was killed by SIGKILL" in text
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all_processes(command, tmp_path):
+    done = command(tmp_path, *ENDLESS, "classify.max_epochs=50", "classify.lr=1e38")
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in said
+    assert re.search(r"classify, epoch \d+, (batch \d|the last batch)", said)
+    assert "Lower classify.lr" in said

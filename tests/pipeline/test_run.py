@@ -118,6 +118,23 @@ def test_same_seed_gives_the_same_bytes_with_other_workers(run, finished, conten
         assert first.read_bytes() == second.read_bytes()
 
 
+def test_without_workers_everything_runs_in_this_process(
+    run, finished, content, tmp_path, monkeypatch
+):
+    def refuse(_):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+    again = run(tmp_path, "workers=0", without=("workers",))
+    for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
+        assert content(again[stage].folder / part) == content(finished[stage].folder / part)
+
+
+def test_a_stage_that_trained_on_no_batch_is_told(run, tmp_path):
+    with pytest.raises(WsssError, match="no batch was trained on"):
+        run(tmp_path, "stages=[classify]", "+trainer.limit_train_batches=0")
+
+
 def test_another_seed_gives_other_seeds(run, finished, content, tmp_path):
     again = run(tmp_path, "seed=1", "stages=[classify,localize]")
     assert again["localize"].folder.name != finished["localize"].folder.name

@@ -207,3 +207,9 @@ def test_without_ground_truth_nothing_is_claimed():
     data = replace(results("cat"), scores=Scores())
     assert "no ground truth" in sentence(data)
     assert "%" not in sentence(data)
+
+
+def test_images_without_any_class_are_counted():
+    said = page(replace(results("cat"), without_class={"train": 12, "val": 0})).words
+    assert "Images that show no class are left out: 12 of train." in said
+    assert "left out" not in page(results("cat")).words

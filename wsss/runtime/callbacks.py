@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training run."""
+"""Callbacks of a training run: seeds, last numbers, stop at NaN."""
 
 from typing import Any, NoReturn
 
@@ -29,8 +29,8 @@ class SeedEpoch(Callback):
 class LastNumbers(Callback):
     """Keeps what the last epoch logged, in the checkpoint, too.
 
-    A run that was killed behind its last checkpoint has nothing left to train, and still has to
-    tell its numbers.
+    A run that was killed after its last checkpoint has nothing left to train, but still has to
+    return these numbers.
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class LastNumbers(Callback):
         self.numbers = {key.partition("/")[2]: float(value) for key, value in metrics.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """What goes into a checkpoint."""
+        """The part of a checkpoint."""
         return {"numbers": self.numbers}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what was in a checkpoint."""
+        """Restore the numbers of a checkpoint."""
         self.numbers = state_dict["numbers"]
 
 

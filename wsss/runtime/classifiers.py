@@ -1,4 +1,4 @@
-"""The classifier that a stage goes on with."""
+"""The classifier of the stages before, with all that was trained beside it."""
 
 from pathlib import Path
 from typing import cast
@@ -24,7 +24,7 @@ FINETUNE = "finetune"
 
 
 def trained_classifier(context: Context) -> SplitClassifier:
-    """The classifier of the stages before this one, with all that they trained beside it.
+    """The classifier of the stages before this one, and the heads trained beside it.
 
     In evaluation mode, without gradients.
 
@@ -52,9 +52,9 @@ def classifier_folder(context: Context) -> Path:
 
 @inside("classify.backbone")
 def untrained_classifier(context: Context) -> SplitClassifier:
-    """A classifier like the one that this run's stages will leave, with weights of no meaning.
+    """A classifier with the parts that this run's stages will train, and with random weights.
 
-    Only its parts count: what a method needs of a model can be seen before it is trained.
+    It shows before the training whether a method can work on the trained one.
     """
     backbone = context.settings["classify"]["backbone"](weights=None, freeze="backbone")
     num_classes = len(context.source.class_names)

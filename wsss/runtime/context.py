@@ -1,4 +1,4 @@
-"""What the pipeline, or a notebook, hands to a stage."""
+"""The argument of every stage: data, folders, processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def _one_process() -> Fabric:
-    """A run without any distribution, such as a notebook's."""
+    """A single process on the CPU, as in a notebook."""
     from lightning_fabric import Fabric
 
     return Fabric(accelerator="cpu", devices=1)
@@ -27,7 +27,7 @@ def _one_process() -> Fabric:
 
 @dataclass(slots=True)
 class Context:
-    """The surroundings of a stage: data, folders, processes; nothing that changes its result."""
+    """Data, folders and processes of a stage; its settings come beside it, as keywords."""
 
     source: Source
     folder: Path
@@ -42,9 +42,9 @@ class Context:
     """Where training curves go besides the CSV file in the stage's folder."""
     seed: int = 0
     workers: int = 2
-    """Processes on this node for loading images and for the CRF."""
+    """Processes for loading images and for the CRF; 0 computes everything in this process."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the stages of this run are called with, by their names: for checks beforehand."""
+    """Settings of all stages of this run by name, for checks before anything is computed."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Height and width of each image by id, as the data check measured them."""
     unusable: frozenset[str] = frozenset()
@@ -63,7 +63,7 @@ class Context:
         return self.fabric.global_rank == 0
 
     def share(self, things: Sequence[T]) -> list[T]:
-        """The part of `things` that falls to this rank: every world-size-th, without padding."""
+        """This rank's share of `things`: every world-size-th, without padding."""
         return list(things[self.fabric.global_rank :: self.fabric.world_size])
 
     def size(self, item: Item) -> tuple[int, int]:

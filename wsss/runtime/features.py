@@ -35,9 +35,9 @@ def store_pooled_features(
 ) -> None:
     """Write `<id>.npy`, float32 [views, K]: average-pooled features of every scale and its mirror.
 
-    Behind those come the features pooled over `num_windows` random windows of each map: what random
-    crops would have shown the head. Items are shared out over the ranks; those that exist are kept;
-    all ranks leave together.
+    They are followed by features pooled over `num_windows` random windows of each map, which stand
+    for random crops. Items are shared out over the ranks; existing files are kept; the function
+    returns on all ranks at once.
     """
     batches = pending_batches(context, items, scales, BATCH_SIZE, folder, ".npy")
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
@@ -83,7 +83,7 @@ def pooled(
 
 
 class FeatureViews(Dataset[TaggedBatch]):
-    """Stored features as images of one pixel, addressed by (epoch, index): a view a time."""
+    """Cached features as images of one pixel, addressed by (epoch, index): one view a sample."""
 
     def __init__(
         self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False

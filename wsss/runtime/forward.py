@@ -1,4 +1,4 @@
-"""Forward passes over batches: fast on many cores, with bytes that do not depend on how many."""
+"""Forward passes over batches, parallel on a CPU; results do not depend on the number of cores."""
 
 import copy
 from collections import deque
@@ -25,10 +25,10 @@ def ready(model: M, context: Context) -> M:
 
 
 class PerThread(local, Generic[T]):
-    """Something copied for every thread that asks for it, tensors shared.
+    """A copy of an object for each thread that uses it, with shared tensors.
 
-    Methods put hooks into a network while they look into it. On a CPU several threads run the same
-    network, and each must see its own passes alone.
+    Methods register hooks on a network. On a CPU several threads run the same network, and the
+    hooks of one must not see the passes of another.
     """
 
     def __init__(self, original: T) -> None:
@@ -37,7 +37,7 @@ class PerThread(local, Generic[T]):
 
 
 def share_tensors(original: T) -> T:
-    """A deep copy whose tensors are the original's: it costs no memory to speak of."""
+    """A deep copy that shares the tensors of the original, and so needs little memory."""
     tensors = _tensors(original)
     return copy.deepcopy(original, {id(tensor): tensor for tensor in tensors})
 

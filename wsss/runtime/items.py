@@ -1,4 +1,4 @@
-"""Work on items in CPU processes, and a record of those that failed."""
+"""Parallel work on items in CPU processes, with a record of those that failed."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +23,10 @@ ItemTask = Callable[..., None]
 """Work on one item: picklable, called as `task(item, *more)`, writes its own result."""
 
 ITEM_ERRORS = (WsssError, OSError, ValueError)
-"""What concerns one item alone; a `StorageError` among them concerns the run."""
+"""Errors of a single item; of these a `StorageError` ends the run."""
 
 _task: ItemTask
-"""The task of a worker process: sent once, for it holds the data set's lists."""
+"""The task of a worker process, sent once since it holds the lists of the data set."""
 
 
 def _install(task: ItemTask) -> None:
@@ -96,9 +96,9 @@ def process_items(
 
 
 def process_here(task: ItemTask, calls: Iterable[tuple[Any, ...]], folder: Path) -> Iterator[Item]:
-    """What `process_items` does, in this process: for tasks with an engine for GPUs.
+    """Run `task(item, *more)` for every call in this process, yielding finished items.
 
-    Each of several processes would hold the GPU's libraries in memory, and none its batches.
+    For tasks on a GPU, whose libraries every process would load anew, and for runs without workers.
     """
     for item, *more in calls:
         attempt(task, item, folder, *more)

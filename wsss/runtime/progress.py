@@ -27,7 +27,7 @@ class _RateColumn(ProgressColumn):
 def track(
     results: Iterable[T], total: int, description: str, done: int = 0, visible: bool = True
 ) -> Iterator[T]:
-    """Pass `results` on, showing how many of `total` have come, how fast, and the time left.
+    """Yield `results` unchanged, and show how many of `total` came, their rate and the time left.
 
     Args:
         results: what to pass on.

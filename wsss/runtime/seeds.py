@@ -1,4 +1,4 @@
-"""What stages that make seeds have in common: a check beforehand, and files for every image."""
+"""What stages that write seeds share: a check of the method, and a file for every image."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -18,14 +18,14 @@ from wsss.runtime.items import check_failures, note_failure
 from wsss.runtime.progress import track
 
 
-class Choosy(Protocol):
-    """A method that does not work on every classifier."""
+class NeedsOfModel(Protocol):
+    """A method that needs certain parts of a classifier."""
 
     def check(self, model: SplitClassifier) -> None:
-        """Refuse a model that lacks what is needed."""
+        """Raise a `WsssError` for a model that lacks a part."""
 
 
-def check_method(context: Context, method: Choosy) -> None:
+def check_method(context: Context, method: NeedsOfModel) -> None:
     """Refuse a method that cannot work on this run's classifier before that is trained.
 
     Raises:
@@ -50,7 +50,8 @@ def write_seeds(
     Args:
         context: data, folders, processes.
         store: where to.
-        maps_of: makes maps [at least n, h, w] in [0, 1] of each image of a batch with n tags.
+        maps_of: computes of a batch the maps of each image, [n or more, h, w] in [0, 1], where n
+            is the number of its tags.
         batches: images of this rank.
         num_batches: how many.
         description: what is shown beside the progress.

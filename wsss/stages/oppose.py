@@ -95,8 +95,8 @@ def run(
         num_representatives: R; the rounded root of the number of classes if None.
         min_single_label_images: a class with so many images of no other class is described by
             those alone.
-        replace_self: where a class is a representative itself, the runner-up of its group takes
-            its place.
+        replace_self: a class that is a representative itself is compared with the second-best of
+            its group instead.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         mode: `heads`, or `finetune`, whose memory and disk grow by a last stage for each pair.
         head_lr_factor: when fine-tuning, the heads learn this many times faster.

@@ -1,4 +1,4 @@
-"""Spread seeds to the pixels that belong to them."""
+"""Propagate seeds by a random walk between similar pixels."""
 
 from typing import Any
 
@@ -60,11 +60,11 @@ def run(
 
     Args:
         context: data, folders, processes.
-        method: computes which pixels belong together.
+        method: computes boundaries and affinities between pixels.
         scales: the first is the size at which an image is seen, and a quarter of it that of the
             walk.
         exponent: β, how much strong affinities outweigh weak ones.
-        num_steps: steps of the walk; 0 takes the seeds as they are but for their boundaries.
+        num_steps: steps of the walk; 0 only removes the seeds on boundaries.
         batch_size: images a forward pass; those of like size are batched.
 
     Returns:
@@ -89,7 +89,7 @@ def run(
         seeds = [before.read(item).maps for item in batch.items]
         size = (pixels.boundary.shape[1], pixels.boundary.shape[2])
         scores = torch.stack([_padded(one, max(map(len, seeds)), size) for one in seeds])
-        # What lies on a boundary belongs to nobody, as in the authors' code.
+        # Pixels on a boundary start without scores, as in the authors' code.
         scores = scores.to(images) * (1 - pixels.boundary[:, None])
         spread = random_walk(scores, pixels.affinity, own_method.radius, exponent, num_steps)
         return [

@@ -1,4 +1,4 @@
-"""Tell of a run on one page: numbers, curves, pictures."""
+"""Write the report of a run: numbers, curves and pictures on one page."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -146,7 +146,7 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
 
 
 def _evidence(context: Context, split: str, item: Item) -> Evidence:
-    """Everything the stages left of an image.
+    """All results that the stages wrote for an image.
 
     Raises:
         WsssError: the image or its ground truth cannot be read.

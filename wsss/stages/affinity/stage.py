@@ -1,4 +1,4 @@
-"""Train heads that tell where classes meet, on what the seeds are sure of."""
+"""Train heads that detect class boundaries (IRN) on confident labels from the seeds."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -77,13 +77,13 @@ def run(
     radius: int = 10,
     checkpoint_every_n_epochs: int = 1,
 ) -> dict[str, float]:
-    """Label what is certain, as `labels/<id>.png`, and train IRN's heads on it.
+    """Write confident labels, as `labels/<id>.png`, and train IRN's heads on them.
 
     The backbone is the classifier's and stays as it is (Ahn, Cho and Kwak, CVPR 2019).
 
     Args:
         context: data, folders, processes.
-        labels: turns an image and its seeds into labels, void where they are in doubt.
+        labels: turns an image and its seeds into labels; uncertain pixels become void.
         optimizer: called with parameter groups.
         lr: learning rate of the boundary branch.
         max_epochs: passes over the training images.
@@ -158,7 +158,7 @@ def _layer_names(trunk: Backbone, chosen: list[str] | None) -> tuple[str, ...]:
 
 
 def _channels(trunk: Backbone, names: tuple[str, ...]) -> list[int]:
-    """Channels of inner layers, as a small image shows them."""
+    """Channels of inner layers, found by a forward pass of a small image."""
     side = 2 * trunk.output_stride
     layers = [trunk.inner_layers[name] for name in names]
     return [one.shape[1] for one in inner_maps(trunk, layers, torch.zeros(1, 3, side, side))]

@@ -1,4 +1,4 @@
-"""What becomes of a prediction after the network: CRF, masks, scores; without torch."""
+"""Post-processing of predictions in CPU processes, without torch: CRF, masks, scores."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from wsss.stages.evaluate.scoring import ScorePrediction
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a forward pass leaves for the CPU processes: small enough to be sent."""
+    """Output of a forward pass, reduced to what the CPU processes need."""
 
     single_scale: UInt8[np.ndarray, "h w"]
     labels: UInt8[np.ndarray, " n"]

@@ -1,4 +1,4 @@
-"""What can be said of pseudo masks without ground truth."""
+"""Statistics of pseudo masks that need no ground truth."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -31,7 +31,7 @@ READS_MASKS = False
 KEY_NUMBER = "foreground_fraction"
 
 Work = tuple[UInt8[np.ndarray, "_ _ 3"], Seeds]
-"""What a mask is made of."""
+"""Input of a refinement: an image and its seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class RefineItem:
         self.write(item, seeds, self.method(image, seeds))
 
     def read(self, item: Item) -> tuple[UInt8[np.ndarray, "h w 3"], Seeds]:
-        """What a mask is made of."""
+        """The image of an item and its seeds."""
         return self.source.read_image(item), self.seeds.read(item)
 
     def write(self, item: Item, seeds: Seeds, mask: UInt8[np.ndarray, "h w"]) -> None:
-        """Write the mask of an item, cleaned; it comes last, for it makes the item finished."""
+        """Clean the mask of an item and write it, last: it marks the item as finished."""
         mask = void_small_regions(mask, self.min_region_px)
         restored: tuple[int, ...] = ()
         if self.keep_tags:
@@ -109,9 +109,9 @@ def run(
             memory grows with; a larger image is a batch of its own.
 
     Returns:
-        `images`, the fractions of pixels that are labelled, foreground and void, the images in
-        which a tag was restored, and the threshold of the data set if there is one: what can be
-        seen of pseudo masks without ground truth. `metrics.json` has every class's share, too.
+        Statistics that need no ground truth: `images`, the fractions of pixels that are labelled,
+        foreground and void, the images in which a tag was restored, and the data set's threshold
+        if it has one. `metrics.json` has every class's share, too.
     """
     items = context.items(TRAIN)
     masks = LabelStore(context.folder / "masks")
@@ -187,7 +187,7 @@ def process_batches(
 
 
 def _succeeds(task: RefineItem, batch: Sequence[Item], reading: "Future[list[Work]]") -> bool:
-    """Make the masks of a batch; whether no item failed. An error would hold what it worked on."""
+    """Make the masks of a batch; False if an item failed (an error would keep its arrays)."""
     try:
         images, seeds = zip(*reading.result(), strict=True)
         for parts in zip(batch, seeds, task.method.batch(images, seeds), strict=True):

@@ -1,0 +1,104 @@
+"""Damaged files and full disks, in a whole run."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from wsss.errors import WsssError
+
+CHANGED = "refine.method.min_confidence=0.9"
+"""Renews `refine`, so that it reads the seeds again."""
+
+
+@pytest.fixture
+def work_dir(finished, tmp_path):
+    """A folder of runs in which all up to the pseudo masks is finished."""
+    for stage in ("classify", "localize", "refine"):
+        shutil.copytree(finished[stage].folder.parent, tmp_path / stage)
+    return tmp_path
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    path.write_bytes(content)
+    return path
+
+
+def some_seed(work_dir):
+    return next(work_dir.glob("localize/*/seeds/train_0003.npz"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_seed_is_computed_anew(run, finished, content, work_dir, caplog, workers):
+    seed = damage(some_seed(work_dir))
+    before = {path: path.stat().st_mtime_ns for path in seed.parent.iterdir() if path != seed}
+    stages = "stages=[classify,localize,refine]"
+    outcomes = run(work_dir, CHANGED, stages, f"workers={workers}", without=("workers",))
+    assert f"{seed} is damaged" in caplog.text
+    expected = content(finished["localize"].folder / "seeds")
+    assert content(outcomes["localize"].folder / "seeds") == expected
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert outcomes["classify"].cached
+    assert outcomes["refine"].manifest.failures == {}
+
+
+def test_a_damaged_seed_of_a_stage_that_is_not_run_is_told_once(run, work_dir):
+    seed = damage(some_seed(work_dir))
+    with pytest.raises(WsssError, match=r"train_0003\.npz.*was removed. Run `localize` again"):
+        run(work_dir, CHANGED, "stages=[refine]")
+    outcomes = run(work_dir, CHANGED, "stages=[localize,refine]")
+    assert seed.is_file()
+    assert len(list((outcomes["refine"].folder / "masks").iterdir())) == 9
+
+
+def test_a_damaged_mask_that_a_loader_reads_is_computed_anew(run, finished, content, work_dir):
+    damage(next(work_dir.glob("refine/*/masks/train_0003.png")))
+    outcomes = run(work_dir, "stages=[localize,refine,segment]", "segment.max_epochs=1")
+    assert content(outcomes["refine"].folder / "masks") == content(
+        finished["refine"].folder / "masks"
+    )
+    assert outcomes["segment"].manifest.numbers["train_loss"] > 0
+
+
+def test_a_full_disk_ends_a_run_in_words_and_the_next_goes_on(run, work_dir, monkeypatch):
+    write = Path.write_bytes
+
+    def full(path, content):
+        if path.name.endswith("classifier.safetensors"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write(path, content)
+
+    stage = ("stages=[classify]", "classify.max_epochs=2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(WsssError, match=r"No space left on device.*what is finished is kept"):
+            run(work_dir, *stage, without=("classify.max_epochs",))
+    (folder,) = (
+        one for one in work_dir.glob("classify/*/") if not (one / "manifest.json").exists()
+    )
+    features = {path: path.stat().st_mtime_ns for path in folder.glob("features/*")}
+    (outcome,) = run(work_dir, *stage, without=("classify.max_epochs",)).values()
+    assert outcome.folder == folder
+    assert (folder / "classifier.safetensors").is_file()
+    assert {path: path.stat().st_mtime_ns for path in features} == features
+    assert len(features) == 14
+
+
+def test_an_item_that_meets_a_full_disk_is_not_left_out(run, work_dir, monkeypatch):
+    import numpy as np
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    next(work_dir.glob("localize/*/manifest.json")).unlink()
+    some_seed(work_dir).unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez", full)
+        with pytest.raises(WsssError, match=r"train_0003\.npz.*No space left"):
+            run(work_dir, "stages=[localize]")
+    outcomes = run(work_dir, "stages=[localize]")
+    assert outcomes["localize"].manifest.numbers["images"] == 9
