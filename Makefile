@@ -21,7 +21,8 @@ demo: .venv/compiled ## set everything up and run the whole pipeline on the embe
 	$(BIN)/wsss run experiment=demo
 
 test: .venv/dev.done .venv/compiled ## set everything up and pass the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
+		--no-loadscope-reorder
 
 lint: .venv/dev.done ## ruff and mypy
 	$(BIN)/ruff check .

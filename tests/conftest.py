@@ -1,5 +1,6 @@
 """Fixtures that build small data sets on disk, and find problems by what they say."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,14 @@ PETS: dict[str, tuple[str, ...]] = {
     for name, labels in (("cat", ("cat",)), ("dog", ("dog",)), ("both", ("cat", "dog")))
 }
 """Nine images of two classes, by file name."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with long files, those of slow tests and then of many, so that workers end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    all_ = Counter(item.path for item in items)
+    items.sort(key=lambda item: (-slow[item.path], -all_[item.path]))
 
 
 def paint(labels: Sequence[int], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

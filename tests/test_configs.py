@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import pytest
@@ -234,7 +235,7 @@ def test_one_word_chooses_the_engine_of_every_dense_crf(name):
 )
 def test_every_refinement_goes_with_every_experiment(refine, experiment):
     cfg = composed(f"experiment={experiment}", f"refine={refine}")
-    instantiate(cfg.refine.method)
+    pickle.dumps(instantiate(cfg.refine.method))  # It is sent to other processes.
 
 
 def test_one_setting_chooses_the_device_of_every_dense_crf():

@@ -30,6 +30,7 @@ OTHER = (
     "torchvision:squeezenet1_1",
 )
 SMALLER = {
+    "timm:vgg11": {"mlp_ratio": 1 / 32},
     "timm:swin_tiny_patch4_window7_224": {
         "embed_dim": 24,
         "num_heads": (1,) * 4,

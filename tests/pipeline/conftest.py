@@ -1,11 +1,14 @@
 """A pipeline so small that a test can run it whole, in this process or by the command."""
 
+import itertools
+import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,6 @@ from wsss.pipeline import run as pipeline
 from wsss.pipeline.execution import Outcome
 
 TINY_STAGES = (
-    "workers=1",
     "classify.max_epochs=4",
     "classify.feature_scales.factors=[1.0]",
     "classify.feature_windows=1",
@@ -62,6 +64,8 @@ TINY_METHODS = {
 }
 """What each method takes that has, or has not, a stage of its own."""
 TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)
+IN_THIS_PROCESS = "workers=0"
+"""What spares a test the start of loader and CRF processes, unless it says how many it wants."""
 
 Run = Callable[..., dict[str, Outcome]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -71,8 +75,9 @@ def run_pipeline(
     work_dir: Path, *overrides: str, tiny: Sequence[str] = TINY, without: tuple[str, ...] = ()
 ) -> dict[str, Outcome]:
     tiny = [setting for setting in tiny if not setting.startswith(without)]
+    settings = [*tiny, f"work_dir={work_dir}", *with_workers(overrides)]
     with initialize_config_dir(str(cli.config_dir()), version_base="1.3"):
-        cfg = compose("run", overrides=[*tiny, f"work_dir={work_dir}", *overrides])
+        cfg = compose("run", overrides=settings)
     with warnings.catch_warnings():
         # Lightning's advice on loaders and logging steps is not meant for nine images.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
@@ -121,7 +126,8 @@ def wsss(
 
     def call(*words: str) -> tuple[int, str]:
         monkeypatch.setenv("COLUMNS", "400")
-        monkeypatch.setattr(sys, "argv", ["wsss", *words])
+        first, *more = words
+        monkeypatch.setattr(sys, "argv", ["wsss", first, *with_workers(more)])
         status = 0
         with warnings.catch_warnings():
             try:
@@ -152,27 +158,65 @@ def command() -> Command:
     return execute
 
 
+class Started:
+    """A command in a fork of the process that `command_server.py` is: what `Popen` would be."""
+
+    def __init__(self, ask: Callable[..., int | None], words: Sequence[str], output: Path) -> None:
+        self.output = output
+        self.pid = ask(start=words, said=str(output))
+        self._ask, self._status = ask, None
+
+    def poll(self) -> int | None:
+        if self._status is None:
+            self._status = self._ask(poll=self.pid)
+        return self._status
+
+    def wait(self) -> int:
+        if self._status is None:
+            self._status = self._ask(wait=self.pid)
+        return self._status
+
+    def kill(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
+
 @pytest.fixture(scope="session")
-def start() -> Callable[..., "subprocess.Popen[bytes]"]:
-    """Start `wsss run` on the tiny pipeline in a process group of its own."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Started]]:
+    """Start `wsss run` on the tiny pipeline in a process group of its own.
 
-    def execute(
-        work_dir: Path, *overrides: str, stderr: Any = subprocess.DEVNULL
-    ) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            command_line(work_dir, *overrides),
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
+    A fork of a process that has imported everything: half of a tiny run would be imports.
+    """
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("command_server.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    outputs = tmp_path_factory.mktemp("outputs")
+    count = itertools.count()
 
-    return execute
+    def ask(**request: object) -> int | None:
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
+    def execute(work_dir: Path, *overrides: str) -> Started:
+        return Started(ask, command_line(work_dir, *overrides), outputs / f"{next(count)}.txt")
+
+    yield execute
+    server.communicate()
 
 
 def command_line(work_dir: Path, *overrides: str) -> list[str]:
     wsss = Path(sys.executable).with_name("wsss")
     assert os.access(wsss, os.X_OK)
-    return [str(wsss), "run", *TINY, f"work_dir={work_dir}", *overrides]
+    return [str(wsss), "run", *TINY, f"work_dir={work_dir}", *with_workers(overrides)]
+
+
+def with_workers(words: Sequence[str]) -> list[str]:
+    said = any(word.startswith("workers=") for word in words)
+    return [*words] if said else [*words, IN_THIS_PROCESS]
 
 
 @pytest.fixture(scope="session")

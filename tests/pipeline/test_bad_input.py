@@ -116,7 +116,7 @@ def make_odd(write_folder, what):
         path = root / "labels.csv"
         path.write_text(path.read_text().replace("cat1.png", "cat1.jpg"))
     if what == "a huge image":
-        Image.new("RGB", (6000, 4000), (20, 90, 200)).save(root / "images" / "cat0.jpg")
+        Image.new("RGB", (4200, 1000), (20, 90, 200)).save(root / "images" / "cat0.jpg")
     return root
 
 

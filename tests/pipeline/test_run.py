@@ -185,11 +185,11 @@ def test_unknown_stage(run, tmp_path):
         run(tmp_path, "stages=[refin]")
 
 
-def test_sweep_shares_what_its_runs_have_in_common(command, finished, tmp_path):
-    done = command(
+def test_sweep_shares_what_its_runs_have_in_common(start, tmp_path):
+    process = start(
         tmp_path, "-m", "refine.method.min_confidence=0.5,0.8", "stages=[classify,localize,refine]"
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.wait() == 0, process.output.read_text()
     folders = {stage: list((tmp_path / stage).glob("*/manifest.json")) for stage in STAGES[:3]}
     assert {stage: len(found) for stage, found in folders.items()} == {
         "classify": 1,

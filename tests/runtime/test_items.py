@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import psutil
+import pytest
 
 from wsss.data.sample import Item
-from wsss.runtime.items import process_here, process_items
+from wsss.data.sources.folder.source import Folder
+from wsss.runtime.items import failures, process_here, process_items
 
 
 def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
@@ -44,3 +46,15 @@ def test_items_of_this_process_are_noted_where_they_fail(tmp_path):
     assert seen == [("0", 2), ("2", 2)]
     (note,) = tmp_path.rglob("*.json")
     assert json.loads(note.read_text()) == {"id": "1", "reason": "this one"}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_item_that_fails_is_noted_and_stops_no_other(write_folder, tmp_path, workers):
+    source = Folder(write_folder())
+    items = source.items("train")
+    items[1].image.write_bytes(b"no image")
+    calls = ((item,) for item in items)
+    done = list(process_items(source.read_image, calls, workers, tmp_path))
+    assert {item.id for item in done} == {item.id for item in items}
+    assert len(done) == len(items)
+    assert failures(tmp_path).keys() == {items[1].id}

@@ -47,7 +47,7 @@ def localized(source, tmp_path_factory):
 
 @pytest.fixture
 def stage(source, localized):
-    def execute(folder, workers=1, **settings):
+    def execute(folder, workers=0, **settings):
         folder.mkdir(exist_ok=True)
         context = Context(source, folder, {"localize": localized}, workers=workers)
         return refine.run(context, **settings)
