@@ -59,7 +59,7 @@ def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
     ("words", "said"),
     [
         (["wsss:vig_huge", "weights=w.pth"], "no wsss model `vig_huge`"),
-        (["wsss:vig_tiny", "weights=hub"], "weights=hub no hub or package carries weights"),
+        (["wsss:vig_tiny", "weights=hub"], "no hub or package carries weights of vig_tiny"),
         (["wsss:pvig_tiny", "weights=vig_ti.pth"], "weights=vig_ti.pth"),
     ],
 )
