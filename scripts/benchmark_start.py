@@ -21,7 +21,6 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, Popen
-from typing import Any
 
 from wsss.artifacts import write_json
 from wsss.data.sources.lists import HEADER, SEPARATOR, read_rows
@@ -37,6 +36,8 @@ for path in Path(sys.argv[1]).iterdir():
     with Image.open(path) as picture:
         picture.size
 """
+MISTAKES = {"a mistyped key": 1}
+"""Exit status of the commands that are meant to fail."""
 MODEL = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
 """Of the explanation: a network whose weights are installed."""
 
@@ -112,7 +113,8 @@ def interleaved(
         for position, (name, words) in enumerate(contestants.items()):
             new = folder / f"{number}-{position}"
             new.mkdir()
-            spent = run([word.replace("{new}", str(new / "work")) for word in words], new)
+            words = [word.replace("{new}", str(new / "work")) for word in words]
+            spent = run(words, new, MISTAKES.get(name, 0))
             if number > 0:
                 seconds[name].append(spent)
     return {
@@ -121,14 +123,16 @@ def interleaved(
     }
 
 
-def run(words: Sequence[str], folder: Path) -> tuple[float, float]:
-    """Wall and CPU seconds of a command in a folder, its own workers included."""
+def run(words: Sequence[str], folder: Path, expected: int) -> tuple[float, float]:
+    """Wall and CPU seconds of a command in a folder, which ends with the expected status."""
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     start = time.perf_counter()
     with Popen(words, cwd=folder, env=environment, stdout=DEVNULL, stderr=DEVNULL) as process:
-        _, _, usage = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
-        process.returncode = 0  # It has been waited for already.
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != expected:
+        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}")
     return wall, usage.ru_utime + usage.ru_stime
 
 
@@ -141,10 +145,6 @@ def table(times: Mapping[str, Mapping[str, float]]) -> str:
         for name, spent in times.items()
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _status(status: int) -> Any:
-    return status
 
 
 if __name__ == "__main__":
