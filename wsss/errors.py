@@ -92,8 +92,8 @@ class InvalidOptionError(LibraryError, ValueError):
 
         Args:
             option: name of the argument.
-            value: what it was.
-            expected: what it should have been.
+            value: what came.
+            expected: what should have come.
             reason: what is wrong with the value, where `expected` does not say it.
             remedy: what to do, as an imperative sentence that names no argument.
             needs: names of what is missing.
@@ -120,15 +120,7 @@ class UnsupportedError(LibraryError):
     def __init__(
         self, owner: str, came: str, expected: str, remedy: str, needs: Collection[str] = ()
     ) -> None:
-        """Describe what was refused.
-
-        Args:
-            owner: name of the class that needs something.
-            came: what it was given.
-            expected: what it needs.
-            remedy: what to do, as an imperative sentence that names no argument.
-            needs: names of what is missing.
-        """
+        """Name the class that needs something, what it was given, and names of what is missing."""
         self.owner, self.came, self.expected = owner, came, expected
         self.option, self.remedy, self.needs = "", remedy, frozenset(needs)
         super().__init__(self.problem(""))

@@ -1,4 +1,7 @@
-"""What arguments can be: a wrong one is refused before anything is computed."""
+"""What arguments can be: a wrong one is refused before anything is computed.
+
+Every function raises an `InvalidOptionError`, which names the argument and what was expected.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
@@ -10,22 +13,14 @@ LEAST, MOST = 1e-30, 1e30
 
 
 def check_choice(known: Sequence[object], **options: object) -> None:
-    """Refuse arguments that are none of the values in `known`.
-
-    Raises:
-        InvalidOptionError: names the argument and the values.
-    """
+    """Refuse arguments that are none of the values in `known`."""
     for name, value in options.items():
         if value not in known:
             raise InvalidOptionError(name, value, "one of " + ", ".join(map(repr, known)))
 
 
 def check_whole(least: int, most: int | None = None, **options: object) -> None:
-    """Refuse arguments that are no whole numbers of `least` or more, up to `most` if there is one.
-
-    Raises:
-        InvalidOptionError: names the argument and its range.
-    """
+    """Refuse arguments that are no whole numbers, of `least` or more and up to `most`."""
     for name, value in options.items():
         is_whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not is_whole or value < least or (most is not None and value > most):  # type: ignore[operator]
@@ -40,9 +35,6 @@ def check_number(is_right: Callable[[float], bool], expected: str, **options: ob
         is_right: whether a number is in range.
         expected: the range, as the end of "a number …".
         options: values by the names of the arguments.
-
-    Raises:
-        InvalidOptionError: names the argument and its range.
     """
     for name, value in options.items():
         if not (isinstance(value, Real) and abs(float(value)) <= MOST and is_right(float(value))):
@@ -50,47 +42,27 @@ def check_number(is_right: Callable[[float], bool], expected: str, **options: ob
 
 
 def check_fraction(**options: object) -> None:
-    """Refuse arguments that are not from 0 to 1.
-
-    Raises:
-        InvalidOptionError: names the argument.
-    """
+    """Refuse arguments that are not from 0 to 1."""
     check_number(lambda value: 0 <= value <= 1, "from 0 to 1", **options)
 
 
 def check_inside_unit(**options: object) -> None:
-    """Refuse arguments that are not between 0 and 1, both excluded.
-
-    Raises:
-        InvalidOptionError: names the argument.
-    """
+    """Refuse arguments that are not between 0 and 1, both excluded."""
     check_number(lambda value: 0 < value < 1, "between 0 and 1", **options)
 
 
 def check_at_least(least: float, **options: object) -> None:
-    """Refuse arguments below `least`.
-
-    Raises:
-        InvalidOptionError: names the argument.
-    """
+    """Refuse arguments below `least`."""
     check_number(lambda value: value >= least, f"of {least} or more", **options)
 
 
 def check_positive(**options: object) -> None:
-    """Refuse arguments that are not above 0, or so little that it might be rounding.
-
-    Raises:
-        InvalidOptionError: names the argument.
-    """
+    """Refuse arguments that are not above 0, or so little that it might be rounding."""
     check_number(lambda value: value >= LEAST, "above 0", **options)
 
 
 def layer_names(layers: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of layers as they were given; None stands for a method's own choice.
-
-    Raises:
-        InvalidOptionError: they are no list of names, or one is named twice.
-    """
+    """Names of layers as they were given; None stands for a method's own choice."""
     if layers is None:
         return None
     if isinstance(layers, str):
@@ -104,11 +76,7 @@ def layer_names(layers: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def check_layers(layers: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names of inner layers that a model does not have.
-
-    Raises:
-        InvalidOptionError: says which, and names those that it has.
-    """
+    """Refuse names of inner layers that a model does not have."""
     names = [*known]
     if unknown := [name for name in layers if name not in names]:
         raise InvalidOptionError(
@@ -121,11 +89,7 @@ def check_layers(layers: Iterable[str], known: Iterable[str]) -> None:
 
 
 def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Indices of layers as they were given; None for all.
-
-    Raises:
-        InvalidOptionError: they are no list of whole numbers.
-    """
+    """Indices of layers as they were given; None for all."""
     if layers is None:
         return None
     if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
