@@ -122,6 +122,31 @@ def largest_tensor() -> Callable[[Callable[[], object]], int]:
     return measure
 
 
+@pytest.fixture(scope="session")
+def state_of() -> Callable[[nn.Module], object]:
+    """All that a network is, and torch's random state, as something that can be compared."""
+
+    def hooks(module: nn.Module) -> list[list[object]]:
+        own = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+        return [list(getattr(module, name).values()) for name in own]
+
+    def plain(tensor: torch.Tensor | None) -> object:
+        return None if tensor is None else (str(tensor.device), tensor.dtype, tensor.tolist())
+
+    def state(network: nn.Module) -> object:
+        return [
+            [
+                (name, plain(p), p.requires_grad, plain(p.grad))
+                for name, p in network.named_parameters()
+            ],
+            [(name, plain(buffer)) for name, buffer in network.named_buffers()],
+            [(name, m.training, hooks(m)) for name, m in network.named_modules()],
+            torch.get_rng_state().tolist(),
+        ]
+
+    return state
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let timm's hub be out of reach, and nothing of it in the cache."""

@@ -122,9 +122,9 @@ def cam(
             what would.
     """
     network, names = _network(model, names)
-    given = as_input(network, as_picture(image), normalise)
-    made = as_method(method, given.image.device)
-    with torch.inference_mode(False), torch.no_grad(), unchanged(network):
+    with unchanged(network), torch.inference_mode(False), torch.no_grad():
+        given = as_input(network, as_picture(image), normalise)
+        made = as_method(method, given.image.device)
         seen, calls, logits = _observed(network, given, size)
         known_names(names, num_classes := logits.shape[1])
         asked = None if class_ is None else class_indices(class_, num_classes, names)
@@ -135,8 +135,8 @@ def cam(
             raise _lacking(type(made).__name__, type(network).__name__, missing)
         made.check(split)
         raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
-    raw = raw.detach()[0].float().cpu()
-    maps = normalise_minmax(resize(raw[None].relu(), given.picture.shape[:2])[0])
+        raw = raw.detach()[0].float().cpu()
+        maps = normalise_minmax(resize(raw[None].relu(), given.picture.shape[:2])[0])
     chosen = tuple(float(probabilities[index]) for index in classes)
     return ActivationMaps(maps, raw, classes, chosen, given.picture, names, num_classes)
 

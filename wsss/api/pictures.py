@@ -73,7 +73,11 @@ def check_unit_range(picture: Picture) -> None:
     """
     low, high = float(picture.min()), float(picture.max())
     if not (low >= 0 and high <= 1):
-        looks = "levels of 0…255 as floats" if low >= 0 and high > 10 else "normalised by a mean"
+        looks = (
+            "like levels of 0…255 as floats"
+            if low >= 0 and high > 10
+            else "like normalised colours"
+        )
         raise user_error(
             "image",
             f"floats from {low:.3g} to {high:.3g}, which look {looks}",

@@ -1,0 +1,115 @@
+"""`wsss.run`: the pipeline from Python, without a trace in the process."""
+
+import logging
+import os
+import random
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+import wsss
+from wsss.artifacts import LabelStore
+from wsss.data.source import VAL
+from wsss.data.sources.synthetic.source import Synthetic
+from wsss.errors import WsssError
+
+TINY = (
+    "data.num_train=6",
+    "data.num_val=2",
+    "data.size_px=64",
+    "workers=1",
+    "classify.max_epochs=1",
+    "classify.feature_scales.factors=[1.0]",
+    "classify.feature_windows=1",
+    "localize.scales.factors=[1.0]",
+    "refine.method.engine.num_iterations=1",
+    "segmenter.decoder_channels=16",
+    "segmenter.trains_from=blocks.6",
+    "segment.max_epochs=1",
+    "segment.batch_size=3",
+    "segment.augmentation.crop_px=64",
+    "evaluate.scales.factors=[1.0]",
+    "evaluate.crf.num_iterations=1",
+    "evaluate.gallery_images=1",
+)
+
+
+def surroundings():
+    """What a run must not change."""
+    return (
+        list(sys.argv),
+        dict(os.environ),
+        list(warnings.filters),
+        GlobalHydra.instance().is_initialized(),
+        {name: logging.getLogger(name).level for name in ("pytorch_lightning", "lightning_fabric")},
+        (logging.getLogger().level, list(logging.getLogger().handlers)),
+        random.getstate(),
+        str(np.random.get_state()),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    before = surroundings()
+    run = wsss.run([*TINY, f"work_dir={folder}"])
+    assert surroundings() == before
+    return folder, run
+
+
+def test_a_run_has_folders_and_numbers(finished):
+    folder, run = finished
+    assert list(run.folders) == ["classify", "localize", "refine", "segment", "evaluate", "report"]
+    assert all(one.parent.parent == folder for one in run.folders.values())
+    assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert 0 <= run.numbers["segment"]["pseudo_miou"] <= 1
+    assert not any(run.cached.values())
+
+
+def test_the_networks_of_a_run_are_at_hand(finished):
+    _, run = finished
+    assert run.segmenter.folder == run.folders["segment"]
+    assert run.classifier.folder == run.folders["classify"]
+    assert run.segmenter.names[1:] == run.classifier.names
+
+
+def test_a_second_run_finds_everything_finished(finished):
+    folder, run = finished
+    again = wsss.run([*TINY, f"work_dir={folder}", "stages=[classify,localize]"])
+    assert again.cached == {"classify": True, "localize": True}
+    assert again.folders["localize"] == run.folders["localize"]
+    with pytest.raises(
+        WsssError, match=r"a run of classify, localize. Expected one with `segment`"
+    ):
+        _ = again.segmenter
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["refine.method.min_confidnce=0.7"], "min_confidence"),
+        (["data=foldr"], "folder"),
+        (["data=folder"], "data.root"),
+        (["seed"], "neither a setting nor an option"),
+        ("sed=1", "seed"),
+    ],
+)
+def test_what_is_wrong_with_settings_is_said(words, message, tmp_path):
+    before = surroundings()
+    with pytest.raises(WsssError, match=message):
+        wsss.run(words)
+    assert surroundings() == before
+
+
+def test_predictions_are_those_of_the_evaluation(finished):
+    _, run = finished
+    source = Synthetic(num_train=6, num_val=2, size_px=64)
+    masks = LabelStore(run.folders["evaluate"] / "predictions" / VAL)
+    for item in source.items(VAL):
+        found = run.segmenter.predict(source.read_image(item))
+        np.testing.assert_array_equal(found.labels, masks.read(item))
