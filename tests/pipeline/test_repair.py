@@ -41,7 +41,8 @@ def test_a_damaged_seed_is_computed_anew(run, finished, content, work_dir, caplo
     assert f"{seed} is damaged" in caplog.text
     expected = content(finished["localize"].folder / "seeds")
     assert content(outcomes["localize"].folder / "seeds") == expected
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    # A batch is computed as a whole, here of two images; all other files stay as they are.
+    assert sum(path.stat().st_mtime_ns != then for path, then in before.items()) <= 1
     assert outcomes["classify"].cached
     assert outcomes["refine"].manifest.failures == {}
 

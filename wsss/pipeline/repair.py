@@ -18,9 +18,9 @@ def repaired(
     plans: Mapping[str, Plan],
     num_processes: int,
 ) -> list[Outcome]:
-    """Run stages in their order; a damaged file is removed, and computed anew by its stage.
+    """Run stages in their order; a damaged file is removed, and its stage computes it anew.
 
-    Nothing else is: the stage finds all other files, and so do those after it.
+    Like any resumed stage, this and the later ones keep all other files.
 
     Args:
         run_one: runs a stage, or finds it finished.
