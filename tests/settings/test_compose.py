@@ -62,7 +62,6 @@ def test_what_a_run_can_do_without_may_be_null(word):
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("stages=null", "a list"),
         ("stages=localize", "a list"),
         ("stages=[1]", "a word in the list"),
         ("work_dir=null", "a word"),

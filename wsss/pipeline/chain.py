@@ -27,8 +27,6 @@ def select(
     """
     if stages is None:
         stages = CHAIN
-    if isinstance(stages, str):
-        stages = [stages]
     if unknown := [stage for stage in stages if stage not in CHAIN]:
         raise user_error(
             "stages",

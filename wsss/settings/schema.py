@@ -25,7 +25,7 @@ class DenseCrfSettings:
 class RunSettings:
     """A run; parts that may be null are stages that a method switches on."""
 
-    stages: list[str]
+    stages: list[str] | None
     work_dir: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     workers: NonNegativeInt | None
