@@ -41,6 +41,6 @@ def test_an_operation_without_a_rule_is_refused_with_the_modules_name(
 ):
     model = classifier(lambda: nn.Conv2d(3, 5, 3), Gate)
     method = FGCAM(target_layer=0)
-    with pytest.raises(WsssError, match=r"cam=fg_cam: .*mul in network\.1 \(Gate\)"):
+    with pytest.raises(WsssError, match=r"^FGCAM: .*mul in network\.1 \(Gate\)"):
         method.check(model) if use == "check" else method(model, toy_images, toy_classes % 3)
     FGCAM(target_layer=1).check(model)

@@ -188,8 +188,8 @@ def test_baselines_are_their_formulas():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"agreement": "sameness"}, "overlap, bhattacharyya, cosine"),
-        ({"direction": "up"}, "'scatter' or 'gather'"),
+        ({"agreement": "sameness"}, "'overlap', 'bhattacharyya', 'cosine'"),
+        ({"direction": "up"}, "'scatter', 'gather'"),
         ({"steps": -1}, "steps=-1: expected a whole number, 0 or more"),
         ({"eta": 1.5}, "eta=1.5: expected a number from 0 to 1"),
     ],

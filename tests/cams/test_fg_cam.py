@@ -261,7 +261,7 @@ def test_gradient_weights_of_a_linear_head_are_its_weights(toy, toy_images, toy_
 
 @pytest.mark.parametrize("target", ["layer9", 9, -4])
 def test_a_target_layer_that_is_not_there_is_refused_with_those_that_are(toy, target):
-    with pytest.raises(WsssError, match="inner layers 0, 1, 2"):
+    with pytest.raises(WsssError, match="expected one of 0, 1, 2, a position"):
         FGCAM(target_layer=target).check(toy)
 
 

@@ -151,7 +151,7 @@ def test_pairs_that_have_not_learned_have_the_maps_of_their_heads(
 
 
 def test_the_last_stage_is_no_inner_layer_of_fine_tuned_pairs(toy_tuned):
-    with pytest.raises(WsssError, match="2, in the last stage, which every pair has of its own"):
+    with pytest.raises(WsssError, match="2 is in the last stage, which every pair has of its own"):
         Meng(layers=("1", "2")).check(toy_tuned)
 
 
@@ -229,16 +229,16 @@ def test_each_pair_learns_from_images_that_have_exactly_one_of_the_two():
 
 
 def test_a_model_without_pair_heads_is_refused(toy):
-    with pytest.raises(WsssError, match="Run with `cam=meng`, which trains them"):
+    with pytest.raises(WsssError, match="against its representative opponents"):
         Meng().check(toy)
 
 
 def test_wrong_layers_and_weights_are_named(toy_opposed):
-    with pytest.raises(WsssError, match="no inner layer is called 7"):
+    with pytest.raises(WsssError, match="no inner layer is called '7'"):
         Meng(layers=("0", "7")).check(toy_opposed)
-    with pytest.raises(WsssError, match="2 weights"):
+    with pytest.raises(WsssError, match="expected 3 weights"):
         Meng(layer_weights=(0.5, 0.5)).check(toy_opposed)
     with pytest.raises(ValueError, match=r"list of names, such as \[layer4\]"):
         Meng(layers="layer4")
-    with pytest.raises(ValueError, match="'mean' or 'max'"):
+    with pytest.raises(ValueError, match="'mean', 'max'"):
         Meng(opponents="median")

@@ -50,5 +50,5 @@ def test_a_second_classifier_changes_neither_logits_nor_class_activation_maps(
 
 
 def test_a_model_without_a_second_classifier_is_refused(toy):
-    with pytest.raises(WsssError, match="Run with `cam=recam`, which trains it"):
+    with pytest.raises(WsssError, match="a second one beside it"):
         ReCAM().check(toy)

@@ -170,7 +170,7 @@ def test_no_tensor_is_larger_than_a_chunk_needs(
 
 def test_a_network_without_layers_before_the_last_is_refused(toy_vit, toy_images, toy_classes):
     del toy_vit.features.network.blocks[1:]
-    with pytest.raises(WsssError, match=r"masked.*backbone=deit_small"):
+    with pytest.raises(WsssError, match="tokens that are masked"):
         TokenReciproCAM()(toy_vit, toy_images, toy_classes)
 
 

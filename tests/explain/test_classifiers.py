@@ -13,13 +13,14 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from wsss.artifacts import Manifest
-from wsss.cams.core.needs import Need, all_of, offers
+from wsss.cams.core.needs import Need, lacking, offers
 from wsss.explain.catalogue import catalogue
 from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnnHead
 from wsss.models.export import save_pair_heads
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import load_vision_gnn_classifier
 from wsss.settings.folder import config_dir
+from wsss.settings.remedies import FOR_EXPLAIN, FOR_RUN, told
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_a_vision_gnn_of_its_authors(explain, vision_gnn, picture, tmp_path):
     ("words", "said"),
     [
         (["wsss:vig_huge", "--weights", "w.pth"], "no wsss model `vig_huge`"),
-        (["wsss:vig_tiny", "--weights", "hub"], "set --weights to its path"),
-        (["wsss:pvig_tiny", "--weights", "vig_ti.pth"], "--weights=vig_ti.pth"),
+        (["wsss:vig_tiny", "--weights", "hub"], "no hub or package carries weights of vig_tiny"),
+        (["wsss:pvig_tiny", "--weights", "vig_ti.pth"], "weights=vig_ti.pth"),
     ],
 )
 def test_a_vision_gnn_that_cannot_be_had_is_answered_in_the_commands_words(
@@ -81,7 +82,7 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     )
     assert status == 1
     assert "--method cam" in said
-    assert "`--method gradcam` works on any head" in said
+    assert "`cam=gradcam` works on any head" in said
 
 
 def test_methods_that_are_left_out_say_what_the_command_can_be_given(
@@ -91,8 +92,8 @@ def test_methods_that_are_left_out_say_what_the_command_can_be_given(
     status, said = explain(picture("a.png"), "--checkpoint", checkpoint, "--method", methods)
     assert status == 0
     for words in (
-        "--method vscam", "`--model wsss:vig_tiny`", "`wsss run backbone=deit_small`",
-        "`--checkpoint runs/reactivate/…`", "`--checkpoint runs/oppose/…`",
+        "--method vscam", "`model=wsss:vig_tiny`", "`wsss run backbone=deit_small`",
+        "`checkpoint=runs/reactivate/…`", "`checkpoint=runs/oppose/…`",
     ):  # fmt: skip
         assert words in said
     assert said.replace("wsss run backbone=", "").count("backbone=") == 0
@@ -115,13 +116,13 @@ def offered_by(word):
 
 NEEDY = {name: entry.needs for name, entry in catalogue(config_dir()).items() if entry.needs}
 MISSING = sorted({*map(tuple, map(sorted, NEEDY.values())), *((need.value,) for need in Need)})
-NAMED = re.compile(r"`(?:--model |wsss run )?((?:backbone=|timm:|wsss:)[\w]+)`")
+NAMED = re.compile(r"`(?:model=|wsss run )?((?:backbone=|timm:|wsss:)[\w]+)`")
 
 
-@pytest.mark.parametrize("command", ["run", "explain"])
+@pytest.mark.parametrize("remedies", [FOR_RUN, FOR_EXPLAIN], ids=["run", "explain"])
 @pytest.mark.parametrize("needs", MISSING, ids=", ".join)
-def test_what_is_named_instead_has_all_that_is_missing(needs, command):
-    remedy = getattr(all_of(list(map(Need, needs))), command)
+def test_what_is_named_instead_has_all_that_is_missing(needs, remedies):
+    remedy = told(lacking("CAM", "a model", [*map(Need, needs)]), "cam", remedies).remedy
     networks = NAMED.findall(remedy)
     for network in networks:
         assert offered_by(network) >= set(needs)
@@ -130,7 +131,7 @@ def test_what_is_named_instead_has_all_that_is_missing(needs, command):
         stage = re.search(r"stage `(\w+)`|runs/(\w+)/", remedy)
         assert composed(f"cam={method}")[stage[1] or stage[2]] is not None
     assert networks or trained
-    for method in re.findall(r"(?:cam=|--method )(\w*cam)` (?:works|masks)", remedy):
+    for method in re.findall(r"cam=(\w*cam)` (?:works|masks)", remedy):
         assert method not in NEEDY  # It works on any network.
 
 
@@ -156,8 +157,8 @@ def test_several_needs_are_one_refusal(explain, vision_gnn, picture):
     )
     assert status == 1
     assert said.count("is none that it can explain") == 1
-    assert "and use `--checkpoint runs/reactivate/…`" in said
-    assert "--model timm:resnet50" not in said
+    assert "and use `checkpoint=runs/reactivate/…`" in said
+    assert "model=timm:resnet50" not in said
 
 
 def test_a_need_that_an_option_adds_is_found_as_well(explain, checkpoint, picture):
@@ -188,7 +189,7 @@ def test_pair_heads_are_put_beside_the_classifier_they_were_trained_on(
     scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
     assert [*scores["methods"]] == ["meng", "cam"]
     status, said = explain(*words, checkpoint, "--output", "p")
-    assert "--checkpoint runs/oppose/" in said
+    assert "checkpoint=runs/oppose/" in said
     assert [*json.loads((tmp_path / "here" / "p" / "scores.json").read_text())["methods"]] == [
         "cam"
     ]

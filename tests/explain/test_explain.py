@@ -103,9 +103,12 @@ def test_nothing_to_explain_is_an_error(explain, checkpoint):
         (["--method", "cam", "--set", "gradcam:x=1"], "no method in --method called `gradcam`"),
         (["--set", "x=1"], "expected: none: there are no options"),
         (["--method", "gradcam", "--set", "x=1"], "no option of gradcam called `x`"),
-        (["--method", "recipro_cam", "--set", "mask=x"], "mask='x' expected: one of ('delta', "),
+        (
+            ["--method", "recipro_cam", "--set", "mask=x"],
+            "cam.mask: 'x' expected: one of 'delta', ",
+        ),
         (["--classes", "dogs"], "`dog`"),
-        (["--device", "cuda:99"], "--device cuda:99"),
+        (["--device", "cuda:99"], "device=cuda:99"),
     ],
 )
 def test_mistakes_are_answered(explain, checkpoint, picture, words, said):

@@ -40,7 +40,7 @@ def test_the_last_stage_is_a_copy_of_what_is_behind_the_boundary_alone(backbone)
 
 
 def test_a_transformer_has_no_last_stage_to_cut_off():
-    with pytest.raises(WsssError, match=r"backbone=deit_tiny.*two stages or more"):
+    with pytest.raises(WsssError, match=r"^deit_tiny.*two stages or more"):
         cut_before_last_stage(VitBackbone("deit_tiny_patch16_224"))
 
 

@@ -243,7 +243,7 @@ def test_stages_run_on_two_processes(command, spread, tiny_methods, tmp_path):
             ["refine=attention_affinity_crf", "propagate.method.attention_network=null"],
             "pays no attention.*`backbone=deit_small`",
         ),
-        (["propagate.num_steps=-1"], "num_steps: -1.*0 or more"),
+        (["propagate.num_steps=-1"], r"^propagate\.num_steps: -1.*0 or more"),
     ],
 )
 def test_what_cannot_work_is_found_beforehand(run, tiny_methods, tmp_path, words, message):

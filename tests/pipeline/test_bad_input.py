@@ -208,10 +208,10 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "cam=ad_cam", "cam.attention_network=null"], "Use `backbone=deit_small`"),
         ([*FEW, "backbone=vig_tiny"], "Use `segmenter=deeplabv3plus_lite0`"),
         ([*FEW, "trainer=gpu"], "`trainer=cpu` needs none"),
-        ([*FEW, "dense_crf.device=cuda:77"], "`cuda:77`, for a NumbaEngine, which computes on the"),
+        ([*FEW, "dense_crf.device=cuda:77"], "a NumbaEngine computes on the CPU"),
         (
             [*FEW, "refine/engine=torch", "dense_crf.device=cuda:77"],
-            "its device `cuda:77` cannot be used here",
+            "dense_crf.device=cuda:77",
         ),
         ([*FEW, "refine/engine=torch", "refine.method.engine.device=[cpu]"], "cuda:1 or mps"),
         ([*FEW, "refine=none", "evaluate.crf.device=cuda:77"], "Take `refine/engine=torch`"),
@@ -249,20 +249,31 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
     assert "Traceback" not in said
     assert "HYDRA_FULL_ERROR" not in said
     assert f"{setting}=hub" in said
-    assert f"set {setting} to the .safetensors or .pth file" in said
+    assert "name the .safetensors or .pth file instead" in said
     assert not list((tmp_path / "runs").glob("classify/*/*"))
 
 
 @pytest.mark.parametrize(
     ("words", "place", "came"),
     [
-        (["cam=recipro_cam", "cam.mask=foo"], "cam", "mask='foo'"),
-        (["cam=vscam", "cam.probes.layers=0"], "cam.probes", "layers=0"),
+        (["cam=recipro_cam", "cam.mask=foo"], "cam.mask", "'foo'"),
+        (["cam=vscam", "cam.probes.layers=0"], "cam.probes.layers", "0"),
+        (["refine.method.engine.bilateral_sxy_px=0"], "refine.method.engine.bilateral_sxy_px", "0"),
+        (["dense_crf.seeds_sxy_px=-1"], "dense_crf.seeds_sxy_px", "-1"),
+        (["data.size_px=8"], "data.size_px", "8"),
+        (["refine.batch_size=0"], "refine.batch_size", "0"),
+        (["cam=gradcam", "cam.layers=[layer9]"], "cam.layers=['layer9']", "no inner layer is"),
+        (["segmenter.trains_from=blocks.9"], "segmenter.trains_from", "'blocks.9'"),
+        (["backbone=vig_tiny", "backbone.output_stride=8"], "backbone.output_stride", "8"),
+        (["backbone=deit_small", "backbone.name=resnet50"], "backbone.name", "'resnet50'"),
+        (["segmenter.encoder=vig_tiny"], "segmenter.encoder=vig_tiny", "DeepLabV3Plus cannot"),
+        (["backbone.weights=gone.pth"], "backbone.weights=gone.pth", "no such weight file"),
+        (["cam=vscam"], "cam", "a TimmBackbone with a LinearHead"),
     ],
 )
 def test_a_value_is_refused_by_the_name_of_the_setting(run, tmp_path, words, place, came):
     with pytest.raises(WsssError) as refusal:
         run(tmp_path, *words)
     (problem,) = refusal.value.problems
-    assert (problem.where, problem.came) == (place, came)
-    assert problem.expected.startswith(("one of", "a whole number"))
+    assert (problem.where, problem.came[: len(came)]) == (place, came)
+    assert not list(tmp_path.glob("classify/*"))

@@ -76,5 +76,5 @@ def test_thresholds_out_of_order_are_refused(thresholds):
 
 @pytest.mark.parametrize(("name", "value"), [("gt_prob", 0), ("gt_prob", 1), ("max_side_px", 0)])
 def test_wrong_settings_are_named(name, value):
-    with pytest.raises(WsssError, match=f"^{name}: {value}"):
+    with pytest.raises(WsssError, match=f"^{name}={value}: "):
         ConfidentLabels(NoCrf(), **{name: value})

@@ -125,15 +125,15 @@ def test_a_void_factor_of_one_is_no_band_and_solves_once():
         ("void_factor", float("nan"), "of 1 or more"),
         ("min_confidence", -0.1, "from 0 to 1"),
         ("min_confidence", 1.5, "from 0 to 1"),
-        ("max_side_px", 0, "of 1 or more"),
+        ("max_side_px", 0, "a whole number, 1 or more"),
     ],
 )
 def test_wrong_settings_are_named(name, value, expected):
-    with pytest.raises(WsssError, match=f"^{name}: {value}.*{expected}"):
+    with pytest.raises(WsssError, match=f"^{name}={value}:.*{expected}"):
         CrfRefinement(Unary(), **{name: value})
 
 
 @pytest.mark.parametrize("bg_threshold", [0, 1, -0.2, 3])
 def test_a_wrong_threshold_is_named(bg_threshold):
-    with pytest.raises(WsssError, match=f"^bg_threshold: {bg_threshold}.*between 0 and 1"):
+    with pytest.raises(WsssError, match=f"^bg_threshold={bg_threshold}:.*between 0 and 1"):
         Threshold(bg_threshold)

@@ -92,12 +92,12 @@ def test_an_exponent_of_one_is_a_threshold_of_a_half():
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.1])
 def test_a_threshold_outside_of_the_interval_is_refused(threshold):
-    with pytest.raises(WsssError, match=f"^threshold: {threshold}.*between 0 and 1"):
+    with pytest.raises(WsssError, match=f"^threshold={threshold}:.*between 0 and 1"):
         FixedThreshold(threshold)
 
 
 def test_an_exponent_that_is_not_positive_is_refused():
-    with pytest.raises(WsssError, match=r"^alpha: 0.*above 0"):
+    with pytest.raises(WsssError, match=r"^alpha=0:.*above 0"):
         FixedExponent(0)
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from wsss.report import text
+from wsss.wording import plural
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_words():
 def test_memory_and_percent_and_plural():
     assert (text.memory(512), text.memory(2048)) == ("512 MiB", "2.0 GiB")
     assert (text.percent(0.5), text.percent(None)) == ("50.0", "—")
-    assert (text.plural(1, "class", "classes"), text.plural(2000, "image")) == (
+    assert (plural(1, "class", "classes"), plural(2000, "image")) == (
         "1 class",
         "2,000 images",
     )

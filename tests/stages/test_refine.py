@@ -214,7 +214,7 @@ def test_batches_keep_the_order_and_both_bounds_and_are_full(sizes, batch_size, 
 
 @pytest.mark.parametrize("name", ["batch_size", "max_batch_px", "min_region_px"])
 def test_wrong_settings_are_named(source, tmp_path, name):
-    with pytest.raises(WsssError, match=f"^{name}: -1"):
+    with pytest.raises(WsssError, match=f"^{name}=-1: "):
         refine.check(Context(source, tmp_path), method=Threshold(), **{name: -1})
 
 

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
-from wsss.cams.core.options import check_number, check_whole
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.validation import check_number, check_whole
 
 
 def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Float[Tensor, "k k"]:
@@ -99,8 +99,8 @@ class FDCAM(CamMethod):
         Raises:
             ValueError: an option is out of range.
         """
-        check_number("quantile", quantile, lambda share: 0 <= share < 1, "from 0 to below 1")
-        check_whole("chunk_rows", chunk_rows, 1)
+        check_number(lambda share: 0 <= share < 1, "from 0 to below 1", quantile=quantile)
+        check_whole(1, chunk_rows=chunk_rows)
         self.quantile = quantile
         self.chunk_rows = chunk_rows
 

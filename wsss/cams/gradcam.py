@@ -9,11 +9,11 @@ from torch import Tensor
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
-from wsss.cams.core.options import layer_names
 from wsss.cams.core.postprocess import normalise_minmax, resize
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
+from wsss.validation import check_layers, layer_names
 
 
 def gradcam_maps(
@@ -53,9 +53,7 @@ class GradientMethod(CamMethod):
         """
         self.layers = layer_names(layers)
         if self.layers == ():
-            raise ValueError(
-                "layers=(): expected names of layers, or None for the last feature map"
-            )
+            raise InvalidOptionError("layers", (), "names of layers, or None for the last map")
         self.shares_score = self.layers is None or len(self.layers) == 1  # several are stretched
 
     @staticmethod
@@ -72,14 +70,7 @@ class GradientMethod(CamMethod):
             WsssError: names the layers that the model has.
         """
         super().check(model)
-        unknown = [name for name in self.layers or () if name not in model.inner_layers]
-        if unknown:
-            raise user_error(
-                "cam.layers",
-                f"layers {', '.join(unknown)}",
-                f"names among {', '.join(model.inner_layers) or 'none (it shows no layers)'}",
-                "Name some of those, or leave it out for the feature map before the head.",
-            )
+        check_layers(self.layers or (), model.inner_layers)
 
     @torch.no_grad()
     def __call__(

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
 from wsss.cams.core.needs import Need
-from wsss.cams.core.options import check_number, check_whole
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
+from wsss.errors import InvalidOptionError
 from wsss.machine.memory import return_freed_memory
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.validation import check_choice, check_fraction, check_positive, check_whole
 
 PIXELS_PER_PASS = 2**20
 """Most image pixels in one forward pass, so that memory stays bounded: one view of 1024 px."""
@@ -69,18 +70,16 @@ class InferCAM(CamMethod):
         Raises:
             ValueError: an option is out of its range.
         """
-        if compat not in (None, "official"):
-            raise ValueError(f"compat={compat!r}: expected None or 'official'")
+        check_choice((None, "official"), compat=compat)
         if not scales:
-            raise ValueError(f"scales={tuple(scales)}: expected one or more")
+            raise InvalidOptionError("scales", tuple(scales), "one or more")
         for factor in scales:
-            check_number("scales", factor, lambda factor: factor > 0, "above 0")
-        check_whole("max_rounds", max_rounds, 1)
-        check_number("erase_threshold", erase_threshold, lambda value: value > 0, "above 0")
-        expected = "from 0 to 1"
-        check_number("min_erased_fraction", min_erased_fraction, lambda x: 0 <= x <= 1, expected)
+            check_positive(scales=factor)
+        check_whole(1, max_rounds=max_rounds)
+        check_positive(erase_threshold=erase_threshold)
+        check_fraction(min_erased_fraction=min_erased_fraction)
         for buffer in buffers_px:
-            check_whole("buffers_px", buffer, 1)
+            check_whole(1, buffers_px=buffer)
         self.scales = tuple(scales)
         self.max_rounds = max_rounds
         self.erase_threshold = erase_threshold

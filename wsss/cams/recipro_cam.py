@@ -1,7 +1,7 @@
 """Reciprocal activation maps (Byun and Lee): the scores of one position of the features alone."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int64
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
-from wsss.cams.core.options import check_whole
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.validation import check_choice, check_whole
 
 # Shape suffixes: r = masked copies in a chunk, p = positions h·w in raster order.
 
@@ -128,22 +128,6 @@ def scores_of_nothing(head: nn.Module, features: Float[Tensor, "b k h w"]) -> Fl
     return head(torch.zeros_like(features[:1]))[0]  # type: ignore[no-any-return]
 
 
-def check_options(chunk_rows: int, **options: tuple[str, Any]) -> None:
-    """Refuse values that an option does not have.
-
-    Args:
-        chunk_rows: at least 1.
-        options: by name, the value and the `Literal` of those there are.
-
-    Raises:
-        ValueError: names the option, its value and what was expected.
-    """
-    for name, (value, known) in options.items():
-        if value not in get_args(known):
-            raise ValueError(f"{name}={value!r}: expected one of {get_args(known)}")
-    check_whole("chunk_rows", chunk_rows, 1)
-
-
 class ReciproCAM(CamMethod):
     """Scores of features that are masked all but one position, without gradients.
 
@@ -181,9 +165,10 @@ class ReciproCAM(CamMethod):
         Raises:
             ValueError: an option is none of these.
         """
-        check_options(
-            chunk_rows, mask=(mask, Mask), score=(score, Score), baseline=(baseline, Baseline)
-        )
+        check_choice(get_args(Mask), mask=mask)
+        check_choice(get_args(Score), score=score)
+        check_choice(get_args(Baseline), baseline=baseline)
+        check_whole(1, chunk_rows=chunk_rows)
         self.mask: Mask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline

@@ -1,6 +1,6 @@
 """Reciprocal activation maps of vision transformers (Byun and Lee): tokens masked all but one."""
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,13 +12,13 @@ from wsss.cams.recipro_cam import (
     Baseline,
     Score,
     centred_masks,
-    check_options,
     maps_of_classes,
     mask_kernel,
     scores_above,
 )
 from wsss.models.classifier import SplitClassifier
 from wsss.models.vit import VitBackbone
+from wsss.validation import check_choice, check_whole
 
 # Shape suffixes: m = masks, t = tokens (those in front and p = h·w patches), d = channels.
 
@@ -93,9 +93,10 @@ class TokenReciproCAM(CamMethod):
         Raises:
             ValueError: an option is none of these.
         """
-        check_options(
-            chunk_rows, mask=(mask, TokenMask), score=(score, Score), baseline=(baseline, Baseline)
-        )
+        check_choice(get_args(TokenMask), mask=mask)
+        check_choice(get_args(Score), score=score)
+        check_choice(get_args(Baseline), baseline=baseline)
+        check_whole(1, chunk_rows=chunk_rows)
         self.mask: TokenMask = mask
         self.score: Score = score
         self.baseline: Baseline = baseline

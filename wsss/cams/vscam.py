@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
 from wsss.cams.core.needs import Need
-from wsss.cams.core.options import check_number, check_whole
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vision_gnn import Graph, VisionGnnBackbone
+from wsss.validation import check_number, check_whole
 
 MAX_PROBES = 2**24
 """Entries of probe maps held at a time: 64 MiB in single precision."""
@@ -60,8 +60,8 @@ class VertexProbes(Probes):
         Raises:
             ValueError: an option is out of range.
         """
-        check_whole("layers", layers, 1)
-        check_number("quantile", quantile, lambda share: 0 <= share < 1, "from 0 to below 1")
+        check_whole(1, layers=layers)
+        check_number(lambda share: 0 <= share < 1, "from 0 to below 1", quantile=quantile)
         self.layers = layers
         self.symmetrise = symmetrise
         self.quantile = quantile

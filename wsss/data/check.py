@@ -9,10 +9,11 @@ from statistics import median_low
 
 from wsss.data.inspection import Inspection as Inspection
 from wsss.data.inspection import inspect_item as inspect_item
-from wsss.data.problems import group_alike, name_some, plural
+from wsss.data.problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, Source
 from wsss.errors import Problem, Severity
+from wsss.wording import name_some, plural
 
 MAX_SIDE_PX = 4096
 """Images with a longer side are worth a word: nobody computes at that size."""

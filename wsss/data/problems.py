@@ -1,19 +1,13 @@
-"""How the data sources word their problems: counted, named, grouped."""
+"""Many problems alike, told as one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from os.path import commonpath
 from pathlib import Path
 
 from wsss.errors import Problem, Severity
-
-GROUP_FROM = 5
-"""This many problems alike become one."""
-
-NAMED = 3
-"""So many of them are named."""
+from wsss.wording import GROUP_FROM, NAMED
 
 _ORDER = (Severity.ERROR, Severity.SKIPPED, Severity.WARNING)
 
@@ -52,22 +46,3 @@ def _common_folder(places: Sequence[str]) -> str:
     if not all(Path(place).is_absolute() for place in places):
         return ""
     return commonpath(places)
-
-
-def name_some(names: Sequence[str]) -> str:
-    """The names, quoted; of `GROUP_FROM` or more the first `NAMED` and how many more there are."""
-    shown = names if len(names) < GROUP_FROM else names[:NAMED]
-    listed = ", ".join(f"'{name}'" for name in shown)
-    return listed if len(shown) == len(names) else f"{listed} and {len(names) - len(shown):,} more"
-
-
-def plural(count: int, singular: str, several: str | None = None) -> str:
-    """A count with its noun: `1 image`, `2 images`."""
-    return f"{count:,} {singular if count == 1 else several or singular + 's'}"
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """` (did you mean 'cat'?)` if one of the names is close to `name`, else nothing."""
-    by_folded = {known.casefold(): known for known in names}
-    close = get_close_matches(name.casefold(), by_folded, n=1)
-    return f" (did you mean '{by_folded[close[0]]}'?)" if close else ""

@@ -1,6 +1,7 @@
 """From a request to explanations: the classifier, the methods that can explain it, the run."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
 from wsss.cams.core.method import CamMethod
-from wsss.cams.core.needs import Need, all_of, offers
+from wsss.cams.core.needs import Need, lacking, offers
 from wsss.errors import Problem, Severity, WsssError, unknown_word, user_error
 from wsss.explain import images as explain
 from wsss.explain.catalogue import GROUP, Entry, catalogue
@@ -25,9 +26,10 @@ from wsss.models.finished import load_finished, weight_files
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import VisionGnnBackbone
-from wsss.settings.build import build
+from wsss.settings.build import build, told_by_setting
 from wsss.settings.method_options import configure
 from wsss.settings.overrides import check_complete
+from wsss.settings.remedies import FOR_EXPLAIN
 
 ALL = "all"
 DEFAULT_OUTPUT = Path("runs", "explain")
@@ -47,7 +49,7 @@ def run(request: Request, config_dir: Path, visible: bool = True) -> tuple[Path,
         WsssError: the request cannot be met, or nothing could be explained.
     """
     named = None if request.device == "auto" else request.device
-    device = usable_device(named, f"--device {request.device}", "--device")
+    device = usable_device(named)
     entries = catalogue(config_dir)
     chosen = _chosen(request.methods, tuple(entries))
     configs = configure(config_dir, chosen, request.settings)
@@ -111,21 +113,15 @@ def build_methods(
     methods: dict[str, CamMethod] = {}
     refused: list[Problem] = []
     for name, config in configs.items():
-        if missing := entries[name].needs - offered:
-            refused.append(_lacking(name, subject, map(Need, missing)))
-            continue
         try:
-            check_complete(OmegaConf.masked_copy(config, GROUP))
-            method = _build(name, config)
-            if missing := method.needs - offered:  # An option has added to what is needed.
-                refused.append(_lacking(name, subject, missing))
-                continue
-            method.check(subject.model)
+            with told_by_setting(config, GROUP, FOR_EXPLAIN):
+                if missing := entries[name].needs - offered:
+                    raise lacking(name, subject.title, [*map(Need, missing)])
+                check_complete(OmegaConf.masked_copy(config, GROUP))
+                method = _build(name, config)
+                method.check(subject.model)  # An option may have added to what is needed.
         except WsssError as error:
-            refused += [
-                Problem(f"--method {name}", p.came, p.expected, p.remedy, Severity.SKIPPED)
-                for p in error.problems
-            ]
+            refused += [_left_out(name, problem) for problem in error.problems]
             continue
         for part in vars(method).values():
             if isinstance(part, torch.nn.Module):
@@ -134,10 +130,10 @@ def build_methods(
     return methods, refused
 
 
-def _lacking(name: str, subject: Subject, missing: Iterable[Need]) -> Problem:
-    """What a method misses in the classifier, and what to name instead of it."""
-    came, words = f"{subject.title} is none that it can explain", all_of(frozenset(missing))
-    return Problem(f"--method {name}", came, words.meaning, words.explain, Severity.SKIPPED)
+def _left_out(name: str, problem: Problem) -> Problem:
+    """Why a method is left out."""
+    came = problem.came if problem.where == GROUP else f"{problem.where}: {problem.came}"
+    return replace(problem, where=f"--method {name}", came=came, severity=Severity.SKIPPED)
 
 
 def _build(name: str, config: DictConfig) -> CamMethod:
@@ -147,7 +143,7 @@ def _build(name: str, config: DictConfig) -> CamMethod:
         WsssError: an option has a value that it cannot have, or something cannot be downloaded.
     """
     try:
-        return build(config[GROUP])  # type: ignore[no-any-return]
+        return build(config[GROUP], FOR_EXPLAIN)  # type: ignore[no-any-return]
     except InstantiationException as error:
         cause = error.__cause__ or error
         raise user_error(

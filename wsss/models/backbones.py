@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
+from wsss.validation import check_choice
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -63,8 +64,7 @@ class Backbone(nn.Module, ABC):
         Raises:
             ValueError: `freeze` names nothing of the kind.
         """
-        if self.freeze not in ("none", "stem", "backbone"):
-            raise ValueError(f"freeze={self.freeze!r}: expected 'none', 'stem' or 'backbone'")
+        check_choice(("none", "stem", "backbone"), freeze=self.freeze)
         for name, parameter in self.network.named_parameters():
             frozen = self.freeze == "backbone" or (
                 self.freeze == "stem" and name.split(".")[0] in self.stem
@@ -96,8 +96,7 @@ class TimmBackbone(Backbone):
             name, pretrained=False, num_classes=0, output_stride=output_stride
         )
         if weights is not None:
-            state = load_state_dict(name, weights)
-            load_trunk(self.network, state, f"{BACKBONE_SETTING}={weights}")
+            load_trunk(self.network, load_state_dict(name, weights), weights)
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
         self.normalise = Normalisation.of(self.network)
         self.freeze_parameters()

@@ -109,8 +109,8 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
             "its logits follow from tokens or vectors, such as the class token of a vision "
             "transformer, and are no function of a feature map",
             "a feature map [K, h, w] that the logits follow from",
-            f"{_REMEDY} The transformer of `wsss run backbone=deit_small` is given a head that "
-            "reads the map of its patches.",
+            f"{_REMEDY} A VitBackbone with a linear head reads the map of a vision transformer's "
+            "patches.",
         )
     try:
         first, second = parts(network, graph, place, channels_last(shapes.found[place]))

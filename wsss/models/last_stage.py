@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from torch import fx, nn
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 from wsss.models.backbones import Backbone
 from wsss.models.tracing import parts
 
@@ -42,10 +42,7 @@ def boundary(backbone: Backbone) -> nn.Module:
     """
     layers = [*backbone.inner_layers.values()]
     if len(layers) < 2:
-        raise user_error(
-            f"backbone={backbone.name}", f"{len(layers)} inner layers", "two stages or more",
-            "Use a convolutional backbone, such as `backbone=efficientnet_lite0` or resnet50.",
-        )  # fmt: skip
+        raise _undivided(backbone, f"it has {len(layers)} inner layers", "two stages or more")
     return layers[-2]
 
 
@@ -69,12 +66,15 @@ def cut_before_last_stage(backbone: Backbone) -> tuple[nn.Module, nn.Module]:
     try:
         first, second = parts(whole, graph, place, turned=False)
     except KeyError as error:
-        raise user_error(
-            f"backbone={backbone.name}",
-            f"its last stage also takes `{error.args[0]}` from before",
-            "a last stage that sees nothing but the stage before it",
-            "Use `backbone=efficientnet_lite0` or resnet50.",
-        ) from error
+        came = f"its last stage also takes `{error.args[0]}` from before"
+        expected = "a last stage that sees nothing but the stage before it"
+        raise _undivided(backbone, came, expected) from error
     # The copy takes the whole along, whose other weights it does not need: `delete` lets them go.
     second.delete_all_unused_submodules()
     return nn.Sequential(backbone.normalise, first), copy.deepcopy(second)
+
+
+def _undivided(backbone: Backbone, came: str, expected: str) -> UnsupportedError:
+    """The answer to a network whose last stage cannot be told from the others."""
+    remedy = "Use a convolutional network, such as EfficientNet-Lite0 or ResNet-50."
+    return UnsupportedError(backbone.name, came, expected, remedy, {"last stage"})

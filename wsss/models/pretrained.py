@@ -10,15 +10,15 @@ import torchvision
 from torch import nn
 from torchvision.models import GoogLeNet, Inception3
 
-from wsss.errors import unknown_word
+from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
 from wsss.models.cut import cut
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
 from wsss.models.vision_gnn.backbone import ARCHITECTURES
 from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_trunk
+from wsss.wording import nearest
 
-SETTING = "--weights"
 OWN = "wsss"
 """Prefix of the networks that are no library's: Vision GNNs, with the released checkpoints."""
 IMAGENET_CLASSES = 1000
@@ -55,15 +55,15 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
         return _vision_gnn(name, weights).eval().requires_grad_(False)
     if prefix not in LIBRARIES or not name:
         examples = [*(f"{library}:resnet50" for library in LIBRARIES), f"{OWN}:vig_tiny"]
-        raise unknown_word(
-            "--model", "model", model, examples,
-            "Write the library and its name of the network: `--model timm:resnet50`.",
+        raise InvalidOptionError(
+            "model", model, nearest(model, examples),
+            "a model is named by its library and its name there",
+            "Write both: `timm:resnet50`.",
         )  # fmt: skip
     library = LIBRARIES[prefix]
     architecture = name.partition(".")[0]  # timm names the training behind a dot.
     if architecture not in (known := library.names()):
-        remedy = f"Correct the name; {prefix}'s `list_models()` has them all."
-        raise unknown_word("--model", f"{prefix} model", name, known, remedy)
+        raise _no_model(model, known, f"Correct the name; {prefix}'s `list_models()` has them all.")
     network = _network(library, name, architecture, weights)
     return cut(network, model, *library.inputs(name, network))
 
@@ -71,13 +71,19 @@ def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
 def _vision_gnn(name: str, weights: str | None) -> SplitClassifier:
     """A Vision GNN with the published head."""
     if name not in ARCHITECTURES:
-        remedy = f"Correct the name: `--model {OWN}:vig_tiny`."
-        raise unknown_word("--model", f"{OWN} model", name, list(ARCHITECTURES), remedy)
+        raise _no_model(f"{OWN}:{name}", [*ARCHITECTURES], "Correct the name.")
     if weights is not None:
-        return load_vision_gnn_classifier(name, weights, setting=SETTING)
+        return load_vision_gnn_classifier(name, weights)
     backbone = VisionGnnBackbone(name)
     head = VisionGnnHead(backbone.num_features, IMAGENET_CLASSES)
     return SplitClassifier(backbone, head, multi_label=False)
+
+
+def _no_model(model: str, known: Sequence[str], remedy: str) -> InvalidOptionError:
+    """The answer to a name that a library does not have."""
+    prefix, _, name = model.partition(":")
+    reason = f"there is no {prefix} model `{name}`"
+    return InvalidOptionError("model", model, nearest(name, known), reason, remedy)
 
 
 def _network(library: Library, name: str, architecture: str, weights: str | None) -> nn.Module:
@@ -85,14 +91,14 @@ def _network(library: Library, name: str, architecture: str, weights: str | None
     if weights is None:
         return library.make(name, False, None)
     if weights == HUB_WEIGHTS:
-        return downloaded(name, lambda: library.make(name, True, None), SETTING)
-    state = load_state_dict(architecture, weights, SETTING)
+        return downloaded(name, lambda: library.make(name, True, None))
+    state = load_state_dict(architecture, weights)
     network = library.make(name, False, None)
     # The last parameter is the classifier's bias, one number a class.
     last, own = list(network.named_parameters())[-1]
     if last in state and len(state[last]) != len(own):
         network = library.make(name, False, len(state[last]))
-    load_trunk(network, state, f"{SETTING} {weights}")
+    load_trunk(network, state, weights)
     if isinstance(network, GoogLeNet | Inception3):
         network.transform_input = True  # torchvision's files of these two come from TensorFlow.
     return network

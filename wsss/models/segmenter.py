@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.backbones import freeze_batch_norm
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
 
 
 class Segmenter(nn.Module):
@@ -56,15 +56,17 @@ class Segmenter(nn.Module):
                 classes=num_classes + 1,
             )
         except (KeyError, RuntimeError, ValueError, AttributeError, TypeError) as error:
-            raise user_error(
-                f"segmenter.encoder={encoder}",
-                f"{architecture} cannot be built on it ({type(error).__name__}: {error})",
+            raise InvalidOptionError(
+                "encoder",
+                encoder,
                 "a convolutional network of timm, whose inner feature maps the decoder joins",
-                "Use `segmenter=deeplabv3plus_lite0`, an encoder of its own.",
+                f"{architecture} cannot be built on it ({type(error).__name__}: {error})",
+                "Use one, such as `tf_efficientnet_lite0`.",
+                {"convolutional encoder"},
             ) from error
         trunk = cast("nn.Module", self.network.encoder.model)
         if weights is not None:
-            load_trunk(trunk, load_state_dict(encoder, weights), f"{BACKBONE_SETTING}={weights}")
+            load_trunk(trunk, load_state_dict(encoder, weights), weights)
         if trains_from is not None:
             freeze_before(trunk, trains_from)
         self.normalise = Normalisation.of(trunk)
@@ -92,10 +94,8 @@ def freeze_before(trunk: nn.Module, first_trained: str) -> None:
     names = [name for name, _ in trunk.named_modules() if name]
     if first_trained not in names:
         blocks = [name for name in names if name.count(".") <= 1]
-        raise user_error(
-            "segmenter.trains_from", first_trained, f"a module of the encoder: {', '.join(blocks)}",
-            "Name one of them, or null to train the whole encoder.",
-        )  # fmt: skip
+        expected = f"a module of the encoder: {', '.join(blocks)}; or none, to train all of it"
+        raise InvalidOptionError("trains_from", first_trained, expected)
     for name, parameter in trunk.named_parameters():
         if name.startswith(f"{first_trained}."):
             return

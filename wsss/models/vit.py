@@ -12,10 +12,10 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
 from torch.nn import functional as F
 
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import BACKBONE_SETTING, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
 
 MAX_ATTENTIONS = 2**25
 """Attentions of one layer held at a time, all heads: 128 MiB in single precision."""
@@ -50,18 +50,15 @@ class VitBackbone(Backbone):
             network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
         # Other families do not know the last option; an unknown name is a RuntimeError.
         except (RuntimeError, TypeError) as error:
-            raise ValueError(self._expected) from error
+            raise self._another_kind() from error
         if weights is not None:
-            load_trunk(network, load_state_dict(name, weights), f"{BACKBONE_SETTING}={weights}")
+            load_trunk(network, load_state_dict(name, weights), weights)
         self._adopt(network)
 
-    @property
-    def _expected(self) -> str:
-        """What is said of a network of another kind."""
-        return (
-            f"name={self.name}: expected a vision transformer of timm with a class token, such as "
-            "deit_small_patch16_224"
-        )
+    def _another_kind(self) -> InvalidOptionError:
+        """The answer to a network of another kind."""
+        expected = "a vision transformer of timm with a class token, such as deit_small_patch16_224"
+        return InvalidOptionError("name", self.name, expected)
 
     def _adopt(self, network: Any) -> None:
         """Take a network in, if its attention can be seen.
@@ -70,13 +67,11 @@ class VitBackbone(Backbone):
             ValueError: as in `__init__`.
         """
         if not isinstance(network, VisionTransformer) or not network.has_class_token:
-            raise ValueError(self._expected)
+            raise self._another_kind()
         patch = network.patch_embed.patch_size
         if patch != (self.output_stride, self.output_stride):
-            raise ValueError(
-                f"output_stride={self.output_stride} of {self.name}: expected its patch size "
-                f"{patch[0]}"
-            )
+            expected = f"the patch size of {self.name}, {patch[0]}"
+            raise InvalidOptionError("output_stride", self.output_stride, expected)
         self.network = network
         self.num_features = network.num_features
         self.normalise = Normalisation.of(network)
@@ -87,24 +82,19 @@ class VitBackbone(Backbone):
         """Number of layers, each with its attention."""
         return len(self.network.blocks)
 
-    def check_layers(self, layers: Sequence[int] | None, setting: str) -> None:
+    def check_layers(self, layers: Sequence[int] | None) -> None:
         """Refuse layers of the attention that the network does not have.
 
         Args:
             layers: indices, negative ones from the end; None for all.
-            setting: what names them, for the message.
 
         Raises:
-            WsssError: names the range.
+            InvalidOptionError: names the range.
         """
         known = range(-self.num_layers, self.num_layers)
         if layers is not None and not (layers and all(layer in known for layer in layers)):
-            raise user_error(
-                setting,
-                f"layers {list(layers)} of the attention of {self.name}",
-                f"some of {known[0]}…{known[-1]}",
-                "Choose layers that it has, or leave `layers` out for all.",
-            )
+            expected = f"some of {known[0]}…{known[-1]}, layers of {self.name}, or none at all"
+            raise InvalidOptionError("layers", list(layers), expected)
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
@@ -241,7 +231,7 @@ def explicit_attention(modules: Sequence[Attention]) -> Iterator[list[Float[Tens
             handle.remove()
 
 
-def second_network(network: VitBackbone | None) -> VitBackbone | None:
+def second_network(network: object) -> VitBackbone | None:
     """A network beside the classifier, itself and not a copy: in evaluation mode, frozen.
 
     Raises:
@@ -250,24 +240,9 @@ def second_network(network: VitBackbone | None) -> VitBackbone | None:
     if network is None:
         return None
     if not isinstance(network, VitBackbone):
-        raise ValueError(
-            f"attention_network={network!r:.60}: expected a VitBackbone, whose architecture is "
-            "`attention_network.name`"
-        )
+        expected = "a VitBackbone, whose architecture is its `name`"
+        raise InvalidOptionError("attention_network", network, expected)
     return network.eval().requires_grad_(False)
-
-
-def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Indices of layers as they were given; None for all.
-
-    Raises:
-        ValueError: they are no list of whole numbers.
-    """
-    if layers is None:
-        return None
-    if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
-        raise ValueError(f"layers={layers!r}: expected a list of whole numbers, such as [8, 9]")
-    return tuple(layers)
 
 
 def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:

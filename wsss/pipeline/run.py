@@ -17,7 +17,7 @@ from wsss.pipeline import chain, tracking
 from wsss.pipeline import data_check as check
 from wsss.pipeline.chain import Outcome
 from wsss.runtime.context import Context
-from wsss.settings.build import build, build_stage
+from wsss.settings.build import build, build_stage, told_by_setting
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,8 @@ def run(cfg: DictConfig) -> list[Outcome]:
         "precision": cfg.trainer.precision,
         "unusable": sorted(report.unusable),
     }
-    plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
+    with told_by_setting(cfg):
+        plans = fabric.broadcast(chain.plan(configs, chosen, work_dir, surroundings, source))
     chain.check_inputs(plans, chosen)
     contexts = {
         stage: Context(
@@ -77,15 +78,17 @@ def run(cfg: DictConfig) -> list[Outcome]:
     for stage in chosen:
         check_stage = getattr(chain.stage_module(stage), "check", None)
         if check_stage is not None and not plans[stage].finished:
-            check_stage(contexts[stage], **stages[stage].keywords)
+            with told_by_setting(cfg, stage):
+                check_stage(contexts[stage], **stages[stage].keywords)
     loggers = [build(node) for node in cfg.logger.values()] if fabric.global_rank == 0 else []
     tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     outcomes = []
     for stage in chosen:
         contexts[stage].loggers = loggers
-        outcome = chain.run_stage(
-            stage, stages[stage], contexts[stage], configs[stage], plans[stage].basis
-        )
+        with told_by_setting(cfg, stage):
+            outcome = chain.run_stage(
+                stage, stages[stage], contexts[stage], configs[stage], plans[stage].basis
+            )
         tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
         outcomes.append(outcome)
     tracking.finish(loggers)
@@ -151,8 +154,8 @@ def check_data(cfg: DictConfig) -> DataReport:
     Raises:
         WsssError: there is no data set to check, or a weight file is missing.
     """
-    for settings in stage_configs(cfg).values():
-        chain.weight_digests(settings)
+    with told_by_setting(cfg):
+        chain.weight_digests(stage_configs(cfg))
     source: Source = build(cfg.data)
     context = Context(
         source,

@@ -6,11 +6,11 @@ from jaxtyping import Int, UInt8, UInt16
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_labels
 from wsss.refine.pseudo_label import threshold_mask, upsample
-from wsss.refine.settings import check_at_least, check_inside_unit
+from wsss.validation import check_inside_unit, check_whole
 
 
 class ConfidentLabels:
@@ -43,14 +43,15 @@ class ConfidentLabels:
             WsssError: the thresholds are not in order, or a setting is out of range.
         """
         if not 0 <= bg_threshold <= fg_threshold <= 1:
-            raise user_error(
-                "bg_threshold, fg_threshold",
-                f"{bg_threshold} and {fg_threshold}",
+            raise InvalidOptionError(
+                "bg_threshold",
+                bg_threshold,
                 "two thresholds in [0, 1], that of the foreground not the smaller one",
-                "Correct the values; IRN's are 0.05 and 0.3, ReCAM's 0.1 and 0.35.",
+                f"that of the foreground is {fg_threshold}",
+                "Correct one of them; IRN's are 0.05 and 0.3, ReCAM's 0.1 and 0.35.",
             )
         check_inside_unit(gt_prob=gt_prob)
-        check_at_least(1, max_side_px=max_side_px)
+        check_whole(1, max_side_px=max_side_px)
         self.engine = engine
         self.fg_threshold = fg_threshold
         self.bg_threshold = bg_threshold

@@ -10,12 +10,13 @@ from jaxtyping import Float32, UInt8
 
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink, shrunk_size
+from wsss.errors import inside
 from wsss.refine.background import Background, LevelBackground
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
-from wsss.refine.settings import check_at_least, check_inside_unit, check_numbers
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
+from wsss.validation import check_at_least, check_fraction, check_inside_unit, check_whole
 
 
 class Refinement(ABC):
@@ -106,8 +107,9 @@ class CrfRefinement(Refinement):
         Raises:
             WsssError: a setting is out of range.
         """
-        check_numbers({"min_confidence": min_confidence}, lambda p: 0 <= p <= 1, "from 0 to 1")
-        check_at_least(1, void_factor=void_factor, max_side_px=max_side_px)
+        check_fraction(min_confidence=min_confidence)
+        check_at_least(1, void_factor=void_factor)
+        check_whole(1, max_side_px=max_side_px)
         self.engine = engine
         self.rule = threshold or OtsuMean()
         self.background = background or LevelBackground()
@@ -126,7 +128,8 @@ class CrfRefinement(Refinement):
         Raises:
             WsssError: names the setting.
         """
-        self.engine.check()
+        with inside("engine"):
+            self.engine.check()
 
     @property
     def in_batches(self) -> bool:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float, Int64
 
-from wsss.refine.settings import check_inside_unit, check_positive
+from wsss.validation import check_inside_unit, check_positive
 
 NUM_LEVELS = 256
 """Steps in which values of maps are counted."""

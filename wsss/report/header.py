@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from wsss.report import text
 from wsss.report.results import Results
 from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
+from wsss.wording import plural
 
 _HEADLINES = (PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF)
 
@@ -57,20 +58,20 @@ def header(results: Results, title: str | None = None) -> Header:
 
 def sentence(results: Results) -> str:
     """The results in one sentence."""
-    classes = text.plural(len(results.class_names), "class", "classes")
+    classes = plural(len(results.class_names), "class", "classes")
     start = f"Learnt from image tags of {classes}"
     scored = [subject for name in _HEADLINES if (subject := results.scores.get(name)) is not None]
     if scored:
         return f"{start}: {text.words([_achievement(subject) for subject in scored])}."
     refine = results.manifests.get("refine")
     if refine is not None and "images" in refine.numbers:
-        count = text.plural(int(refine.numbers["images"]), "image")
+        count = plural(int(refine.numbers["images"]), "image")
         return f"{start}: pseudo masks of {count}. There is no ground truth, so none is scored."
     return f"{start}. No masks have been scored."
 
 
 def _achievement(subject: Subject) -> str:
-    images = text.plural(subject.num_images, f"{subject.split} image")
+    images = plural(subject.num_images, f"{subject.split} image")
     oracle = ", oracle" if subject.oracle else ""
     return f"{text.percent(subject.miou)} % mIoU for {subject.label} ({images}{oracle})"
 

@@ -9,6 +9,7 @@ from wsss.report.colors import css_color
 from wsss.report.header import Header
 from wsss.report.panels import data_uri
 from wsss.report.section import Section
+from wsss.wording import plural
 
 
 def render(header: Header, sections: Sequence[Section]) -> str:
@@ -30,7 +31,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (text.percent, text.number, text.duration, text.memory, text.date, text.plural)
+    filters = (text.percent, text.number, text.duration, text.memory, text.date, plural)
     environment.filters |= {function.__name__: function for function in (*filters, css_color)}
     environment.filters["data_uri"] = data_uri
     return environment

@@ -51,11 +51,6 @@ def date(timestamp: str) -> str:
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: `1 image`, `1,203 images`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def words(names: list[str]) -> str:
     """Names as a list in a sentence: `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -5,7 +5,7 @@ from typing import cast
 
 import torch
 
-from wsss.errors import user_error
+from wsss.errors import inside, user_error
 from wsss.models import (
     AffinityHeads,
     LinearHead,
@@ -50,6 +50,7 @@ def classifier_folder(context: Context) -> Path:
     return context.inputs.get("reactivate", context.inputs["classify"])
 
 
+@inside("classify.backbone")
 def untrained_classifier(context: Context) -> SplitClassifier:
     """A classifier like the one that this run's stages will leave, with weights of no meaning.
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from wsss.artifacts import Seeds, SeedStore
 from wsss.data.pyramids import PyramidBatch
 from wsss.data.source import TRAIN
+from wsss.errors import inside
 from wsss.models import SplitClassifier
 from wsss.runtime.classifiers import untrained_classifier
 from wsss.runtime.context import Context
@@ -31,7 +32,9 @@ def check_method(context: Context, method: Choosy) -> None:
         WsssError: names what the method needs and a model that has it.
     """
     if "classify" in context.settings:
-        method.check(untrained_classifier(context))
+        model = untrained_classifier(context)
+        with inside("method"):
+            method.check(model)
 
 
 def write_seeds(

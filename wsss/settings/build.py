@@ -1,23 +1,28 @@
-"""From a configuration to objects; what a constructor refuses is told by its setting."""
+"""From a configuration to objects; what a library refuses is told by its setting."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from inspect import signature
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from wsss.errors import Problem, WsssError, user_error
-from wsss.models.weights import BACKBONE_SETTING
+from wsss.errors import LibraryError, WsssError, user_error
+from wsss.settings.remedies import FOR_RUN, Remedies, told
 
 
-def build(node: DictConfig) -> Any:
+def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
     """What a node's `_target_` makes of its settings.
 
+    Args:
+        node: of a configuration.
+        remedies: in the words of the command that the configuration is for.
+
     Raises:
-        WsssError: as the target raised it, out of Hydra's wrapping, or for a value it refused.
+        WsssError: the target refused its settings, or could not make anything of them.
     """
     try:
         return instantiate(node, _convert_="all")
@@ -25,33 +30,55 @@ def build(node: DictConfig) -> Any:
         cause = error.__cause__
         if not isinstance(cause, WsssError | ValueError):
             raise
-        key = _refused_key(node, error)
+        # Hydra says in the last line of its message only which target it was.
+        place = str(error).rpartition("full_key: ")[2]
+        if isinstance(cause, LibraryError):
+            setting = key_of(node._get_root(), f"{place}.{cause.option}".rstrip("."))
+            raise WsssError(told(cause, setting, remedies)) from None
         if isinstance(cause, WsssError):
-            raise WsssError(*(_at_home(problem, key) for problem in cause.problems)) from None
-        # Ours are worded "name=value: expected …"; a library's may be anything.
-        came, _, expected = str(cause).partition(": expected ")
-        expected = expected or "a value that it can have"
-        raise user_error(key, came, expected, "Correct the setting.") from error
+            raise cause from None
+        setting, expected = key_of(node._get_root(), place), "values that it can have"
+        raise user_error(setting, str(cause), expected, "Correct its settings.") from error
 
 
-def _refused_key(node: DictConfig, error: InstantiationException) -> str:
-    """The key of the innermost target that failed: that of `${cam}`, not of who refers to it."""
-    # Hydra says it in the last line of its message only.
-    key = str(error).rpartition("full_key: ")[2]
-    found = OmegaConf.select(node._get_root(), key)
-    return found._get_full_key(None) if isinstance(found, DictConfig) else key
+@contextmanager
+def told_by_setting(
+    cfg: DictConfig, owner: str = "", remedies: Remedies = FOR_RUN
+) -> Iterator[None]:
+    """Tell what is refused in the block by the setting that the user knows it by.
 
+    Args:
+        cfg: the configuration.
+        owner: key of what the arguments belong to, such as a stage; those that it does not have,
+            such as `classify.backbone`, are found in `cfg`.
+        remedies: in the words of the command that the configuration is for.
 
-def _at_home(problem: Problem, key: str) -> Problem:
-    """A problem with the weights of a network, by the key of the network.
-
-    The run's backbone is built by a stage, and what is built here is another network.
+    Raises:
+        WsssError: instead of a library's error.
     """
-    own = f"{key}.weights"
-    where, remedy = (
-        text.replace(BACKBONE_SETTING, own) for text in (problem.where, problem.remedy)
-    )
-    return replace(problem, where=where, remedy=remedy)
+    try:
+        yield
+    except LibraryError as error:
+        first = error.option.partition(".")[0]
+        scope = "" if first in cfg and first not in cfg.get(owner, ()) else owner
+        path = ".".join(filter(None, (scope, error.option)))
+        raise WsssError(told(error, key_of(cfg, path), remedies)) from error
+
+
+def key_of(root: Any, path: str) -> str:
+    """The key that a value is set by: not of who refers to it by `${…}`, but where it stands.
+
+    Args:
+        root: a configuration.
+        path: a key; the end of it may not be in the configuration, but be left to a default.
+    """
+    node, names = root, path.split(".")
+    for position, name in enumerate(names):
+        if not isinstance(node, DictConfig) or name not in node.keys():  # noqa: SIM118 (missing)
+            return ".".join(filter(None, (node._get_full_key(None), *names[position:])))
+        found: Any = node._get_node(name)
+        node = found._dereference_node() if found._is_interpolation() else found
+    return str(node._get_full_key(None))
 
 
 def build_stage(cfg: DictConfig, stage: str) -> "partial[dict[str, float]]":

@@ -11,7 +11,7 @@ from wsss.data.datasets import MaskedImages
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, Source
 from wsss.data.transforms import Augmentation
-from wsss.errors import user_error
+from wsss.errors import inside, user_error
 from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
 from wsss.refine.affinity.method import inner_maps
@@ -23,6 +23,7 @@ from wsss.runtime.progress import track
 from wsss.runtime.training import check_schedule, fit, training_loader
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
+from wsss.validation import check_layers
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize")
@@ -61,7 +62,8 @@ def check(
         WsssError: says which, and what can be done.
     """
     check_schedule(context, "affinity", max_epochs, batch_size)
-    labels.engine.check()
+    with inside("labels.engine"):
+        labels.engine.check()
     if augmentation.crop_px % SEED_STRIDE:
         raise user_error(
             "affinity.augmentation.crop_px",
@@ -164,13 +166,7 @@ def _layer_names(trunk: Backbone, chosen: list[str] | None) -> tuple[str, ...]:
             "a convolutional network such as efficientnet_lite0 or resnet50",
             "Choose another `backbone`, or `refine=feature_affinity`, which needs none.",
         )
-    if unknown := [name for name in chosen or () if name not in known]:
-        raise user_error(
-            "affinity.layers",
-            f"no inner layer is called {', '.join(map(repr, unknown))}",
-            f"some of {', '.join(known)}",
-            "Correct the names, or leave them out.",
-        )
+    check_layers(chosen or (), known)
     return known if not chosen else tuple(name for name in known if name in chosen)
 
 

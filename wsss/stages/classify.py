@@ -11,7 +11,7 @@ from wsss.data.datasets import TaggedImages
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
-from wsss.errors import user_error
+from wsss.errors import inside, user_error
 from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
@@ -111,7 +111,8 @@ def run(
     """
     torch.manual_seed(context.seed)
     names = context.source.class_names
-    trunk = backbone(freeze=freeze).to(memory_format=torch.channels_last)
+    with inside("backbone"):
+        trunk = backbone(freeze=freeze).to(memory_format=torch.channels_last)
     model = SplitClassifier.linear(trunk, len(names), bias)
     items = context.items(TRAIN)
     tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])

@@ -11,6 +11,7 @@ from wsss.cams.core.method import CamMethod
 from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
+from wsss.errors import inside
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.features import pending_batches
@@ -54,7 +55,8 @@ def run(
         `images`: number of seed files.
     """
     model = trained_classifier(context)
-    method.check(model)
+    with inside("method"):
+        method.check(model)
     networks = PerThread((ready(model, context), method))
     items = context.items(TRAIN)
     store = SeedStore(context.folder / "seeds")

@@ -10,14 +10,15 @@ from torch import Tensor
 from wsss.artifacts import SeedStore, seed_size
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
+from wsss.errors import inside
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
-from wsss.refine.settings import check_at_least
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.features import pending_batches
 from wsss.runtime.forward import PerThread, ready
 from wsss.runtime.seeds import check_method, write_seeds
+from wsss.validation import check_at_least, check_whole
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize", "affinity")
@@ -40,8 +41,9 @@ def check(
     Raises:
         WsssError: names what is missing, or a setting that is out of range.
     """
-    check_at_least(0, exponent=exponent, num_steps=num_steps)
-    check_at_least(1, batch_size=batch_size)
+    check_at_least(0, exponent=exponent)
+    check_whole(0, num_steps=num_steps)
+    check_whole(1, batch_size=batch_size)
     check_method(context, method)
 
 
@@ -69,7 +71,8 @@ def run(
         `images`: number of seed files.
     """
     model = trained_classifier(context)
-    method.check(model)
+    with inside("method"):
+        method.check(model)
     networks = PerThread((ready(model, context), method))
     items = context.items(TRAIN)
     before = SeedStore(context.inputs["localize"] / "seeds")

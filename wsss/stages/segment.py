@@ -9,7 +9,7 @@ from wsss.artifacts import LabelStore
 from wsss.data.datasets import MaskedImages
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
-from wsss.errors import user_error
+from wsss.errors import inside, user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.runtime.context import Context
@@ -38,7 +38,8 @@ def check(
         WsssError: the network cannot be built, or its batches are too small.
     """
     check_schedule(context, "segment", max_epochs, batch_size)
-    segmenter(num_classes=len(context.source.class_names))
+    with inside("segmenter"):
+        segmenter(num_classes=len(context.source.class_names))
     ranks, images = context.fabric.world_size, len(context.items(TRAIN))
     if images < 2 * ranks:
         raise user_error(

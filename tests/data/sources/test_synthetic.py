@@ -165,7 +165,7 @@ def test_fingerprints_follow_what_is_drawn(source: Synthetic) -> None:
     ],
 )
 def test_bad_parameters_are_user_errors(parameter: str, value: float) -> None:
-    with pytest.raises(WsssError, match=f"data.{parameter}: {value}"):
+    with pytest.raises(WsssError, match=f"^{parameter}={value}: "):
         Synthetic(**{parameter: value})
 
 

@@ -16,10 +16,10 @@ RADIUS = 4
 
 @pytest.mark.parametrize("method", [AttentionAffinity, FeatureAffinity, LearnedAffinity])
 def test_wrong_settings_are_named(method):
-    with pytest.raises(WsssError, match=r"^radius: 1\b.*2 or more"):
+    with pytest.raises(WsssError, match=r"^radius=1:.*2 or more"):
         method(radius=1)
     if method is not LearnedAffinity:
-        with pytest.raises(WsssError, match=r"^sigma_rgb: 0\b.*above 0"):
+        with pytest.raises(WsssError, match=r"^sigma_rgb=0:.*above 0"):
             method(sigma_rgb=0)
 
 

@@ -13,7 +13,8 @@ from wsss.cams.core.method import CamMethod, check_classes
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.vit import VitBackbone, layer_numbers, second_network, whole_patches
+from wsss.models.vit import VitBackbone, second_network, whole_patches
+from wsss.validation import layer_numbers
 
 
 class ADCAM(CamMethod):
@@ -64,7 +65,7 @@ class ADCAM(CamMethod):
             WsssError: names what is missing.
         """
         super().check(model)
-        self._network(model).check_layers(self.layers, "cam.layers")
+        self._network(model).check_layers(self.layers)
 
     @torch.no_grad()
     def __call__(

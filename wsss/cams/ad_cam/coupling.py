@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cams.core.method import Provenance
-from wsss.cams.core.options import check_number, check_whole
 from wsss.models.attention import normalise_rows, patch_attention
+from wsss.validation import check_choice, check_fraction, check_whole
 
 # Shape suffixes: B = batch, n = classes of an image, N = patches, T = tokens: class token, patches.
 
@@ -118,12 +118,10 @@ class Diffusion(Coupling):
         Raises:
             ValueError: an option is out of range.
         """
-        if agreement not in AGREEMENTS:
-            raise ValueError(f"agreement={agreement!r}: expected one of {', '.join(AGREEMENTS)}")
-        if direction not in ("scatter", "gather"):
-            raise ValueError(f"direction={direction!r}: expected 'scatter' or 'gather'")
-        check_whole("steps", steps, 0)
-        check_number("eta", eta, lambda eta: 0 <= eta <= 1, "from 0 to 1")
+        check_choice([*AGREEMENTS], agreement=agreement)
+        check_choice(("scatter", "gather"), direction=direction)
+        check_whole(0, steps=steps)
+        check_fraction(eta=eta)
         self.agreement = agreement
         self.direction = direction
         self.steps = steps

@@ -9,10 +9,10 @@ from torch import Tensor
 from wsss.cams.cluster_cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cams.core.masking import masked_probabilities, mean_colour
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
-from wsss.cams.core.options import check_whole
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
+from wsss.validation import check_choice, check_whole
 
 OPTIONS = {
     "feature": ("shape", "raw"),
@@ -74,15 +74,14 @@ class ClusterCAM(CamMethod):
         """
         given = {"feature": feature, "algorithm": algorithm, "fill": fill, "merge": merge}
         for name, value in given.items():
-            if value not in OPTIONS[name]:
-                raise ValueError(f"{name}={value!r}: expected one of {', '.join(OPTIONS[name])}")
-        if isinstance(num_clusters, str) and num_clusters != "elbow":
-            raise ValueError(f"num_clusters={num_clusters!r}: expected 'elbow' or a whole number")
-        if num_clusters != "elbow":
-            check_whole("num_clusters", num_clusters, 1)
-        check_whole("top", top, 1)
-        check_whole("bottom", bottom, 0)
-        check_whole("seed", seed, 0, MAX_SEED)
+            check_choice(OPTIONS[name], **{name: value})
+        if isinstance(num_clusters, str):
+            check_choice(["elbow"], num_clusters=num_clusters)
+        else:
+            check_whole(1, num_clusters=num_clusters)
+        check_whole(1, top=top)
+        check_whole(0, bottom=bottom)
+        check_whole(0, MAX_SEED, seed=seed)
         self.num_clusters: int | Literal["elbow"] = num_clusters
         self.feature = feature
         self.algorithm = algorithm

@@ -7,8 +7,7 @@ from typing import ClassVar
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cams.core.needs import Need, all_of, offers
-from wsss.errors import user_error
+from wsss.cams.core.needs import Need, lacking, offers
 from wsss.models.classifier import SplitClassifier
 
 
@@ -44,17 +43,11 @@ class CamMethod(ABC):
         """Refuse a model that the method cannot explain, before anything is computed.
 
         Raises:
-            WsssError: names what the method needs and a model that has it.
+            UnsupportedError: names what the model lacks.
         """
         if missing := self.needs - offers(model):
-            words = all_of(missing)
-            raise user_error(
-                "cam",
-                f"{type(self).__name__} of a {type(model.features).__name__} with a "
-                f"{type(model.head).__name__}",
-                words.meaning,
-                words.run,
-            )
+            came = f"a {type(model.features).__name__} with a {type(model.head).__name__}"
+            raise lacking(type(self).__name__, came, missing)
 
     @abstractmethod
     def __call__(

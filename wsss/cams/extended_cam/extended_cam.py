@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
-from wsss.cams.core.options import check_number
 from wsss.cams.extended_cam.receptive_field import Fields, features_and_fields
 from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.validation import check_choice, check_number
 
 RESCALE_MIN_SHARE = 1e-3
 """Maps whose sum is a smaller share of their absolute sum are not rescaled to their logit."""
@@ -131,11 +131,9 @@ class ExtendedCAM(CamMethod):
         """
         if sigma not in ("erf", "stride", "empirical"):
             expected = "of pixels above 0, or 'erf', 'stride' or 'empirical'"
-            check_number("sigma", sigma, lambda pixels: pixels > 0, expected)
-        if align not in ("grid", "rf"):
-            raise ValueError(f"align={align!r}: expected 'grid' or 'rf'")
-        if bias not in ("omit", "spread"):
-            raise ValueError(f"bias={bias!r}: expected 'omit' or 'spread'")
+            check_number(lambda pixels: pixels > 0, expected, sigma=sigma)
+        check_choice(("grid", "rf"), align=align)
+        check_choice(("omit", "spread"), bias=bias)
         self.sigma = sigma
         self.shares_score = True
         self.align = align

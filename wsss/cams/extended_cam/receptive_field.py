@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 
 FIELDS = "receptive_fields"
 """Attribute of a tensor under observation: its fields along height and width."""
@@ -66,9 +66,9 @@ def features_and_fields(
         features = network(seen)
     fields: Fields | None = vars(features).pop(FIELDS, None)
     if fields is None:
-        raise user_error(
-            type(network).__name__,
-            "features whose receptive field cannot be followed",
+        raise UnsupportedError(
+            "ExtendedCAM",
+            f"a {type(network).__name__}, whose features' receptive field cannot be followed",
             "features computed from the images by torch's functions",
             "Give Extended-CAM a width in pixels, or `stride`, and grid alignment.",
         )

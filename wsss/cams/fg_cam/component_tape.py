@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from wsss.cams.fg_cam import explanation_components as rules
 from wsss.cams.fg_cam import operations
-from wsss.errors import WsssError, user_error
+from wsss.errors import UnsupportedError, WsssError
 
 
 @dataclass(slots=True)
@@ -222,8 +222,8 @@ class ComponentTape(TorchFunctionMode):
 
     def _unsupported(self, name: str) -> WsssError:
         place = self.running[-1] if self.running else "the network"
-        return user_error(
-            "cam=fg_cam",
+        return UnsupportedError(
+            "FGCAM",
             f"the operation {name} in {place}",
             "convolutions, pooling, additions and operations on each element alone",
             "Use a network without it, such as ResNet-50 or EfficientNet-Lite0, or a "

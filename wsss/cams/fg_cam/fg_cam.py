@@ -10,11 +10,11 @@ from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.masking import masked_probabilities, mean_colour
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
 from wsss.cams.core.needs import Need
-from wsss.cams.core.options import check_number
 from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
+from wsss.validation import check_choice, check_number
 
 PIXELS_PER_PASS = 2**18
 """Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""
@@ -75,10 +75,9 @@ class FGCAM(CamMethod):
         Raises:
             ValueError: an option is out of its range.
         """
-        if base not in ("grad", "score"):
-            raise ValueError(f"base={base!r}: expected 'grad' or 'score'")
+        check_choice(("grad", "score"), base=base)
         expected = "above 0 and at most 1"
-        check_number("kept_fraction", kept_fraction, lambda part: 0 < part <= 1, expected)
+        check_number(lambda part: 0 < part <= 1, expected, kept_fraction=kept_fraction)
         self.base = base
         self.shares_score = base == "grad"
         self.denoise = denoise
@@ -144,11 +143,10 @@ class FGCAM(CamMethod):
             return list(layers.values())[target]
         if isinstance(target, str) and target in layers:
             return layers[target]
-        raise user_error(
-            f"cam.target_layer={target}",
-            f"a network with the inner layers {', '.join(layers)}",
-            "one of these, a position among them, `input` or null",
-            "Choose one that the network has.",
+        raise InvalidOptionError(
+            "target_layer",
+            target,
+            f"one of {', '.join(layers)}, a position among them, `input` or nothing at all",
         )
 
     def _components(

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from wsss.cams.core.method import CamMethod, Provenance, check_classes
 from wsss.cams.core.needs import Need
-from wsss.cams.core.options import check_number, layer_names
 from wsss.cams.core.postprocess import resize
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
 from wsss.models.last_stage import boundary
 from wsss.models.pair_heads import PairHeads
 from wsss.models.pair_networks import PairNetworks
+from wsss.validation import check_at_least, check_choice, check_layers, layer_names
 
 # Shape suffixes: b = batch, n = classes of an image, r = opponents of a class, j = n·r pairs of an
 # image, k = channels, h, w = a layer's map.
@@ -176,12 +176,11 @@ class Meng(CamMethod):
             ValueError: `opponents` is neither, `layers` is no list of different names, or a weight
                 is negative, or all are 0.
         """
-        if opponents not in ("mean", "max"):
-            raise ValueError(f"opponents={opponents!r}: expected 'mean' or 'max'")
+        check_choice(("mean", "max"), opponents=opponents)
         for weight in layer_weights:
-            check_number("layer_weights", weight, lambda weight: weight >= 0, "of 0 or more")
+            check_at_least(0, layer_weights=weight)
         if not any(layer_weights):
-            raise ValueError(f"layer_weights={list(layer_weights)}: expected one above 0")
+            raise InvalidOptionError("layer_weights", list(layer_weights), "one above 0")
         self.layers = layer_names(layers)
         self.layer_weights = tuple(layer_weights)
         self.gate = gate
@@ -229,22 +228,18 @@ class Meng(CamMethod):
         """The inner layers to look at, shallow to deep, and λ of each and of the features."""
         known = model.inner_layers
         names = [*known][-3:-1] if self.layers is None else [*self.layers]
-        if unknown := [name for name in names if name not in known]:
-            raise user_error(
-                "cam.layers", f"no inner layer is called {', '.join(unknown)}",
-                f"some of {', '.join(known)}", "Correct the names, or leave `layers` out.",
-            )  # fmt: skip
+        check_layers(names, known)
         if isinstance(model.pair_heads, PairNetworks) and [*known][-1] in names:
-            raise user_error(
-                "cam.layers", f"{[*known][-1]}, in the last stage, which every pair has of its own",
-                f"some of {', '.join([*known][:-1])}", "Leave it out: the features stand for it.",
+            raise InvalidOptionError(
+                "layers", names, f"some of {', '.join([*known][:-1])}",
+                f"{[*known][-1]} is in the last stage, which every pair has of its own",
+                "Leave it out: the features stand for it.",
             )  # fmt: skip
         if len(self.layer_weights) != len(names) + 1:
-            raise user_error(
-                "cam.layer_weights", f"{len(self.layer_weights)} weights",
-                f"{len(names) + 1}: one for each of {', '.join(names)}, and one for the features",
-                "Give `layer_weights` as many numbers.",
-            )  # fmt: skip
+            expected = f"one for each of {', '.join(names)}, and one for the features"
+            raise InvalidOptionError(
+                "layer_weights", [*self.layer_weights], f"{len(names) + 1} weights: {expected}"
+            )
         *inner_weights, last_weight = self.layer_weights
         # Outputs are captured in the order of the forward pass, whatever the order of the names.
         of_name = dict(zip(names, inner_weights, strict=True))

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wsss.data.check import DataReport
-from wsss.data.problems import plural
 from wsss.data.source import SPLITS, TRAIN
 from wsss.errors import Problem, Severity
+from wsss.wording import plural
 
 BAR_WIDTH = 24
 """Characters of the bar of the most frequent class."""

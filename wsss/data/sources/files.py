@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 
 from wsss.artifacts import fingerprint
 from wsss.data.images import check_mask_size, image_size, read_mask, read_rgb
-from wsss.data.problems import name_some, plural
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.errors import Problem, Severity
+from wsss.wording import name_some, plural
 
 _SAMPLED_BYTES = 4096
 """Read from either end of a file to tell it from others."""

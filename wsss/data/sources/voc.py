@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 from filelock import FileLock
 
-from wsss.data.problems import did_you_mean, group_alike, name_some
+from wsss.data.problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.files import FileSource
 from wsss.data.sources.lists import read_lines
-from wsss.errors import Problem, Severity, user_error
+from wsss.errors import InvalidOptionError, Problem, Severity
+from wsss.wording import did_you_mean, name_some
 
 CLASS_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -72,7 +73,8 @@ class Voc(FileSource):
             raise _no_devkit(base, year)
         self.root = devkit
         self._problems: list[Problem] = []
-        ids = {TRAIN: self._read_list(train, year), VAL: self._read_list(val, year)}
+        lists = {TRAIN: train, VAL: val}
+        ids = {split: self._read_list(split, name, year) for split, name in lists.items()}
         images = {path.stem: path for path in (devkit / "JPEGImages").glob("*.jpg")}
         masks = _find_masks(devkit)
         items: dict[str, Item] = {}
@@ -91,7 +93,7 @@ class Voc(FileSource):
         """Everything wrong with lists and annotations; problems alike are grouped."""
         return group_alike([*self._problems, *super().audit()])
 
-    def _read_list(self, name: str, year: str) -> list[str]:
+    def _read_list(self, split: str, name: str, year: str) -> list[str]:
         """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`.
 
         Raises:
@@ -104,13 +106,13 @@ class Voc(FileSource):
             self._problems.append(_no_train_aug(folder))
         if path is None:
             present = [file.stem for file in sorted(folder.glob("*.txt"))]
-            raise user_error(
-                folder / f"{name}.txt",
-                f"no such list; there are {name_some(present)}{did_you_mean(name, present)}"
-                if present
-                else "no such list",
+            there = f"; there are {name_some(present)}{did_you_mean(name, present)}"
+            raise InvalidOptionError(
+                split,
+                name,
                 "a list of image ids",
-                "Name another list with data.train=… or data.val=…, or set data.download=true.",
+                f"no such list in {folder}{there if present else ''}",
+                "Name another list.",
             )
         ids = (PurePosixPath(line.split()[0]).name for _, line in read_lines(path))
         return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
@@ -193,22 +195,25 @@ def _download(root: Path, year: str, lists: Sequence[str]) -> None:
         for archive in archives:
             VOCSegmentation(root, year=year, image_set=archive, download=True)
     except (OSError, RuntimeError, ValueError) as error:
-        raise user_error(
+        raise InvalidOptionError(
+            "root",
             root,
-            f"the download of VOC {year} failed ({error})",
             "a connection to the servers of VOC, and 5 GB of space",
+            f"the download of VOC {year} failed ({error})",
             "Try again later, or download the archive elsewhere, extract it and name the folder "
-            "that holds VOCdevkit/ with data.root=…",
+            "that holds VOCdevkit/.",
         ) from error
 
 
-def _no_devkit(root: Path, year: str) -> Exception:
+def _no_devkit(root: Path, year: str) -> InvalidOptionError:
     looked_for = ", ".join(str(path) for path in _candidates(root, year))
-    return user_error(
+    return InvalidOptionError(
+        "root",
         root,
-        f"no VOC {year} here; looked for {looked_for}",
         "a folder with JPEGImages/, Annotations/ and ImageSets/",
-        "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to fetch it.",
+        f"no VOC {year} here; looked for {looked_for}",
+        "Name the folder that holds VOCdevkit/, or pass download=True to fetch it.",
+        {"VOCdevkit"},
     )
 
 
@@ -227,7 +232,7 @@ def _no_train_aug(folder: Path) -> Problem:
         "no such list: training takes the 1,464 images of `train` instead of the 10,582 of "
         "`train_aug`",
         "the list `train_aug` that published results train on",
-        "Put the list there, one id a line (IRN and DeepLab repositories have it), or set "
-        "data.train=train to mean it.",
+        "Put the list there, one id a line (IRN and DeepLab repositories have it), or name `train` "
+        "as the list of training images to mean it.",
         Severity.WARNING,
     )

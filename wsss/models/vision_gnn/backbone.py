@@ -6,19 +6,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.graph import Graph
 from wsss.models.vision_gnn.network import Architecture, VisionGnn, isotropic, pyramid
 from wsss.models.weights import (
-    BACKBONE_SETTING,
     HUB_WEIGHTS,
     PACKAGE_WEIGHTS,
     load_state_dict,
     load_trunk,
+    refused_weights,
 )
+from wsss.validation import check_choice
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vig_tiny": isotropic(192, 12),
@@ -63,18 +64,17 @@ class VisionGnnBackbone(Backbone):
             ValueError: there is no such network, or it cannot have the output stride.
             WsssError: the weights are missing or belong to another network.
         """
-        if name not in ARCHITECTURES:
-            raise ValueError(f"name={name!r}: expected one of {', '.join(ARCHITECTURES)}")
+        check_choice([*ARCHITECTURES], name=name)
         architecture = ARCHITECTURES[name]
         strides = (32, 16) if len(architecture.widths) > 1 else (16,)
         stride = strides[0] if output_stride is None else output_stride
         if stride not in strides:
-            raise ValueError(f"output_stride={stride} of {name}: expected {strides}")
+            expected = f"one of {', '.join(map(str, strides))} for {name}"
+            raise InvalidOptionError("output_stride", stride, expected)
         super().__init__(name, stride, freeze)
         self.network: VisionGnn = VisionGnn(architecture, keep_last_stride=stride == strides[0])
         if weights is not None:
-            state = load_checkpoint(name, weights)
-            _load(self.network, state, f"{BACKBONE_SETTING}={weights}")
+            _load(self.network, load_checkpoint(name, weights), weights)
         self.num_features = architecture.widths[-1]
         self.normalise = Normalisation([0.5] * 3, [0.5] * 3)
         self.freeze_parameters()
@@ -116,10 +116,7 @@ class VisionGnnHead(nn.Module):
 
 
 def load_vision_gnn_classifier(
-    name: str,
-    weights: str,
-    output_stride: int | None = None,
-    setting: str = BACKBONE_SETTING,
+    name: str, weights: str, output_stride: int | None = None
 ) -> SplitClassifier:
     """A released checkpoint with its own head: a classifier of one label an image.
 
@@ -127,52 +124,48 @@ def load_vision_gnn_classifier(
         name: of the network, such as `vig_tiny`.
         weights: the checkpoint's path.
         output_stride: as in `VisionGnnBackbone`.
-        setting: what errors call the place where the user named the file.
 
     Raises:
-        WsssError: the file is missing or belongs to another network.
+        InvalidOptionError: the file is missing or belongs to another network.
     """
-    state = load_checkpoint(name, weights, setting)
+    state = load_checkpoint(name, weights)
     last = state.get("prediction.4.bias")
     if last is None:
-        raise user_error(
+        raise refused_weights(
             weights,
             "a checkpoint without a head (`prediction.4.bias`)",
             "a released classifier with its head",
-            "Use it as `backbone.weights` instead, with a new linear head.",
+            "Use it for a VisionGnnBackbone instead, with a new linear head.",
         )
     backbone = VisionGnnBackbone(name, None, output_stride)
     head = VisionGnnHead(backbone.num_features, len(last))
-    _load(backbone.network, state, f"{setting}={weights}")
-    _load(head, state, f"{setting}={weights}")
+    _load(backbone.network, state, weights)
+    _load(head, state, weights)
     return SplitClassifier(backbone, head, multi_label=False)
 
 
-def load_checkpoint(
-    name: str, weights: str, setting: str = BACKBONE_SETTING
-) -> dict[str, torch.Tensor]:
+def load_checkpoint(name: str, weights: str) -> dict[str, torch.Tensor]:
     """Parameters of a released checkpoint, never unpickling code.
 
     Args:
         name: of the network.
         weights: the checkpoint's path.
-        setting: what errors call the place where the user named it.
 
     Raises:
-        WsssError: there is no such file, or it holds no plain tensors.
+        InvalidOptionError: there is no such file, or it holds no plain tensors.
     """
     if weights in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
-        raise user_error(
-            f"{setting}={weights}",
+        raise refused_weights(
+            weights,
             f"no hub or package carries weights of {name}",
             "a file",
-            "Download the checkpoint that huawei-noah/Efficient-AI-Backbones releases, and set "
-            f"{setting} to its path.",
+            "Download the checkpoint that huawei-noah/Efficient-AI-Backbones releases, and name "
+            "its path.",
         )
-    state = load_state_dict(name, weights, setting)
+    state = load_state_dict(name, weights)
     # Training on several GPUs leaves its wrapper's name in front.
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
-def _load(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    load_trunk(network, state, where, "the released checkpoints' names")
+def _load(network: nn.Module, state: Mapping[str, Tensor], weights: str) -> None:
+    load_trunk(network, state, weights, "the released checkpoints' names")

@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.vit import layer_numbers, second_network, whole_patches
+from wsss.models.vit import second_network, whole_patches
 from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
-from wsss.refine.settings import check_at_least, check_positive
+from wsss.validation import check_positive, check_whole, layer_numbers
 
 SHORTEST = 1e-6
 """Vectors are taken to be this long at least: what is shorter is rounding."""
@@ -60,7 +60,7 @@ class AttentionAffinity(PairAffinity):
             ValueError: network or layers are of another kind.
             WsssError: the radius is below 2, or the deviation not above 0.
         """
-        check_at_least(2, radius=radius)
+        check_whole(2, radius=radius)
         if sigma_rgb is not None:
             check_positive(sigma_rgb=sigma_rgb)
         self.radius = radius
@@ -76,14 +76,15 @@ class AttentionAffinity(PairAffinity):
             WsssError: names what has attention, or the layers there are.
         """
         if self.attention_network is None and not isinstance(model.features, VitBackbone):
-            raise user_error(
-                "propagate.method.attention_network",
-                f"none, beside a {type(model.features).__name__}, which pays no attention",
+            raise UnsupportedError(
+                "AttentionAffinity",
+                f"no attention_network beside a {type(model.features).__name__}, which pays no "
+                "attention",
                 "a vision transformer, whose layers pay attention between the image's patches",
-                "Put one beside the classifier, as configs/propagate/attention.yaml does, use "
-                "`backbone=deit_small`, or take `propagate=features`, which needs none.",
+                "Put one beside the classifier, or use FeatureAffinity, which needs none.",
+                {"attention of patches"},
             )
-        self._network(model).check_layers(self.layers, "propagate.method.layers")
+        self._network(model).check_layers(self.layers)
 
     @torch.no_grad()
     def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:

@@ -7,13 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from wsss.errors import user_error
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity.colours import colour_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
-from wsss.refine.settings import check_at_least, check_positive
+from wsss.validation import check_layers, check_positive, check_whole
 
 
 class FeatureAffinity(PairAffinity):
@@ -44,7 +43,7 @@ class FeatureAffinity(PairAffinity):
         Raises:
             WsssError: the radius is below 2, or the deviation not above 0.
         """
-        check_at_least(2, radius=radius)
+        check_whole(2, radius=radius)
         if sigma_rgb is not None:
             check_positive(sigma_rgb=sigma_rgb)
         self.radius = radius
@@ -56,15 +55,9 @@ class FeatureAffinity(PairAffinity):
         """Refuse names of layers that the model does not have.
 
         Raises:
-            WsssError: lists those that it has.
+            InvalidOptionError: names those that it has.
         """
-        if unknown := [name for name in self.layers or () if name not in model.inner_layers]:
-            raise user_error(
-                "propagate.method.layers",
-                f"no inner layer is called {', '.join(map(repr, unknown))}",
-                f"some of {', '.join(model.inner_layers) or 'none: this backbone shows none'}",
-                "Correct the names, or leave them out.",
-            )
+        check_layers(self.layers or (), model.inner_layers)
 
     def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:
         """Affinities of features and colours; of boundaries nothing is known."""

@@ -3,11 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier
 from wsss.refine.affinity.boundaries import boundary_affinity
 from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
-from wsss.refine.settings import check_at_least
+from wsss.validation import check_whole
 
 
 class LearnedAffinity(PairAffinity):
@@ -27,7 +27,7 @@ class LearnedAffinity(PairAffinity):
         Raises:
             WsssError: no pixel has a neighbour nearer than that.
         """
-        check_at_least(2, radius=radius)
+        check_whole(2, radius=radius)
         self.radius = radius
         self.flip = flip
 
@@ -38,11 +38,12 @@ class LearnedAffinity(PairAffinity):
             WsssError: nothing has learned boundaries.
         """
         if model.affinity_heads is None:
-            raise user_error(
-                "propagate",
+            raise UnsupportedError(
+                "LearnedAffinity",
                 "a classifier that has learned no class boundaries",
                 "one with the heads that the stage `affinity` trains",
-                "Run with `refine=affinity`, or take `propagate=features`, which needs none.",
+                "Train them, or use FeatureAffinity, which needs none.",
+                {"boundary heads"},
             )
 
     def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:

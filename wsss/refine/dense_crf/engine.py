@@ -7,11 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from wsss.errors import user_error
-from wsss.refine.settings import check_at_least, check_positive
-
-DEVICE_SETTING = "dense_crf.device"
-"""What errors call the place where the user named the device."""
+from wsss.errors import InvalidOptionError
+from wsss.validation import check_at_least, check_positive, check_whole
 
 
 class DenseCrfEngine(ABC):
@@ -55,12 +52,8 @@ class DenseCrfEngine(ABC):
             bilateral_sxy_px=bilateral_sxy_px,
             bilateral_srgb=bilateral_srgb,
         )
-        check_at_least(
-            0,
-            gaussian_compat=gaussian_compat,
-            bilateral_compat=bilateral_compat,
-            num_iterations=num_iterations,
-        )
+        check_at_least(0, gaussian_compat=gaussian_compat, bilateral_compat=bilateral_compat)
+        check_whole(0, num_iterations=num_iterations)
         self.gaussian_sxy_px = gaussian_sxy_px
         self.gaussian_compat = gaussian_compat
         self.bilateral_sxy_px = bilateral_sxy_px
@@ -76,11 +69,13 @@ class DenseCrfEngine(ABC):
             WsssError: names the setting, and an engine that can.
         """
         if self.device not in (None, "cpu"):
-            raise user_error(
-                DEVICE_SETTING,
-                f"`{self.device}`, for a {type(self).__name__}, which computes on the CPU",
+            raise InvalidOptionError(
+                "device",
+                self.device,
                 "cpu, or an engine for GPUs",
-                f"Take `refine/engine=torch`, or leave {DEVICE_SETTING} out.",
+                f"a {type(self).__name__} computes on the CPU",
+                "Use a TorchEngine, or leave the device out.",
+                {"engine for GPUs"},
             )
 
     def __call__(

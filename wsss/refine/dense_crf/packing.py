@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 
 KEY_BITS = 64
 RESIDUE_BITS = 3
@@ -92,7 +92,7 @@ def check_packing(needed: Packing) -> Packing:
         WsssError: they are not.
     """
     if needed.widest > COORDINATE_BITS:
-        raise user_error(
+        raise UnsupportedError(
             "the dense CRF",
             f"its kernel parts the image into cells whose numbers take {needed.widest} bits along "
             "one coordinate",

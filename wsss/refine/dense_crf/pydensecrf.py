@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 
 
@@ -61,10 +61,11 @@ def _densecrf() -> ModuleType:
     try:
         return import_module("pydensecrf.densecrf")
     except ImportError as error:
-        raise user_error(
-            "refine/engine=pydensecrf",
+        raise UnsupportedError(
+            "PydensecrfEngine",
             "the package `pydensecrf2` is not installed",
             "the dense CRF it contains",
-            "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
-            "`refine/engine=numba`, which gives the same labels faster.",
+            "Install it with `pip install pydensecrf2` (needs a C++ compiler), or use a "
+            "NumbaEngine, which gives the same labels faster.",
+            {"pydensecrf2"},
         ) from error

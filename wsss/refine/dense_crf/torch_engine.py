@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from wsss.errors import user_error
+from wsss.errors import UnsupportedError
 from wsss.machine.devices import usable_device
-from wsss.refine.dense_crf.engine import DEVICE_SETTING, DenseCrfEngine
+from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
 from wsss.refine.dense_crf.torch_batch import (
     PointBatch,
@@ -79,12 +79,11 @@ class TorchEngine(DenseCrfEngine):
             return solved
         if len(images) == 1:
             height, width, _ = images[0].shape
-            raise user_error(
+            raise UnsupportedError(
                 "the dense CRF",
                 f"an image of {height} × {width} pixels needs more memory than its device has",
                 "one that fits",
-                "Lower `max_side_px` (1024 by default), or take `refine/engine=numba`, which needs "
-                "no GPU.",
+                "Lower `max_side_px` (1024 by default), or use an engine for the CPU: NumbaEngine.",
             )
         half = len(images) // 2
         parts = (slice(half), slice(half, None))
@@ -112,7 +111,7 @@ class TorchEngine(DenseCrfEngine):
 
     def _usable_device(self) -> torch.device:
         """The device that is named; without a name a GPU if there is one, else the CPU."""
-        return torch.device(usable_device(self.device, DEVICE_SETTING, "`device`"))
+        return torch.device(usable_device(self.device))
 
 
 def mean_field(

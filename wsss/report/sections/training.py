@@ -4,7 +4,8 @@ from wsss.report.charts import Chart, line_chart
 from wsss.report.curves import Curve
 from wsss.report.results import Results
 from wsss.report.section import Section
-from wsss.report.text import number, plural
+from wsss.report.text import number
+from wsss.wording import plural
 
 TITLES = {
     "train_loss": "training loss",

@@ -9,6 +9,7 @@ from wsss.artifacts import LabelStore, SeedStore, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
+from wsss.errors import inside
 from wsss.models.export import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery import choose_gallery, sample_gallery
@@ -58,7 +59,8 @@ def check(context: Context, *, crf: DenseCrfEngine | None = None, **_: Any) -> N
         WsssError: names the setting.
     """
     if crf is not None and "segment" in context.inputs:
-        crf.check()
+        with inside("crf"):
+            crf.check()
 
 
 def run(

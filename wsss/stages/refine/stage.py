@@ -12,16 +12,17 @@ from jaxtyping import UInt8
 from wsss.artifacts import METRICS, LabelStore, Seeds, SeedStore, write_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, Source
+from wsss.errors import inside
 from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
-from wsss.refine.settings import check_at_least
 from wsss.refine.thresholds import FixedThreshold
 from wsss.runtime.context import Context
 from wsss.runtime.items import ITEM_ERRORS, attempt, check_failures, process_items
 from wsss.runtime.progress import track
 from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.refine.pooled_threshold import fit_to_data_set
+from wsss.validation import check_whole
 
 VERSION = 3
 INPUTS = ("localize", "propagate")
@@ -79,9 +80,10 @@ def check(
     Raises:
         WsssError: names the setting.
     """
-    check_at_least(0, min_region_px=min_region_px)
-    check_at_least(1, batch_size=batch_size, max_batch_px=max_batch_px)
-    method.check()
+    check_whole(0, min_region_px=min_region_px)
+    check_whole(1, batch_size=batch_size, max_batch_px=max_batch_px)
+    with inside("method"):
+        method.check()
 
 
 def run(

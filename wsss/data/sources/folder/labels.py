@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss.data.problems import did_you_mean, name_some, plural
 from wsss.data.sample import MAX_CLASSES
 from wsss.data.sources.folder.image_index import ImageIndex, entry_id, escapes
 from wsss.data.sources.lists import Row, is_background, read_class_names, read_rows
 from wsss.errors import Problem, Severity, WsssError
+from wsss.wording import did_you_mean, name_some, plural
 
 
 @dataclass(frozen=True, slots=True)

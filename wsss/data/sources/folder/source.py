@@ -5,14 +5,16 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.problems import did_you_mean, group_alike, name_some, plural
+from wsss.data.problems import group_alike
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.files import FileSource, walk_files
 from wsss.data.sources.folder.image_index import ImageIndex, file_id
 from wsss.data.sources.folder.labels import read_labels
 from wsss.data.sources.folder.splits import read_splits, split_by_hash
-from wsss.errors import Problem, Severity, user_error
+from wsss.errors import InvalidOptionError, Problem, Severity
+from wsss.validation import check_inside_unit
+from wsss.wording import did_you_mean, name_some, plural
 
 MASKS, SPLIT_LISTS = "masks", "splits"
 """Folders that are looked for without being asked for."""
@@ -52,13 +54,7 @@ class Folder(FileSource):
         Raises:
             WsssError: there is nothing to work with: no images folder, no readable labels.
         """
-        if not 0 < val_fraction < 1:
-            raise user_error(
-                "data.val_fraction",
-                str(val_fraction),
-                "a fraction between 0 and 1",
-                "Choose another fraction, 0.2 for instance.",
-            )
+        check_inside_unit(val_fraction=val_fraction)
         self.root = Path(root).expanduser().absolute()
         self.name = name or self.root.name
         folder = _images_folder(self.root, images)
@@ -107,27 +103,29 @@ def _images_folder(root: Path, images: str) -> Path:
     """
     if not root.is_dir():
         siblings = [entry.name for entry in root.parent.glob("*/")]
-        raise user_error(
+        raise InvalidOptionError(
+            "root",
             root,
-            f"no such folder{did_you_mean(root.name, siblings)}",
             f"a folder with {images}/ and labels.csv",
-            "Name the folder of your data with data.root=…",
+            f"no such folder{did_you_mean(root.name, siblings)}",
+            "Name the folder of your data.",
         )
     folder = root / images
     if not folder.is_dir():
         entries = sorted(root.iterdir())
         folders = [entry.name for entry in entries if entry.is_dir()]
         loose = [entry.name for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
-        came = "no such folder"
+        came = f"no such folder in {root}"
         if folders:
             came += f"; there are {name_some(folders)}{did_you_mean(images, folders)}"
         if loose:
             came += f"; {plural(len(loose), 'image lies', 'images lie')} in {root} itself"
-        raise user_error(
-            folder,
-            came,
+        raise InvalidOptionError(
+            "images",
+            images,
             "a folder that holds the images",
-            "Move the images there, or name their folder with data.images=…",
+            came,
+            "Move the images there, or name the folder that they are in.",
         )
     return folder
 
@@ -147,11 +145,12 @@ def _labels_file(root: Path, labels: str, index: ImageIndex) -> Path:
         for item_id, guess in zip(islice(index, 3), ("cat", "cat|dog", ""), strict=False)
     ]
     example = "\n".join(["image,labels", *(rows or ["cats/001.jpg,cat", "002.jpg,cat|dog"])])
-    raise user_error(
-        path,
-        "no such file" + (f"; there is {name_some(tables)}" if tables else ""),
+    raise InvalidOptionError(
+        "labels",
+        labels,
         "a table with one row an image, its labels separated by `|`",
-        f"Write it with your own labels (or name it with data.labels=…):\n{example}",
+        f"no such file in {root}" + (f"; there is {name_some(tables)}" if tables else ""),
+        f"Write it with your own labels, or name the file that has them:\n{example}",
     )
 
 
@@ -190,6 +189,6 @@ def _missing_folder(key: str, folder: Path, is_default: bool) -> Iterator[Proble
         yield Problem(
             str(folder),
             "no such folder",
-            f"the folder that data.{key} names",
-            f"Correct data.{key}, or leave it out.",
+            f"the folder that `{key}` names",
+            f"Correct `{key}`, or leave it out.",
         )

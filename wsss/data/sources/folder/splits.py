@@ -4,12 +4,12 @@ from collections.abc import Collection
 from hashlib import blake2b
 from pathlib import Path
 
-from wsss.data.problems import did_you_mean, name_some, plural
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.folder.image_index import ImageIndex, entry_id
 from wsss.data.sources.folder.labels import FolderLabels
 from wsss.data.sources.lists import read_lines
 from wsss.errors import Problem, Severity, WsssError
+from wsss.wording import did_you_mean, name_some, plural
 
 SplitIds = dict[str, list[str]]
 """Ids of `train` and `val`."""
@@ -116,8 +116,8 @@ def _no_list(path: Path, split: str) -> Problem:
         str(path),
         f"no such file; the folder has {present}{did_you_mean(path.stem, others)}",
         f"the ids of the split `{split}`, one a line",
-        f"Add it, name another list with data.{split}=…, or remove the folder of lists to have "
-        "images split by themselves.",
+        f"Add it, name another list as `{split}`, or remove the folder of lists to have images "
+        "split by themselves.",
     )
 
 

@@ -11,7 +11,7 @@ from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.data.sources.synthetic.scene import Scene, compose, draw_image, draw_mask
 from wsss.data.sources.synthetic.shapes import SHAPES
-from wsss.errors import user_error
+from wsss.validation import check_fraction, check_whole
 
 _SCENE, _PAINT = range(2)
 """Independent streams of randomness of an image, so that its mask needs the first one only."""
@@ -49,14 +49,12 @@ class Synthetic(Source):
             seed: what everything is drawn from.
 
         Raises:
-            WsssError: a parameter is out of its range.
+            InvalidOptionError: a parameter is out of its range.
         """
-        _check("num_train", num_train, at_least=1)
-        _check("num_val", num_val, at_least=1)
-        _check("size_px", size_px, at_least=64)
-        _check("context_bias", context_bias, at_least=0, at_most=1)
-        _check("max_objects", max_objects, at_least=1)
-        _check("seed", seed, at_least=0)
+        check_whole(1, num_train=num_train, num_val=num_val, max_objects=max_objects)
+        check_whole(64, size_px=size_px)
+        check_fraction(context_bias=context_bias)
+        check_whole(0, seed=seed)
         self.num_items = {TRAIN: num_train, VAL: num_val}
         self.size_px = size_px
         self.context_bias = context_bias
@@ -130,10 +128,3 @@ def _parse(item_id: str) -> tuple[int, int]:
     """Number of the split and of the image in it."""
     split, _, index = item_id.rpartition("_")
     return SPLITS.index(split), int(index)
-
-
-def _check(name: str, value: float, at_least: float, at_most: float = float("inf")) -> None:
-    """Raise a user error unless a parameter is within its range."""
-    if not at_least <= value <= at_most:
-        limits = f"{at_least} or more" if at_most == float("inf") else f"{at_least} to {at_most}"
-        raise user_error(f"data.{name}", str(value), limits, f"Choose another {name}.")

@@ -1,0 +1,69 @@
+"""What a library's error means to the user of a command: which setting, and what to set instead."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from wsss.cams.core.needs import Need
+from wsss.errors import LibraryError, Problem
+
+Remedies = Mapping[str, str]
+"""Words of a command that have what is needed, as imperative sentences, by the need's name.
+
+Those that fewer networks have come later: where several are missing, the last has the others, too.
+"""
+
+FOR_RUN: Remedies = {
+    Need.LINEAR_HEAD: "Use a classifier of `wsss run`, such as one of "
+    "`backbone=efficientnet_lite0`; `cam=gradcam` works on any head.",
+    Need.INNER_LAYERS: "Use a convolutional network, such as `backbone=efficientnet_lite0` or "
+    "`backbone=resnet50`.",
+    Need.GRAPH: "Use `backbone=vig_tiny` or `backbone=pvig_tiny`; `cam=gradcam` works on any "
+    "network.",
+    Need.ATTENTION: "Use `backbone=deit_small`, or put an attention network beside this one: "
+    "`cam.attention_network=…`, as configs/cam/ad_cam.yaml does.",
+    Need.TOKENS: "Use `backbone=deit_small`; `cam=recipro_cam` masks the features of any network.",
+    Need.SECOND_CLASSIFIER: "Run with `cam=recam`, which trains it in the stage `reactivate`.",
+    Need.PAIR_HEADS: "Run with `cam=meng`, which trains them in the stage `oppose`.",
+    "last stage": "Use `backbone=efficientnet_lite0` or `backbone=resnet50`.",
+    "convolutional encoder": "Use `segmenter=deeplabv3plus_lite0`, an encoder of its own.",
+    "boundary heads": "Run with `refine=affinity`, or take `propagate=features`, which needs none.",
+    "attention of patches": "Put an attention network beside the classifier, as "
+    "configs/propagate/attention.yaml does, use `backbone=deit_small`, or take "
+    "`propagate=features`, which needs none.",
+    "VOCdevkit": "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to "
+    "fetch it.",
+    "engine for GPUs": "Take `refine/engine=torch`, or leave the device out.",
+    "pydensecrf2": "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
+    "`refine/engine=numba`, which gives the same labels faster.",
+}
+"""In settings of `wsss run`."""
+
+FOR_EXPLAIN: Remedies = {
+    Need.LINEAR_HEAD: "Use a network with a linear head, such as `model=timm:resnet50`; "
+    "`cam=gradcam` works on any head.",
+    Need.INNER_LAYERS: "Use a convolutional network, such as `model=timm:resnet50`.",
+    Need.GRAPH: "Use `model=wsss:vig_tiny` or `model=wsss:pvig_tiny` with `weights=FILE`, the "
+    "checkpoint that huawei-noah/Efficient-AI-Backbones releases; `cam=gradcam` works on any "
+    "network.",
+    Need.ATTENTION: "Use `checkpoint=…` of a classifier of `wsss run backbone=deit_small`, or "
+    "leave the method the attention network that it brings along.",
+    Need.TOKENS: "Use `checkpoint=…` of a classifier of `wsss run backbone=deit_small`; "
+    "`cam=recipro_cam` masks the features of any network.",
+    Need.SECOND_CLASSIFIER: "Train one by `wsss run cam=recam`, and use "
+    "`checkpoint=runs/reactivate/…`.",
+    Need.PAIR_HEADS: "Train some by `wsss run cam=meng`, and use `checkpoint=runs/oppose/…`.",
+}
+"""In settings of `wsss explain`."""
+
+
+def told(error: LibraryError, setting: str, remedies: Remedies) -> Problem:
+    """The problem as the user of a command meets it.
+
+    Args:
+        error: of a library.
+        setting: what the user calls the argument.
+        remedies: in the words of the command.
+    """
+    problem = error.problem(setting)
+    known = [remedy for need, remedy in remedies.items() if need in error.needs]
+    return replace(problem, remedy=known[-1]) if known else problem
