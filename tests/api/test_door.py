@@ -71,6 +71,7 @@ def test_the_version_is_that_of_the_distribution():
         _ = wsss.cams_
 
 
+@pytest.mark.slow
 def test_no_module_takes_the_place_of_a_function():
     taken = {path.stem for path in (ROOT / "wsss").iterdir()} & set(wsss.__all__)
     assert not taken

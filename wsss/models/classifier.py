@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,6 +20,16 @@ class LinearHead(nn.Module):
     def __init__(self, num_features: int, num_classes: int, bias: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(num_features, num_classes, bias=bias)
+
+    @classmethod
+    def sharing(cls, layer: nn.Linear | nn.Conv2d) -> "LinearHead":
+        """A head with the weights of a linear layer or a 1 × 1 convolution, without gradients."""
+        weight, bias = layer.weight.detach().flatten(1), layer.bias
+        with torch.device("meta"):  # Without drawing weights.
+            head = cls(weight.shape[1], weight.shape[0], bias is not None)
+        state = {"linear.weight": weight} | ({} if bias is None else {"linear.bias": bias.detach()})
+        head.load_state_dict(state, assign=True)
+        return head.requires_grad_(False)
 
     @property
     def weight(self) -> Float[Tensor, "c k"]:

@@ -156,12 +156,7 @@ def linear_head(head: nn.Module, size: tuple[int, int, int] | torch.Size) -> Lin
     layers = [m for m in head.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     if len(layers) != 1 or layers[0].weight.flatten(1).shape[1] != size[0]:
         return None
-    weight, bias = layers[0].weight.detach().flatten(1), layers[0].bias
-    with torch.device("meta"):  # Without drawing weights.
-        linear = LinearHead(weight.shape[1], weight.shape[0], bias is not None)
-    state = {"linear.weight": weight} | ({} if bias is None else {"linear.bias": bias.detach()})
-    linear.load_state_dict(state, assign=True)
-    linear.requires_grad_(False)
+    linear = LinearHead.sharing(layers[0])
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(2, *size, dtype=torch.float64, generator=generator)
     expected, found = (copy.deepcopy(one).cpu().double()(probe) for one in (head, linear))
