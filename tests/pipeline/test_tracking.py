@@ -41,7 +41,7 @@ def offline_wandb(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_one_offline_run_holds_everything(command, offline_wandb, tmp_path):
-    done = command(tmp_path, "logger=wandb", "workers=1")
+    done = command(tmp_path, "logger=wandb")
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.rglob("*.wandb")
     found = records(path)
