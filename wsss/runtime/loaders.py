@@ -35,6 +35,9 @@ def training_loader(
         drop_last=len(sampler) >= own_batch,  # A last batch of one would upset BatchNorm.
         pin_memory=context.fabric.device.type == "cuda",
         multiprocessing_context=loader_context(workers),
+        # Without one, the loader draws from the numbers of the network's dropout, and how often
+        # depends on the workers.
+        generator=torch.Generator(),
     )
 
 
