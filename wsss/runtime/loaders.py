@@ -35,8 +35,8 @@ def training_loader(
         drop_last=len(sampler) >= own_batch,  # A last batch of one would upset BatchNorm.
         pin_memory=context.fabric.device.type == "cuda",
         multiprocessing_context=loader_context(workers),
-        # Each iterator draws a number: from torch's own, the next epoch's dropout would be another
-        # without workers, where every epoch has a new iterator.
+        # Without one, the loader draws from the numbers of the network's dropout, and how often
+        # depends on the workers.
         generator=torch.Generator(),
     )
 
