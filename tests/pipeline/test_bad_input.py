@@ -256,7 +256,7 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
 @pytest.mark.parametrize(
     ("words", "place", "came"),
     [
-        (["cam=extended_cam", "cam.sigma=-1"], "cam", "sigma=-1"),
+        (["cam=recipro_cam", "cam.mask=foo"], "cam", "mask='foo'"),
         (["cam=vscam", "cam.probes.layers=0"], "cam.probes", "layers=0"),
     ],
 )
