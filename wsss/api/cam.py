@@ -1,6 +1,6 @@
 """`wsss.cam`: where in an image a network sees a class."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,7 +18,7 @@ from wsss.api.methods import as_method
 from wsss.api.pictures import ImageLike, as_picture
 from wsss.api.show import png
 from wsss.cams.core.method import CamMethod
-from wsss.cams.core.needs import Need, offers
+from wsss.cams.core.needs import lacking, offers
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.cams.gradcam import GradientMethod
 from wsss.data.pyramids import Size
@@ -132,7 +132,7 @@ def cam(
         probabilities = split.probabilities(logits[0].float()).cpu()
         classes = asked or ClassChoice().choose(probabilities, split.multi_label)
         if missing := made.needs - offers(split):
-            raise _lacking(type(made).__name__, type(network).__name__, missing)
+            raise lacking(type(made).__name__, f"a {type(network).__name__}", missing)
         made.check(split)
         raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
         raw = raw.detach()[0].float().cpu()
@@ -155,15 +155,6 @@ def _network(
             "Give the network itself, such as `torchvision.models.resnet50(weights=…)`.",
         )
     return getattr(model, "_orig_mod", model), names  # what torch.compile has wrapped
-
-
-def _lacking(method: str, network: str, missing: Iterable[Need]) -> WsssError:
-    return user_error(
-        "method",
-        f"{method} cannot explain this {network}, which lacks: {', '.join(sorted(missing))}",
-        "a network that has it, or a method that does without",
-        "`gradcam` explains any network; `wsss explain --list` says what each method needs.",
-    )
 
 
 def _observed(

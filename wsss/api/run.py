@@ -82,34 +82,16 @@ def run(settings: Sequence[str] = ()) -> Run:
         WsssError: the settings, the data or a stage have a problem the user can mend.
     """
     from wsss.pipeline.run import run as run_stages
+    from wsss.settings.compose import compose
 
     words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
     with _own_surroundings():
-        outcomes = run_stages(_composed(words))
+        outcomes = run_stages(compose("run", words))
     return Run(
         {outcome.stage: outcome.folder for outcome in outcomes},
         {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
         {outcome.stage: outcome.cached for outcome in outcomes},
     )
-
-
-def _composed(words: list[str]) -> Any:
-    """The configuration of a run.
-
-    Raises:
-        WsssError: names every word that is no setting, or has no value.
-    """
-    from hydra import compose, initialize_config_dir
-
-    from wsss.settings.folder import config_dir
-    from wsss.settings.overrides import check_complete, check_overrides, with_group_slashes
-
-    words = with_group_slashes(config_dir(), words)
-    check_overrides(config_dir(), words)
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = compose("run", overrides=words)
-    check_complete(cfg)
-    return cfg
 
 
 @contextmanager
