@@ -29,7 +29,7 @@ from cam_benchmark.timing import FORWARD, time_methods
 from wsss.artifacts import write_json
 from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import Scales
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 from wsss.explain.faithfulness import Protocol, labelled_classes, predicted_class
 from wsss.machine.memory import keep_freed_memory
 from wsss.metrics.explanation.substrates import Blur, black

@@ -24,8 +24,8 @@ from rich.progress import track
 
 from wsss.artifacts import SeedStore, write_json
 from wsss.data.source import TRAIN
-from wsss.data.sources.folder.source import Folder
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.folder.folder import Folder
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.metrics.confusion import confusion_matrix, coverage, mean_iou, void_as_background
 from wsss.pipeline.versions import commit
 from wsss.refine import LevelBackground, NumbaEngine, Otsu, OtsuMean, PowerBackground

@@ -7,8 +7,8 @@ from scipy.sparse import csr_array, eye_array
 from scipy.special import softmax
 
 from wsss.refine import DenseCrfEngine
-from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
+from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 """Filters values [points, channels]."""

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 import wsss
 from wsss.artifacts import LabelStore
 from wsss.data.source import VAL
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 
 TINY = (

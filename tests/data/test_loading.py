@@ -10,7 +10,7 @@ from wsss.data.pyramids import PyramidBatches, Scales, plan_batches
 from wsss.data.sample import Item
 from wsss.data.sampling import epoch_sampler, sample_seed
 from wsss.data.source import TRAIN
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.data.transforms import Augmentation
 
 SOURCE = Synthetic(num_train=7, num_val=1, size_px=64)

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from wsss.explain.classifier import Classifier
+from wsss.explain.explained_classifier import Classifier
 from wsss.models import SplitClassifier
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsss.artifacts import LabelStore, SeedStore
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.models.export import load_affinity_heads
 from wsss.refine import Threshold

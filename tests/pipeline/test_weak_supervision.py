@@ -6,7 +6,7 @@ from wsss.pipeline.chain import stage_module
 from wsss.stages import CHAIN
 
 REFUSING = """
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 
 class RefusingFolder(Folder):
     def read_mask(self, item):

@@ -11,8 +11,8 @@ from sklearn.datasets import load_sample_image
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
-from wsss.refine.dense_crf.features import bilateral_features
 from wsss.refine.dense_crf.packing import packing
+from wsss.refine.dense_crf.points import bilateral_features
 from wsss.refine.dense_crf.torch_engine import TorchEngine
 from wsss.refine.dense_crf.unaries import energies_from_labels, energies_from_softmax
 

@@ -9,7 +9,6 @@ import pytest
 
 from wsss.refine import NumbaEngine
 from wsss.refine.dense_crf import jit, packing
-from wsss.refine.dense_crf.features import bilateral_features
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lanes import load, store
 from wsss.refine.dense_crf.lattice import _build as build
@@ -17,6 +16,7 @@ from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.many_channels import _filter as filter_group
 from wsss.refine.dense_crf.mean_field import mean_field
 from wsss.refine.dense_crf.numba_engine import WIDTHS, group_widths
+from wsss.refine.dense_crf.points import bilateral_features
 
 
 def test_several_unaries_are_solved_as_alone_and_threads_change_no_byte(scene, unaries):

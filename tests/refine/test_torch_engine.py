@@ -13,9 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
 from wsss.refine.dense_crf import torch_engine
-from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.lattice import build_lattice
 from wsss.refine.dense_crf.packing import packing
+from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.torch_engine import TorchEngine, mean_field
 from wsss.refine.dense_crf.torch_kernel import build_kernel
 from wsss.refine.dense_crf.torch_lattice import build_vertices, next_vertices

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from wsss.artifacts import Manifest
-from wsss.report.curves import Curve
 from wsss.report.header import header, sentence
 from wsss.report.page import render
 from wsss.report.panels import Panel
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.scores import Scores, Subject
 from wsss.report.sections import SECTIONS, all_sections
+from wsss.report.training_curves import Curve
 
 VOID_ELEMENTS = {"meta", "img", "link", "br", "hr", "input"}
 EVIL = '<script>alert("x")</script>'

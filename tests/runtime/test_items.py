@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from wsss.data.sample import Item
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 from wsss.runtime.items import failures, process_here, process_items
 
 

@@ -11,7 +11,7 @@ from wsss.artifacts import Manifest
 from wsss.cams.cam import CAM
 from wsss.cams.meng import Meng
 from wsss.data.pyramids import Scales
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 from wsss.errors import WsssError
 from wsss.explain.faithfulness import Protocol, judge, labelled_classes
 from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone

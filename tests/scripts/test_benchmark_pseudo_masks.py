@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from wsss.artifacts import Seeds, SeedStore, seed_size
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SIZE = (24, 32)

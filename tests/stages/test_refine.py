@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
 from wsss.refine.thresholds import count_levels

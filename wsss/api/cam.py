@@ -11,10 +11,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
-from wsss.api.classes import ClassLike, class_indices, known_names
+from wsss.api.cam_methods import as_method
+from wsss.api.class_indices import ClassLike, class_indices, known_names
 from wsss.api.inputs import Input, Statistics, as_input, sizes_to_try
 from wsss.api.load import LoadedClassifier
-from wsss.api.methods import as_method
 from wsss.api.pictures import ImageLike, as_picture
 from wsss.api.show import png
 from wsss.cams.core.method import CamMethod
@@ -23,11 +23,11 @@ from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.cams.gradcam import GradientMethod
 from wsss.data.pyramids import Size
 from wsss.errors import WsssError, user_error
-from wsss.explain.classes import ClassChoice
+from wsss.explain.class_choice import ClassChoice
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.cut import cut
 from wsss.models.hooked import hooked, logits_of
-from wsss.models.layers import LayerCall, last_map_layer, named_layer, noting_calls
+from wsss.models.last_map import LayerCall, last_map_layer, named_layer, noting_calls
 from wsss.models.segmenter import Segmenter
 from wsss.models.unchanged import unchanged
 from wsss.report.colors import heat_overlay

@@ -124,8 +124,8 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 
 def _check(cfg: DictConfig) -> None:
     """Check the data set and show what was found."""
-    from wsss.cli.tables.data_check import render
-    from wsss.pipeline.check import check_data
+    from wsss.cli.tables.data_report import render
+    from wsss.pipeline.check_data import check_data
 
     _prepare()
     report = check_data(cfg)

@@ -16,8 +16,8 @@ from wsss.data.datasets import to_tensor
 from wsss.data.images import read_rgb
 from wsss.data.pyramids import Scales, Size, rescale
 from wsss.errors import Problem, Severity, WsssError
-from wsss.explain.classes import ClassChoice
-from wsss.explain.classifier import MAX_SIDE_PX, Classifier
+from wsss.explain.class_choice import ClassChoice
+from wsss.explain.explained_classifier import MAX_SIDE_PX, Classifier
 from wsss.models.classifier import SplitClassifier
 
 Figures = Mapping[str, float | None]

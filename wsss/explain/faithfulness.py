@@ -11,7 +11,7 @@ from wsss.cams.core.masking import mean_colour
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.metrics.explanation.adcc import coherency, complexity
-from wsss.metrics.explanation.curves import RISE_STEP_PX, area_below, replacement_curve
+from wsss.metrics.explanation.replacement import RISE_STEP_PX, area_below, replacement_curve
 from wsss.metrics.explanation.substrates import Blur, MeanColour, Substrate, blend
 from wsss.models.classifier import SplitClassifier
 

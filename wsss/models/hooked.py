@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wsss.errors import user_error
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.layers import Layer, LayerCall, inner_layers
+from wsss.models.last_map import Layer, LayerCall, inner_layers
 from wsss.models.normalisation import Normalisation
 
 

@@ -15,7 +15,7 @@ from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
 from wsss.pipeline import data_check, tracking
 from wsss.pipeline.chain import select, stage_module
-from wsss.pipeline.check import check_folder, workers_per_process
+from wsss.pipeline.check_data import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.launch import launched
 from wsss.pipeline.plan import (

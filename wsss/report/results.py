@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsss.artifacts import Manifest
-from wsss.report.curves import Curve
 from wsss.report.panels import Panel
 from wsss.report.scores import Scores
+from wsss.report.training_curves import Curve
 
 SHORT_ROW = 3
 """Rows of at most this many panels leave half of a desktop's width free."""

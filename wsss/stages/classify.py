@@ -16,13 +16,13 @@ from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.features import (
+from wsss.runtime.items import check_failures
+from wsss.runtime.loaders import TaggedBatches, training_loader
+from wsss.runtime.pooled_features import (
     FeatureViews,
     feature_validation,
     store_pooled_features,
 )
-from wsss.runtime.items import check_failures
-from wsss.runtime.loaders import TaggedBatches, training_loader
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory

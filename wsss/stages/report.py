@@ -9,14 +9,14 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.errors import WsssError
 from wsss.files import StorageError
-from wsss.report.curves import read_curves
-from wsss.report.gallery import SAMPLE, sample_gallery
+from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
 from wsss.report.panels import Evidence, draw_panels, jpeg, strip
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.sections import all_sections
+from wsss.report.training_curves import read_curves
 from wsss.runtime.context import Context
 from wsss.runtime.items import note_failure
 from wsss.stages import CHAIN

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from wsss.data.sources.folder.source import Folder
+from wsss.data.sources.folder.folder import Folder
 from wsss.errors import Severity, WsssError
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING

@@ -14,7 +14,7 @@ from wsss.data.sources.synthetic.scene import (
     draw_mask,
 )
 from wsss.data.sources.synthetic.shapes import BODY_COLORS, SHAPES, Patch, Shape, box
-from wsss.data.sources.synthetic.source import Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 
 SMALL = {"num_train": 24, "num_val": 16, "size_px": 80}

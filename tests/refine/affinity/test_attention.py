@@ -8,13 +8,13 @@ import torch
 from wsss.errors import WsssError
 from wsss.models import SplitClassifier
 from wsss.refine.affinity import AttentionAffinity
-from wsss.refine.affinity.attention import (
+from wsss.refine.affinity.attention_affinity import (
     agreement_products,
     interpolated_cosine,
     nearest_cells,
 )
 from wsss.refine.affinity.colours import colour_similarity
-from wsss.refine.affinity.features import cosine_similarity
+from wsss.refine.affinity.feature_affinity import cosine_similarity
 from wsss.refine.affinity.paths import pair_offsets
 
 RADIUS = 4

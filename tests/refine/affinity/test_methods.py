@@ -8,7 +8,7 @@ from wsss.errors import WsssError
 from wsss.models import AffinityHeads
 from wsss.refine.affinity import FeatureAffinity, LearnedAffinity, boundary_affinity
 from wsss.refine.affinity.colours import colour_similarity
-from wsss.refine.affinity.features import cosine_similarity
+from wsss.refine.affinity.feature_affinity import cosine_similarity
 
 
 @pytest.fixture

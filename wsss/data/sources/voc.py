@@ -13,7 +13,7 @@ from filelock import FileLock
 from wsss.data.problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
-from wsss.data.sources.files import FileSource
+from wsss.data.sources.file_source import FileSource
 from wsss.data.sources.lists import read_lines
 from wsss.errors import InvalidOptionError, Problem, Severity
 from wsss.wording import did_you_mean, name_some

@@ -8,11 +8,11 @@ from jaxtyping import Float32, UInt8
 
 from wsss.refine.dense_crf.channels import shared_channels
 from wsss.refine.dense_crf.engine import DenseCrfEngine
-from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
 from wsss.refine.dense_crf.many_channels import grouped_mean_field
 from wsss.refine.dense_crf.mean_field import mean_field
+from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 
 WIDTHS = (1, 2, 4, 8, 16)
 """Channels that are filtered together: the smallest of these that holds all, or groups of the last.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from wsss.refine.dense_crf.channels import shared_channels
-from wsss.refine.dense_crf.features import bilateral_features, gaussian_features
+from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 
 
 class PointBatch(NamedTuple):

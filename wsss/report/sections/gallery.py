@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsss.data.sample import VOID_LABEL
-from wsss.report.gallery import BEST, MEDIAN, SAMPLE, WORST
+from wsss.report.gallery_choice import BEST, MEDIAN, SAMPLE, WORST
 from wsss.report.panels import GROUND_TRUTH
 from wsss.report.results import GalleryGroup, Results
 from wsss.report.section import Section

@@ -1,10 +1,10 @@
 """The course of the trainings."""
 
 from wsss.report.charts import Chart, line_chart
-from wsss.report.curves import Curve
 from wsss.report.results import Results
 from wsss.report.section import Section
 from wsss.report.text import number
+from wsss.report.training_curves import Curve
 from wsss.wording import plural
 
 TITLES = {

@@ -13,7 +13,7 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
-from wsss.refine.affinity.method import inner_maps
+from wsss.refine.affinity.pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.runtime.classifiers import trained_classifier, untrained_classifier
 from wsss.runtime.context import Context

@@ -12,7 +12,7 @@ from wsss.data.source import TRAIN, VAL
 from wsss.errors import inside
 from wsss.models.export import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
-from wsss.report.gallery import choose_gallery, sample_gallery
+from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.runtime.context import Context
 from wsss.runtime.forward import ready
 from wsss.runtime.items import check_failures, process_here, process_items

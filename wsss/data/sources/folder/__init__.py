@@ -1,1 +1,1 @@
-from wsss.data.sources.folder.source import Folder as Folder
+from wsss.data.sources.folder.folder import Folder as Folder

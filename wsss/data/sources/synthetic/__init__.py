@@ -1,1 +1,1 @@
-from wsss.data.sources.synthetic.source import Synthetic as Synthetic
+from wsss.data.sources.synthetic.synthetic import Synthetic as Synthetic

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from wsss.report.curves import read_curves
+from wsss.report.training_curves import read_curves
 
 
 def write_log(folder: Path, version: int, *lines: str) -> None:

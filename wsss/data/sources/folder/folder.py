@@ -8,7 +8,7 @@ from wsss.data.images import IMAGE_SUFFIXES
 from wsss.data.problems import group_alike
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.source import TRAIN, VAL
-from wsss.data.sources.files import FileSource, walk_files
+from wsss.data.sources.file_source import FileSource, walk_files
 from wsss.data.sources.folder.image_index import ImageIndex, file_id
 from wsss.data.sources.folder.labels import read_labels
 from wsss.data.sources.folder.splits import read_splits, split_by_hash

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from wsss.metrics.explanation.curves import (
+from wsss.metrics.explanation.replacement import (
     area_below,
     num_steps,
     replacement_curve,

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from wsss.errors import WsssError
-from wsss.explain.classes import ClassChoice, parse_classes
+from wsss.explain.class_choice import ClassChoice, parse_classes
 
 NAMES = ("tabby, tabby cat", "Egyptian cat", "sofa", "7", "crane, bird", "crane, machine")
 PROBABILITIES = torch.tensor([0.1, 0.6, 0.05, 0.9, 0.02, 0.03])

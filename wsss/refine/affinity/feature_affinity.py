@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity.colours import colour_affinity
-from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
+from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
 from wsss.validation import check_layers, check_positive, check_whole
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss.report.gallery import BEST, MEDIAN, WORST, choose_gallery, sample_gallery
+from wsss.report.gallery_choice import BEST, MEDIAN, WORST, choose_gallery, sample_gallery
 
 SCORES = st.dictionaries(st.text(max_size=4), st.floats(0, 1) | st.just(0.5), max_size=30)
 

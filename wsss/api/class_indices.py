@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 from wsss.errors import unknown_word, user_error
-from wsss.explain.classes import indices_by_name
+from wsss.explain.class_choice import indices_by_name
 
 ClassLike: TypeAlias = int | str | Iterable[Any]
 """An index 0…C-1 or a name; or several of them in a list, a tuple, an array or a tensor."""

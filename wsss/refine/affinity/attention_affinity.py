@@ -12,7 +12,7 @@ from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
 from wsss.models.attention_network import second_network, whole_patches
 from wsss.refine.affinity.colours import colour_affinity
-from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of
+from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
 from wsss.validation import check_positive, check_whole, layer_numbers
 

@@ -10,7 +10,7 @@ from wsss.cams.core.method import CamMethod
 from wsss.explain.faithfulness import Protocol, judge
 from wsss.metrics.explanation.adcc import adcc
 from wsss.metrics.explanation.confidence import drop, drop_in_deletion, increase
-from wsss.metrics.explanation.curves import RISE_STEP_PX
+from wsss.metrics.explanation.replacement import RISE_STEP_PX
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
 

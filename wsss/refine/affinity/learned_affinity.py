@@ -6,7 +6,7 @@ from torch import Tensor
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier
 from wsss.refine.affinity.boundaries import boundary_affinity
-from wsss.refine.affinity.method import PairAffinity, PixelRelations, grid_of, inner_maps
+from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.validation import check_whole
 
 
