@@ -98,7 +98,7 @@ def test_a_second_run_finds_everything_finished(finished):
         (["refine.method.min_confidnce=0.7"], "min_confidence"),
         (["data=foldr"], "folder"),
         (["data=folder"], "data.root"),
-        (["seed"], "neither a setting nor an option"),
+        (["seed"], "cannot be read as a setting"),
         ("sed=1", "seed"),
     ],
 )
