@@ -265,11 +265,11 @@ def test_a_folder_of_ones_own_has_options_too(tmp_path):
 
 
 def test_only_what_is_wrong_is_told():
-    assert [one.where for one in problems("cam=nosuch", "seed=1")] == ["cam=nosuch"]
+    assert [one.where for one in problems("cam=nosuch seed=1")] == ["cam=nosuch"]
 
 
 def test_a_group_that_no_run_has_is_a_message(tmp_path):
     (tmp_path / "polish").mkdir()
     (tmp_path / "polish" / "default.yaml").write_text("strength: 1\n", encoding="utf-8")
-    (one,) = problems(f"hydra.searchpath=['{tmp_path}']", "polish=default")
+    (one,) = problems(f"hydra.searchpath=['{tmp_path}'] polish=default")
     assert "polish" in f"{one.where} {one.came}"
