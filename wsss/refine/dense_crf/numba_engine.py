@@ -1,4 +1,4 @@
-"""The CPU engine, compiled by numba at the first call and cached on disk."""
+"""The CPU engine: numba compiles it at the first call and caches it on disk."""
 
 from collections.abc import Sequence
 from functools import lru_cache
