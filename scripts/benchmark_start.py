@@ -38,7 +38,7 @@ for path in Path(sys.argv[1]).iterdir():
 """
 MISTAKES = {"a mistyped key": 1}
 """Exit status of the commands that are meant to fail."""
-MODEL = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
+MODEL = ("model=timm:tf_efficientnet_lite0", "weights=package")
 """Of the explanation: a network whose weights are installed."""
 
 

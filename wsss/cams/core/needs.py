@@ -1,11 +1,15 @@
-"""What methods need of a model, and what a model offers."""
+"""What methods need of a model, and what a model offers; the words alone load no torch."""
+
+from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from wsss.errors import UnsupportedError
-from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.reactivated import ReactivatedHead
+
+if TYPE_CHECKING:
+    from wsss.models.classifier import SplitClassifier
 
 
 class Need(StrEnum):
@@ -50,6 +54,9 @@ def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedEr
 
 def offers(model: SplitClassifier) -> frozenset[Need]:
     """What of all this a model has."""
+    from wsss.models.classifier import LinearHead
+    from wsss.models.reactivated import ReactivatedHead
+
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
         Need.INNER_LAYERS: bool(model.inner_layers),
