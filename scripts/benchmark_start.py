@@ -4,7 +4,8 @@ Usage:
     python scripts/benchmark_start.py --data my_images --output runs/benchmark_start.json
     python scripts/benchmark_start.py --data my_images --rounds 1 --only "wsss --help"
 
-Every command is a fresh process, they take turns, and none writes byte code: as a container would.
+Every command is a fresh process on one thread, they take turns, and none writes byte code: as in a
+container.
 `--data` is a folder data set, the first photographs of which are checked and one of which is
 explained; "headers" opens them with Pillow and decodes none. Each check starts in an empty folder.
 CPU seconds are those of a command and its workers. Prints a table and writes JSON.
@@ -38,7 +39,7 @@ for path in Path(sys.argv[1]).iterdir():
 """
 MISTAKES = {"a mistyped key": 1}
 """Exit status of the commands that are meant to fail."""
-MODEL = ("--model", "timm:tf_efficientnet_lite0", "--weights", "package")
+MODEL = ("model=timm:tf_efficientnet_lite0", "weights=package")
 """Of the explanation: a network whose weights are installed."""
 
 
@@ -125,7 +126,8 @@ def interleaved(
 
 def run(words: Sequence[str], folder: Path, expected: int) -> tuple[float, float]:
     """Wall and CPU seconds of a command in a folder, which ends with the expected status."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    # Threads of torch that wait for each other on a busy machine would be all there is to see.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
     with Popen(words, cwd=folder, env=environment, stdout=DEVNULL, stderr=DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
