@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.errors import InvalidOptionError
@@ -87,12 +87,7 @@ class InferCAM(CamMethod):
         self.buffers_px = tuple(buffers_px)
         self.compat = compat
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n H W"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Responses in [0, 1) at image size.
 
         The present classes of an image are the different ones among its `n`. They share one erased

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -213,12 +213,7 @@ class VSCAM(CamMethod):
         """
         self.probes = VertexProbes() if probes is None else probes
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Maps of `n` classes of each image, not negative, at the resolution of the features."""
         network = cast("VisionGnnBackbone", model.features)
         features, graphs = network.forward_with_graph(images)

@@ -18,13 +18,7 @@ from wsss.pipeline.chain import select, stage_module
 from wsss.pipeline.check_data import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.launch import launched
-from wsss.pipeline.plan import (
-    Plan,
-    check_inputs,
-    make_plans,
-    stage_configs,
-    surroundings,
-)
+from wsss.pipeline.plan import Plan, check_inputs, make_plans, stage_configs, surroundings
 from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage, told_by_setting

@@ -18,11 +18,7 @@ from wsss.models.export import save_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.items import check_failures
 from wsss.runtime.loaders import TaggedBatches, training_loader
-from wsss.runtime.pooled_features import (
-    FeatureViews,
-    feature_validation,
-    store_pooled_features,
-)
+from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -126,10 +122,7 @@ def run(
         )
         check_failures(context, len(items) + len(context.items(VAL)))
         train = training_loader(
-            context,
-            FeatureViews(context, items, folder),
-            batch_size,
-            workers=0,
+            context, FeatureViews(context, items, folder), batch_size, workers=0
         )
         val = feature_validation(context, folder)
     else:

@@ -35,12 +35,7 @@ def check(context: Context, *, method: CamMethod, **_: Any) -> None:
 
 
 def run(
-    context: Context,
-    *,
-    method: CamMethod,
-    scales: Scales,
-    flip: bool = True,
-    batch_size: int = 8,
+    context: Context, *, method: CamMethod, scales: Scales, flip: bool = True, batch_size: int = 8
 ) -> dict[str, float]:
     """Write the seeds of every training image, as `seeds/<id>.npz`.
 

@@ -18,11 +18,7 @@ from wsss.models.last_stage import cut_before_last_stage
 from wsss.runtime.classifiers import FINETUNE, trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.loaders import TaggedBatches, training_loader
-from wsss.runtime.pooled_features import (
-    FeatureViews,
-    feature_validation,
-    store_pooled_features,
-)
+from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsss.cams.cluster_cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
@@ -92,12 +92,7 @@ class ClusterCAM(CamMethod):
         self.merge = merge
         self.seed = seed
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps in [-1, 1] of `n` classes of each image, at the resolution of the features."""
         maps = [
             self._image_maps(model, *one)
@@ -135,10 +130,7 @@ class ClusterCAM(CamMethod):
 
 
 def base_and_scissors(
-    clusters: Float[Tensor, "g h w"],
-    scores: Float[Tensor, "g n"],
-    top: int,
-    bottom: int,
+    clusters: Float[Tensor, "g h w"], scores: Float[Tensor, "g n"], top: int, bottom: int
 ) -> tuple[Float[Tensor, "n h w"], Float[Tensor, "n h w"]]:
     """Cognition-base and cognition-scissors of each class; without scissors these are zeros.
 

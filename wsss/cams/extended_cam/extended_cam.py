@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.extended_cam.receptive_field import Fields, features_and_fields
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.validation import check_choice, check_number
@@ -72,7 +72,7 @@ def gaussian_upsampled(
 
 
 def empirical_sigmas(
-    network: nn.Module, images: Float[Tensor, "b 3 H W"]
+    network: nn.Module, images: Images
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
     """Deviations in pixels of the squared gradient that the central cell has by the image.
 
@@ -139,12 +139,7 @@ class ExtendedCAM(CamMethod):
         self.bias = bias
         self.rescale = rescale
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n H W"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Signed maps of `n` classes of each image, at image size: shares of the logit."""
         if self.sigma == "erf" or self.align == "rf":
             features, fields = features_and_fields(model.features, images)
@@ -174,7 +169,7 @@ class ExtendedCAM(CamMethod):
     def _kernels(
         self,
         network: nn.Module,
-        images: Float[Tensor, "b 3 H W"],
+        images: Images,
         maps: Float[Tensor, "b n h w"],
         fields: Fields | None,
     ) -> tuple[Float[Tensor, "_ H h"], Float[Tensor, "_ W w"]]:
@@ -191,11 +186,7 @@ class ExtendedCAM(CamMethod):
         return kernels[0], kernels[1]
 
     def _sigmas(
-        self,
-        network: nn.Module,
-        images: Float[Tensor, "b 3 H W"],
-        strides: Sequence[float],
-        fields: Fields | None,
+        self, network: nn.Module, images: Images, strides: Sequence[float], fields: Fields | None
     ) -> list[Float[Tensor, " _"]]:
         """Widths in pixels along height and width, of each image or of all."""
         if self.sigma == "empirical":

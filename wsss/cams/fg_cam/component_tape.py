@@ -165,12 +165,7 @@ class ComponentTape(TorchFunctionMode):
         return self._anew.get(self._number[value], lambda: value)
 
     def _convolution(
-        self,
-        function: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        source: int,
-        number: int,
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], source: int, number: int
     ) -> tuple[tuple[int], operations.Prepare]:
         """The number of a convolution's input, and its rule."""
         options = dict(zip(operations.CONVOLUTION_ARGUMENTS, args, strict=False)) | kwargs

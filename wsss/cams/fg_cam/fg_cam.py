@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
@@ -102,23 +102,13 @@ class FGCAM(CamMethod):
             features = model.features(images)
         tape.check(features)
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
         parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))
         return torch.cat([self._maps(model, *part) for part in zip(*parts, strict=True)])
 
-    def _maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def _maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of images that fit into one recorded pass."""
         if self.target_layer is None:
             features = model.features(images)
@@ -131,7 +121,7 @@ class FGCAM(CamMethod):
         del components
         return torch.stack([one.sum(dim=1) for one in carried], dim=1)
 
-    def _root(self, model: SplitClassifier, images: Tensor) -> nn.Module | Tensor:
+    def _root(self, model: SplitClassifier, images: Images) -> nn.Module | Tensor:
         """The module, or the images, that the components are carried back to."""
         if self.target_layer == "input":
             return images
@@ -150,9 +140,9 @@ class FGCAM(CamMethod):
     def _components(
         self,
         model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
+        images: Images,
         features: Float[Tensor, "b k h w"],
-        classes: Int64[Tensor, "b n"],
+        classes: Classes,
     ) -> Float[Tensor, "n b k h w"]:
         """`I_k = α_k A_k` of every class, denoised if wished."""
         if self.base == "grad":

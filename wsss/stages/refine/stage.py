@@ -144,10 +144,7 @@ def run(
 
 
 def plan_batches(
-    items: Sequence[Item],
-    sizes: Sequence[tuple[int, int]],
-    batch_size: int,
-    max_batch_px: int,
+    items: Sequence[Item], sizes: Sequence[tuple[int, int]], batch_size: int, max_batch_px: int
 ) -> list[list[Item]]:
     """Items in batches, in their order, each filled up as far as both bounds allow.
 
