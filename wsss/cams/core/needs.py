@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from wsss.errors import UnsupportedError
-from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.reactivated import ReactivatedHead
+
+if TYPE_CHECKING:
+    from wsss.models.classifier import SplitClassifier
 
 
 class Need(StrEnum):
@@ -48,8 +50,12 @@ def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedEr
     )
 
 
-def offers(model: SplitClassifier) -> frozenset[Need]:
-    """What of all this a model has."""
+def offers(model: "SplitClassifier") -> frozenset[Need]:
+    """The needs that a model meets."""
+    # Imported here, since a data check names needs without torch.
+    from wsss.models.classifier import LinearHead
+    from wsss.models.reactivated import ReactivatedHead
+
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
         Need.INNER_LAYERS: bool(model.inner_layers),
