@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cams.core.gradients import class_gradients, differentiable_head
+from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -98,11 +98,8 @@ class FDCAM(CamMethod):
 
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image; images one by one, their groups are K × K."""
-        features, logits = differentiable_head(model.head, model.features(images))
-        gradients = torch.stack(
-            [of.mean(dim=(2, 3)) for (of,) in class_gradients(logits, [features], classes)], dim=1
-        )
-        features = features.detach()
+        features = model.features(images).detach()
+        gradients = mean_gradients(model.head, features, classes)
         maps = []
         for activations, slopes, own in zip(features, gradients, classes, strict=True):
             groups = similar_channels(activations, self.quantile)

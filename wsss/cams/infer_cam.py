@@ -60,7 +60,7 @@ class InferCAM(CamMethod):
 
         Args:
             scales: factors of a patch's sides; each is also seen mirrored.
-            max_rounds: most rounds of looking and erasing in a patch.
+            max_rounds: most rounds of erasing in a patch.
             erase_threshold: response from which a pixel is erased; above 1 nothing is.
             min_erased_fraction: of a patch's pixels; a round that erases less is the last.
             buffers_px: how far patches reach beyond the centres, in pixels, for one class, for two,
@@ -113,7 +113,7 @@ class InferCAM(CamMethod):
         for patch in corner_patches(centres, (height, width), self.buffers_px[len(present) - 1]):
             top, bottom, left, right = patch
             window = merged[:, top:bottom, left:right]
-            # The whole image has just been looked at: its first round is known.
+            # The maps of the whole image are its first round.
             first_round = maps if patch == whole else None
             part = image[:, top:bottom, left:right]
             response = self._patch_response(model, part, present, first_round)
@@ -127,7 +127,7 @@ class InferCAM(CamMethod):
         present: Int64[Tensor, " n"],
         first_round: Float[Tensor, "n h w"] | None = None,
     ) -> Float[Tensor, "n h w"]:
-        """Look and erase, round by round."""
+        """Response of a patch after all rounds of erasing."""
         response = first_round
         if response is None:
             response = self._multiscale_maps(model, patch, present)

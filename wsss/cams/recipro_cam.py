@@ -20,7 +20,7 @@ Baseline = Literal["zeros", "none"]
 
 
 def mask_kernel(mask: Mask) -> Float[Tensor, "q q"]:
-    """What a mask keeps around its centre, float64: the centre alone, or [1 2 1; 2 4 2; 1 2 1]/16.
+    """Weights of a mask around its centre, float64: 1, or [1 2 1; 2 4 2; 1 2 1]/16.
 
     The kernel of the main class and of Intel's code; it sums to 1, and its centre is 1/4.
     """

@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
             settings={stage: run.keywords for stage, run in stages.items()},
             max_failed_fraction=cfg.max_failed_fraction,
         )
-        # What can be wrong is found from here on, before hours are spent.
+        # Checks come before anything that takes hours.
         report = check_usable(context)
         shared = surroundings(cfg.seed, trainer, report.unusable)
         work_dir = Path(cfg.work_dir).absolute()
@@ -79,7 +79,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
 
 
 def check_usable(context: Context) -> DataReport:
-    """Check the data set, and tell what is wrong with it but does not break a run.
+    """Check the data set, and log problems that do not break a run.
 
     Raises:
         WsssError: it would break a run.
@@ -106,7 +106,7 @@ def check_stages(
     contexts: Mapping[str, Context],
     plans: Mapping[str, Plan],
 ) -> None:
-    """Let every stage that will run find what is wrong with its settings.
+    """Check the settings of every stage that will run.
 
     Raises:
         WsssError: has the problems of all of them.

@@ -1,4 +1,4 @@
-"""Cached backbone features: what a linear head is trained on (linear probing)."""
+"""Cached backbone features, for linear probing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +94,7 @@ class FeatureViews(Dataset[TaggedBatch]):
     def __init__(
         self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False
     ) -> None:
-        """Find the features of `items` in `folder`; what could not be computed is left out.
+        """Find the features of `items` in `folder`; missing ones are left out.
 
         Args:
             context: data and seed.

@@ -1,4 +1,4 @@
-"""What stages that write seeds share: a check of the method, and a file for every image."""
+"""Seeds by the trained classifier: a check of the method, and a file for every image."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -53,12 +53,12 @@ def write_seeds(
 
     Args:
         context: data, folders, processes.
-        method: a method that explains the classifier.
-        maps_of: computes by both, of a batch, the maps of each image, [n or more, h, w] in [0, 1],
-            where n is the number of its tags.
+        method: needs certain parts of the classifier.
+        maps_of: from classifier, method and batch to the maps of each image, [n or more, h, w] in
+            [0, 1], of its n tags.
         scales: sizes at which an image is seen.
         batch_size: images a forward pass; those of like size are batched.
-        description: what is shown beside the progress.
+        description: of the progress bar.
 
     Returns:
         `images`: number of seed files.

@@ -27,7 +27,7 @@ READS_MASKS = True
 KEY_NUMBER = "gallery_images"
 
 PIXEL_DENSITY = 1.5
-"""Pixels of a picture for each pixel of the page, for screens that show more than one."""
+"""Pixels of a picture for each pixel of the page, for high-density screens."""
 
 SCORED_BY = {TRAIN: PSEUDO_MASKS, VAL: SEGMENTER}
 """The subject that ranks the gallery of each split."""

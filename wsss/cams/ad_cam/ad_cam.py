@@ -92,7 +92,7 @@ class ADCAM(CamMethod):
         return features, attention * len(chosen), network.grid(images)
 
     def _network(self, model: SplitClassifier) -> VitBackbone:
-        """The network whose attention is looked at; refused without the chosen layers."""
+        """The network of the attention; refused without the chosen layers."""
         network = self.attention_network
         if network is None:
             network = cast("VitBackbone", model.features)

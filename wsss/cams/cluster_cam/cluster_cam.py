@@ -1,4 +1,4 @@
-"""Cluster-CAM: feature maps in groups, weighed by what the network sees through them."""
+"""Cluster-CAM: clusters of feature maps, weighted by probabilities of masked images."""
 
 from typing import Literal
 
@@ -58,8 +58,8 @@ class ClusterCAM(CamMethod):
             num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
             feature: cluster maps by `shape` (unit length), or `raw`, so that strong ones decide.
             algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
-            fill: what is seen where a mask is 0, the network's `mean` colour or the image seen
-                through the insertion metric's `Blur`.
+            fill: shown where a mask is 0: the network's `mean` colour, or the image under the
+                insertion metric's `Blur`.
             cic: scores are the increase over the fully masked image (channel-wise increase of
                 confidence), which takes one more pass.
             top: number of best clusters that form the base, weighted by their scores.

@@ -1,4 +1,4 @@
-"""What an activation-mapping method is: raw maps from a split classifier."""
+"""The interface of CAM methods: raw maps of a split classifier."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Provenance:
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What neither the paper nor its authors' code says and is filled in here; empty if nothing."""
+    """Parts that are in neither the paper nor its authors' code; empty if none."""
 
 
 class CamMethod(ABC):
@@ -45,7 +45,7 @@ class CamMethod(ABC):
     provenance: Provenance = Provenance("no publication")
     """Where its formulas come from; options may give an instance another."""
     sees_scales: ClassVar[bool] = False
-    """Whether the method looks at several scales and mirror images itself."""
+    """Whether `maps` averages over scales and mirror images itself."""
     shares_score: bool = False
     """Whether values are shares of a score: on a finer grid they are smaller, their sum is not."""
 
@@ -89,7 +89,7 @@ class CamMethod(ABC):
 
     @abstractmethod
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
-        """What `__call__` returns, of a model and classes that it has checked."""
+        """Compute the result of `__call__`, for a checked model and checked classes."""
 
 
 def check_classes(model: SplitClassifier, classes: Classes) -> None:

@@ -1,4 +1,4 @@
-"""What methods need of a model, and what a model offers."""
+"""Properties that methods need of a model."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Need(StrEnum):
-    """A property of a model that not every model has; those that fewer networks have come later."""
+    """A property that not every model has, common ones first."""
 
     LINEAR_HEAD = "linear head"
     INNER_LAYERS = "inner layers"
@@ -40,7 +40,7 @@ _MEANINGS = {
 
 
 def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedError:
-    """The error that says what a method misses in a model."""
+    """The error of a method that a model lacks something for."""
     return UnsupportedError(
         method,
         f"{model} is none that it can explain",

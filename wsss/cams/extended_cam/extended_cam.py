@@ -77,7 +77,7 @@ def empirical_sigmas(
     """Deviations in pixels of the squared gradient that the central cell has by the image.
 
     One forward and one backward pass through the whole network (Luo et al., Understanding the
-    Effective Receptive Field, NeurIPS 2016). NaN for an image that the cell does not see.
+    Effective Receptive Field, NeurIPS 2016). NaN where the cell does not depend on the image.
     """
     seen = images.detach().requires_grad_()
     features = network(seen.clone())
@@ -95,7 +95,7 @@ def empirical_sigmas(
 
 
 class ExtendedCAM(CamMethod):
-    """Conservative maps, which sum to the logit, spread over the pixels that each cell sees.
+    """Conservative maps, which sum to the logit, spread over each cell's receptive field.
 
     Reconstruction from the published abstract: the two requirements (same scale as the prediction
     score, Gaussian upsampling) are the paper's; the equations, the width and the alignment are not.
@@ -121,7 +121,8 @@ class ExtendedCAM(CamMethod):
             sigma: standard deviation in pixels; `erf`, that of the effective receptive field of
                 uniform weights; `stride`, half a cell; `empirical`, that of the central cell's
                 squared gradient by each image, which costs a pass back through the network.
-            align: `grid` centres cells as bilinear resizing does; `rf` where they really look.
+            align: `grid` centres cells as bilinear resizing does; `rf` at their receptive
+                fields' centres.
             bias: of a linear head: left out, or spread over all positions.
             rescale: scale the maps of other heads to sum to their logits, where that is possible.
 

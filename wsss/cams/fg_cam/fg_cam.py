@@ -3,10 +3,10 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from wsss.cams.core.gradients import class_gradients, differentiable_head
+from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.masking import masked_probabilities, mean_colour
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
@@ -146,7 +146,7 @@ class FGCAM(CamMethod):
     ) -> Float[Tensor, "n b k h w"]:
         """`I_k = α_k A_k` of every class, denoised if wished."""
         if self.base == "grad":
-            weights = gradient_weights(model, features, classes)
+            weights = mean_gradients(model.head, features, classes).transpose(0, 1).contiguous()
         else:
             background = mean_colour(model).to(images)
             scores = [
@@ -157,12 +157,3 @@ class FGCAM(CamMethod):
             weights = weights.permute(2, 0, 1)
         components = weights[..., None, None] * features
         return denoised(components, self.kept_fraction) if self.denoise else components
-
-
-def gradient_weights(
-    model: SplitClassifier, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
-) -> Float[Tensor, "n b k"]:
-    """Channel weights of Grad-CAM, `α_k = mean_ij ∂f_c/∂A_k`, back-propagated through the head."""
-    leaf, logits = differentiable_head(model.head, features)
-    gradients = class_gradients(logits, [leaf], classes)
-    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients])

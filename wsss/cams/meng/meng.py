@@ -68,7 +68,7 @@ def own_stage_maps(
     Args:
         networks: the last stages and heads.
         pairs: of each image.
-        inner: what the last stages start from, with a graph back to `layers`.
+        inner: input of the last stages, with a graph back to `layers`.
         layers: outputs of inner layers, each [b, _, _, _].
     """
     weights: list[list[Tensor]] = [[] for _ in layers]

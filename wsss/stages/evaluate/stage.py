@@ -76,8 +76,8 @@ def run(
 ) -> dict[str, float]:
     """Predict the validation split, and score every artefact that has ground truth.
 
-    Without masks everything is predicted and nothing scored. What chose a threshold on masks is
-    stamped `oracle`.
+    Without masks everything is predicted and nothing scored. Scores at a threshold chosen by masks
+    are stamped `oracle`.
 
     Args:
         context: data, folders, processes; a missing `segment` input leaves the segmenter out, a
