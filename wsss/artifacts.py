@@ -1,17 +1,18 @@
-"""What stages leave on disk: fingerprints, manifests, seeds and label masks.
+"""The files of a run: fingerprints, manifests, seeds and label masks.
 
-These formats are a contract with the outside world; other code bases read them without `wsss`.
-Everything is written to a temporary name and renamed, so that a file that exists is whole.
+The formats are stable: other code bases read them without `wsss`. Every file is written under a
+temporary name and renamed, so that a file that exists is complete.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from hashlib import blake2b
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float16, UInt8, UInt16
@@ -23,14 +24,15 @@ from wsss.files import intact, on_disk
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 TEMPORARY = ".{pid}.tmp~{name}"
-"""What a file is called until it is whole."""
+"""Name of a file until it is complete."""
+_DIGEST = partial(hashlib.blake2b, digest_size=8)
 SEED_STRIDE = 4
 """Seeds are stored at this fraction of the image's side lengths."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its name when the block ends well.
+    """Yield a temporary path beside `path`, renamed to `path` when the block succeeds.
 
     Raises:
         StorageError: the disk is full; nothing is left of the file.
@@ -46,7 +48,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files that a killed run left; nobody else may be writing there."""
+    """Remove the temporary files of a killed run; no other process may be writing to `folder`."""
     for path in folder.rglob(TEMPORARY.format(pid="*", name="*")):
         path.unlink()
 
@@ -71,21 +73,21 @@ def read_json(path: Path) -> Any:
 def fingerprint(content: Any) -> str:
     """Hash of plain data (dicts, lists, strings, numbers), 16 hex digits, stable across runs."""
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return blake2b(canonical.encode(), digest_size=8).hexdigest()
+    return _DIGEST(canonical.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Manifest:
-    """The record that makes a stage finished: written last, by rank 0, after all items exist."""
+    """The record of a finished stage: written last, by rank 0, after all items exist."""
 
     stage: str
     fingerprint: str
     config: dict[str, Any]
-    """The stage's resolved settings, those included that change no result."""
+    """The stage's resolved settings, including those without influence on results."""
     numbers: dict[str, Any]
-    """What the stage returned."""
+    """The stage's return value."""
     basis: dict[str, Any] = field(default_factory=dict)
-    """What the fingerprint is the hash of: settings, data, stages before, weights, seed."""
+    """Content of the fingerprint: settings, data, earlier stages, weights, seed."""
     failures: dict[str, str] = field(default_factory=dict)
     """Items that could not be processed, with the reason."""
     wall_time_s: float = 0.0
@@ -116,7 +118,7 @@ def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
 
 
 class Named(Protocol):
-    """Something whose results are kept under a name of its own."""
+    """An item with a file name for its results."""
 
     @property
     def file_stem(self) -> str:
@@ -135,19 +137,27 @@ class Seeds:
     """Height and width of the image in pixels."""
 
 
-class SeedStore:
-    """A folder of seeds: `<id>.npz` with `classes`, `maps`, `size`; no pickle."""
+class Store:
+    """A folder with one file an item."""
+
+    suffix: ClassVar[str]
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, item: Named) -> Path:
-        """Where the seeds of an item are."""
-        return self.folder / f"{item.file_stem}.npz"
+        """The file of an item, whether or not it exists."""
+        return self.folder / f"{item.file_stem}{self.suffix}"
 
     def has(self, item: Named) -> bool:
-        """Whether the seeds of an item were written."""
+        """Whether the file of an item was written."""
         return self.path(item).is_file()
+
+
+class SeedStore(Store):
+    """A folder of seeds: `<id>.npz` with `classes`, `maps`, `size`; no pickle."""
+
+    suffix = ".npz"
 
     def write(self, item: Named, seeds: Seeds) -> None:
         """Write the seeds of an item."""
@@ -175,19 +185,10 @@ class SeedStore:
             return Seeds(content["classes"], content["maps"], (height, width))
 
 
-class LabelStore:
+class LabelStore(Store):
     """A folder of label masks: `<id>.png`, 8-bit palette PNG in VOC colours."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def path(self, item: Named) -> Path:
-        """Where the mask of an item is."""
-        return self.folder / f"{item.file_stem}.png"
-
-    def has(self, item: Named) -> bool:
-        """Whether the mask of an item was written."""
-        return self.path(item).is_file()
+    suffix = ".png"
 
     def write(self, item: Named, labels: UInt8[np.ndarray, "h w"]) -> None:
         """Write a mask: 0 background, 1…C classes, 255 void."""
@@ -236,8 +237,5 @@ def seed_size(height: int, width: int) -> tuple[int, int]:
 
 def file_digest(path: Path) -> str:
     """Hash of a file's content, 16 hex digits."""
-    digest = blake2b(digest_size=8)
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, _DIGEST).hexdigest()

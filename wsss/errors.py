@@ -1,4 +1,4 @@
-"""What can be wrong with what a user gave us, said in one way everywhere."""
+"""Errors that a user can mend, in one form."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from wsss.wording import nearest
 
 
 class Severity(StrEnum):
-    """How much a problem matters to a run."""
+    """Effect of a problem on a run."""
 
     ERROR = "error"
-    """A run cannot start or would produce nothing of worth."""
+    """The run cannot start, or its results would be useless."""
     SKIPPED = "skipped"
     """This one item is left out; the run goes on without it."""
     WARNING = "warning"
@@ -22,10 +22,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, what came, what was expected, what to do."""
+    """A problem: where, what came, what was expected, what to do."""
 
     where: str
-    """File, configuration key or command the user can go to."""
+    """File, configuration key or command."""
     came: str
     """What was found there."""
     expected: str
@@ -42,7 +42,7 @@ class WsssError(Exception):
     """An error the user can mend; the command line prints its problems without a traceback."""
 
     def __init__(self, *problems: Problem | str) -> None:
-        """Hold problems; a bare message is what torch's loader makes of an error in a worker."""
+        """Hold problems; torch re-raises an error of a loader worker with its text alone."""
         self.problems = tuple(
             Problem("data loader", p, "readable data", "Check the files of this data set.")
             if isinstance(p, str)
@@ -55,29 +55,29 @@ class WsssError(Exception):
         return "\n".join(map(str, self.problems))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process gets the problems, not a message of them.
+        # Pickle the problems instead of the message.
         return type(self).__new__, (type(self),), self.__dict__
 
 
 class LibraryError(WsssError):
-    """What an object of this package was given and cannot work with, told in Python's terms.
+    """An invalid or unsupported argument of an object of this package, in Python's terms.
 
-    An application has other names and other remedies: it tells the same by `problem`, with the name
-    that its users know, and finds its own remedy by what is missing.
+    An application reports it by `problem` under its own name of the argument, and chooses its own
+    remedy by `needs`.
     """
 
     option: str
-    """The argument, as a path from the object that the caller has; empty for the object itself."""
+    """Dotted path of the argument, from the caller's object; empty for the object itself."""
     needs: frozenset[str]
-    """Names of what is missing, where it has names."""
+    """Names of missing requirements."""
 
     def problem(self, where: str) -> Problem:
-        """The problem, told by another name of the argument."""
+        """The problem, under another name of the argument."""
         raise NotImplementedError
 
 
 class InvalidOptionError(LibraryError, ValueError):
-    """An argument with a value that it cannot have, or that cannot be had."""
+    """An argument with an invalid or unavailable value."""
 
     def __init__(
         self,
@@ -88,22 +88,22 @@ class InvalidOptionError(LibraryError, ValueError):
         remedy: str = "Correct the value.",
         needs: Collection[str] = (),
     ) -> None:
-        """Describe what was refused.
+        """Describe the refused value.
 
         Args:
             option: name of the argument.
             value: what came.
             expected: what should have come.
-            reason: what is wrong with the value, where `expected` does not say it.
+            reason: the problem of the value, unless obvious from `expected`.
             remedy: what to do, as an imperative sentence that names no argument.
-            needs: names of what is missing.
+            needs: names of missing requirements.
         """
         self.option, self.value, self.expected = option, value, expected
         self.reason, self.remedy, self.needs = reason, remedy, frozenset(needs)
         super().__init__(self.problem(option))
 
     def problem(self, where: str) -> Problem:
-        """The problem, told by another name of the argument."""
+        """The problem, under another name of the argument."""
         if self.reason:
             return Problem(f"{where}={self.value}", self.reason, self.expected, self.remedy)
         return Problem(where, f"{self.value!r:.80}", self.expected, self.remedy)
@@ -120,19 +120,19 @@ class UnsupportedError(LibraryError):
     def __init__(
         self, owner: str, came: str, expected: str, remedy: str, needs: Collection[str] = ()
     ) -> None:
-        """Name the class that needs something, what it was given, and names of what is missing."""
+        """Name the object, the problem, and missing requirements."""
         self.owner, self.came, self.expected = owner, came, expected
         self.option, self.remedy, self.needs = "", remedy, frozenset(needs)
         super().__init__(self.problem(""))
 
     def problem(self, where: str) -> Problem:
-        """The problem, told by the name of the argument that the object is."""
+        """The problem, under the name of the argument that holds the object."""
         return Problem(where or self.owner, self.came, self.expected, self.remedy)
 
 
 @contextmanager
 def inside(argument: str) -> Iterator[None]:
-    """Tell what is refused in the block as a part of an argument: `device` as `engine.device`."""
+    """Prefix the argument of a LibraryError in the block: `device` becomes `engine.device`."""
     try:
         yield
     except LibraryError as error:
@@ -149,11 +149,11 @@ def user_error(where: object, came: str, expected: str, remedy: str) -> WsssErro
 def unknown_word(
     where: str, kind: str, word: str, known: Sequence[str], remedy: str, near: Sequence[str] = ()
 ) -> WsssError:
-    """Build the answer to a word nobody knows: the nearest ones, else the first of all.
+    """Build the error for an unknown word, with the nearest known ones, else the first of all.
 
     Args:
         where: file, configuration key or command the word is from.
-        kind: what the word should name, such as "method".
+        kind: of the named thing, such as "method".
         word: what came.
         known: all right words.
         remedy: what to do, as an imperative sentence.

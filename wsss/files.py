@@ -1,4 +1,4 @@
-"""Files that cannot be read or written any more, said in words."""
+"""Errors of files that cannot be read or written."""
 
 import errno
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from wsss.errors import Problem, WsssError
 
 
 class StorageError(WsssError):
-    """Something is wrong with the files of a run, and so with more than one item."""
+    """An error of a run's files, which concerns more than one item."""
 
 
 class DamagedFileError(StorageError):
     """A file that a stage wrote cannot be read any more."""
 
     def __init__(self, path: Path | str, reason: str = "") -> None:
-        """Name the file; of an error in a loader's process torch passes on the text alone."""
+        """Name the file; `path` is an error's text if torch re-raises it from a loader process."""
         if isinstance(path, str):
             path, _, reason = path.rpartition("DamagedFileError: ")[2].partition(_DAMAGED)
             reason = reason.partition("). Expected")[0]
@@ -37,7 +37,7 @@ _DAMAGED = ": the file is damaged ("
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
-    """Read a file in the block: whatever a library says of its content names the file.
+    """Read a file in the block; errors of libraries name the file.
 
     Raises:
         DamagedFileError: it cannot be read, though it is there.
@@ -46,13 +46,13 @@ def intact(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.filename):
-            raise  # An error that names the file comes of opening it.
+            raise  # An error of opening the file, which names it.
         raise DamagedFileError(path, f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
-    """Write below `path` in the block: a full disk is told in words.
+    """Write below `path` in the block; a full disk raises a StorageError.
 
     Raises:
         StorageError: there is no room.

@@ -1,4 +1,4 @@
-"""What arguments can be: a wrong one is refused before anything is computed.
+"""Validation of arguments, before anything is computed.
 
 Every function raises an `InvalidOptionError`, which names the argument and what was expected.
 """
@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from wsss.errors import InvalidOptionError
 
 LEAST, MOST = 1e-30, 1e30
-"""Compiled code computes with float32, which knows hardly less that is above 0, and hardly more."""
+"""Range of positive float32 numbers, in which compiled code computes."""
 
 
 def check_choice(known: Sequence[object], **options: object) -> None:
@@ -57,16 +57,15 @@ def check_at_least(least: float, **options: object) -> None:
 
 
 def check_positive(**options: object) -> None:
-    """Refuse arguments that are not above 0, or so little that it might be rounding."""
+    """Refuse arguments that are not above 0, or below `LEAST`."""
     check_number(lambda value: value >= LEAST, "above 0", **options)
 
 
 def layer_names(layers: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of layers as they were given; None stands for a method's own choice."""
+    """The names of layers as a tuple, validated; None for a method's default."""
     if layers is None:
         return None
     if isinstance(layers, str):
-        # Its letters would be taken for names.
         raise InvalidOptionError("layers", layers, f"a list of names, such as [{layers}]")
     if not isinstance(layers, Sequence) or not all(isinstance(name, str) for name in layers):
         raise InvalidOptionError("layers", layers, "a list of names, such as [layer4]")
@@ -89,7 +88,7 @@ def check_layers(layers: Iterable[str], known: Iterable[str]) -> None:
 
 
 def layer_numbers(layers: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Indices of layers as they were given; None for all."""
+    """The indices of layers as a tuple, validated; None for all."""
     if layers is None:
         return None
     if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):

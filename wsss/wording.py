@@ -1,14 +1,14 @@
-"""Counts and names as they are put into sentences."""
+"""Counts and names in sentences."""
 
 import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 GROUP_FROM = 5
-"""This many things alike are no longer told one by one."""
+"""Lists of this many names are shortened."""
 
 NAMED = 3
-"""So many of them are named."""
+"""Names in a shortened list."""
 
 
 def name_some(names: Sequence[str]) -> str:
@@ -19,7 +19,7 @@ def name_some(names: Sequence[str]) -> str:
 
 
 def readable(name: str) -> str:
-    r"""A file's name to print: of one that is not UTF-8 the other bytes as `\xe9`."""
+    r"""A printable file name: bytes that are not UTF-8 as `\xe9`."""
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 

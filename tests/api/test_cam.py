@@ -177,7 +177,7 @@ def test_cam_is_the_weighted_sum_of_the_features_where_the_head_is_linear(make):
 
 @pytest.mark.parametrize("make", [vgg, ThreeConvolutions])
 def test_a_head_that_is_not_linear_has_no_cam(make):
-    with pytest.raises(WsssError, match=r"CAM cannot explain.*linear head.*gradcam"):
+    with pytest.raises(WsssError, match=r"CAM: a .*can explain.*one linear layer.*GradCAM"):
         wsss.cam(make(), picture(), 1, method="cam")
 
 
@@ -426,7 +426,7 @@ def test_methods_are_names_objects_or_classes():
         wsss.cam(network, image, 1, method="gradcm")
     with pytest.raises(WsssError, match=r"method: 3"):
         wsss.cam(network, image, 1, method=3)
-    with pytest.raises(WsssError, match=r"VSCAM cannot explain this Branching, which lacks: graph"):
+    with pytest.raises(WsssError, match=r"VSCAM: a Branching is none.*vision GNN"):
         wsss.cam(network, image, 1, method="vscam")
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 import wsss
 from wsss.errors import WsssError
-from wsss.refine.dense_crf import NumbaEngine
+from wsss.refine.dense_crf.numba_engine import NumbaEngine
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +105,10 @@ def test_what_are_no_probabilities_is_refused_in_words(problem, change, words):
     [
         ({"engine": "nunba"}, "no engine `nunba`. Expected `numba`"),
         ({"bilateral_sxy": 20}, "no setting `bilateral_sxy`. Expected `bilateral_sxy_px`"),
-        ({"bilateral_sxy_px": 0}, "bilateral_sxy_px: 0. Expected a number above 0"),
+        ({"bilateral_sxy_px": 0}, "bilateral_sxy_px=0: expected a number above 0"),
         ({"bilateral_sxy_px": "a"}, "bilateral_sxy_px: 'a'. Expected a number"),
         ({"num_iterations": 1.5}, "num_iterations: 1.5. Expected a whole number"),
-        ({"num_iterations": -1}, "num_iterations: -1"),
+        ({"num_iterations": -1}, "num_iterations=-1"),
         ({"device": "cuda"}, "cuda.*computes on the CPU"),
     ],
 )

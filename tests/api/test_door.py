@@ -172,7 +172,7 @@ def test_a_method_of_the_users_own_module_works(here):
                                       nn.Flatten(), nn.Linear(4, 2))}  # fmt: skip
     exec(compile(call, "docs/own_method.md", "exec"), names)
     assert names["found"].raw.shape == (1, 62, 62)
-    (command,) = re.findall(r"^PYTHONPATH=. wsss run (.*)$", text, flags=re.MULTILINE)
+    (command,) = re.findall(r"^wsss run (.*)$", text, flags=re.MULTILINE)
     few = ("data.num_train=6", "data.num_val=2", "data.size_px=64", "stages=[classify,localize]")
     run = wsss.run([*TINY, *few, *command.split(), f"work_dir={here}"])
     manifest = Manifest.read(run.folders["localize"])

@@ -59,7 +59,7 @@ def surroundings():
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     before = surroundings()
-    run = wsss.run([*TINY, f"work_dir={folder}"])
+    run = wsss.run([*TINY, "logger=tensorboard", f"work_dir={folder}"])
     assert surroundings() == before
     return folder, run
 
@@ -68,6 +68,7 @@ def test_a_run_has_folders_and_numbers(finished):
     folder, run = finished
     assert list(run.folders) == ["classify", "localize", "refine", "segment", "evaluate", "report"]
     assert all(one.parent.parent == folder for one in run.folders.values())
+    assert list(folder.glob("logs/*/tensorboard/events.*"))
     assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert 0 <= run.numbers["segment"]["pseudo_miou"] <= 1
     assert not any(run.cached.values())
@@ -97,7 +98,7 @@ def test_a_second_run_finds_everything_finished(finished):
         (["refine.method.min_confidnce=0.7"], "min_confidence"),
         (["data=foldr"], "folder"),
         (["data=folder"], "data.root"),
-        (["seed"], "neither a setting nor an option"),
+        (["seed"], "cannot be read as a setting"),
         ("sed=1", "seed"),
     ],
 )

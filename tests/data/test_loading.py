@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader
 
 from wsss.data.datasets import MaskedImages, TaggedImages
 from wsss.data.pyramids import PyramidBatches, Scales, plan_batches
+from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.data.sampling import epoch_sampler, sample_seed
 from wsss.data.source import TRAIN
@@ -90,8 +91,8 @@ def test_scales_are_whole_cells_and_bounded():
     assert scales.sizes((375, 500)) == ((368, 496), (192, 256), (560, 752))
     assert scales.sizes((4000, 6000)) == ((336, 512), (176, 256), (512, 768))
     assert scales.sizes((1, 1)) == ((16, 16),) * 3
-    assert scales.bounded((4000, 6000)) == (341, 512)
-    assert scales.bounded((1, 6000)) == (1, 512)
+    assert shrunk_size((4000, 6000), scales.max_side_px) == (341, 512)
+    assert shrunk_size((1, 6000), scales.max_side_px) == (1, 512)
 
 
 def test_every_item_is_in_one_batch_of_its_size():

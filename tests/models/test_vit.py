@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from wsss.errors import WsssError
+from wsss.errors import InvalidOptionError, WsssError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models import vit as vit_module
 from wsss.models.export import load_classifier, save_classifier
@@ -119,7 +119,7 @@ def test_other_prefix_tokens_are_left_out(images):
 
 @pytest.mark.parametrize("layers", [[12], [-13], []])
 def test_layers_out_of_range_are_refused(deit, images, layers):
-    with pytest.raises(IndexError, match="-12…11"):
+    with pytest.raises(InvalidOptionError, match="-12…11"):
         deit.forward_with_attention(images, layers)
 
 

@@ -145,6 +145,7 @@ def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
 
 
 FEW = ("data.num_train=8", "data.num_val=8", "data.size_px=64")
+LITE0 = "segmenter=deeplabv3plus_lite0"  # whatever the backbone is
 
 
 def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
@@ -266,8 +267,8 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
         (["refine.batch_size=0"], "refine.batch_size", "0"),
         (["cam=gradcam", "cam.layers=[layer9]"], "cam.layers=['layer9']", "no inner layer is"),
         (["segmenter.trains_from=blocks.9"], "segmenter.trains_from", "'blocks.9'"),
-        (["backbone=vig_tiny", "backbone.output_stride=8"], "backbone.output_stride", "8"),
-        (["backbone=deit_small", "backbone.name=resnet50"], "backbone.name", "'resnet50'"),
+        (["backbone=vig_tiny", "backbone.output_stride=8", LITE0], "backbone.output_stride", "8"),
+        (["backbone=deit_small", "backbone.name=resnet50", LITE0], "backbone.name", "'resnet50'"),
         (["segmenter.encoder=vig_tiny"], "segmenter.encoder=vig_tiny", "DeepLabV3Plus cannot"),
         (["backbone.weights=gone.pth"], "backbone.weights=gone.pth", "no such weight file"),
         (["cam=vscam"], "cam", "a TimmBackbone with a LinearHead"),

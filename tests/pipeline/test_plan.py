@@ -53,3 +53,17 @@ def test_a_setting_of_a_stage_is_not_taken_for_one_of_the_trainer(folders):
         "evaluate",
         "report",
     }
+
+
+def test_a_module_of_ones_own_renews_what_it_makes(folders, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "own_cam_of_this_test.py"
+    code = "from wsss.cams.cam import CAM\n\n\nclass OwnCAM(CAM):\n    pass\n"
+    module.write_text(code, encoding="utf-8")
+    target = "cam._target_=own_cam_of_this_test.OwnCAM"
+    before = folders(target)
+    assert folders(target) == before
+    module.write_text(code + "\n\nSIGMA = 3\n", encoding="utf-8")
+    after = folders(target)
+    assert before["classify"] == after["classify"]
+    assert before["localize"] != after["localize"]

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from pydensecrf.utils import unary_from_labels
 
-from wsss.refine.dense_crf.unaries import energies_from_labels, energies_from_softmax
+from wsss.refine.dense_crf.unaries import (
+    energies_from_labels,
+    energies_from_softmax,
+    shared_channels,
+)
 
 
 def test_probabilities_become_energies_and_none_is_infinite():
@@ -51,3 +55,10 @@ def test_void_is_what_pydensecrf_calls_unsure(num_labels):
 def test_wrong_arguments_are_refused(labels, num_labels, gt_prob, message):
     with pytest.raises(ValueError, match=message):
         energies_from_labels(np.array(labels, dtype=np.uint8), num_labels, gt_prob)
+
+
+def test_labels_of_the_same_energies_share_a_channel():
+    labels = np.random.default_rng(0).integers(0, 3, (30, 40), dtype=np.uint8)
+    first, channel_of = shared_channels(energies_from_labels(labels, 12))
+    assert first == [0, 1, 2, 3]
+    assert channel_of.tolist() == [0, 1, 2, *[3] * 9]

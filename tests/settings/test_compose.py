@@ -17,6 +17,7 @@ def problems(words, check=compose):
         ("segment.max_epoch=3", "`segment.max_epochs`"),
         ("bilateral_sxy_px=3", "`refine.method.engine.bilateral_sxy_px`"),
         ("refine=cfr", "`crf`"),
+        ("cam=3", "one of ad_cam"),
         ("refine.engine=nunba", "`numba`"),
         ("logger=[csv,wand]", "`wandb`"),
         ("+segment.learning_rate=1", "lr, "),
@@ -261,3 +262,14 @@ def test_a_folder_of_ones_own_has_options_too(tmp_path):
     )
     words = [f"hydra.searchpath=['{tmp_path}']", "cam=mine"]
     assert compose("run", words).cam._target_.endswith("GradCAM")
+
+
+def test_only_what_is_wrong_is_told():
+    assert [one.where for one in problems("cam=nosuch seed=1")] == ["cam=nosuch"]
+
+
+def test_a_group_that_no_run_has_is_a_message(tmp_path):
+    (tmp_path / "polish").mkdir()
+    (tmp_path / "polish" / "default.yaml").write_text("strength: 1\n", encoding="utf-8")
+    (one,) = problems(f"hydra.searchpath=['{tmp_path}'] polish=default")
+    assert "polish" in f"{one.where} {one.came}"

@@ -166,7 +166,7 @@ def _observed(
     for size in sizes_to_try(network, given.picture.shape[:2], asked):
         seen = given.resized(size)
         try:
-            with noting_calls(network) as calls:
+            with noting_calls(network.named_modules()) as calls:
                 output = network(seen.normalise(seen.image))
         except Exception as error:  # A network may refuse a size by any.
             failure = failure or error

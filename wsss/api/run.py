@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,13 +86,30 @@ def run(settings: Sequence[str] = ()) -> Run:
     from wsss.settings.compose import compose
 
     words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
-    with _own_surroundings():
-        outcomes = run_stages(compose("run", words))
+    cfg = compose("run", words)
+    with _own_surroundings(), _output_folder(Path(cfg.work_dir)):
+        outcomes = run_stages(cfg)
     return Run(
         {outcome.stage: outcome.folder for outcome in outcomes},
         {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
         {outcome.stage: outcome.cached for outcome in outcomes},
     )
+
+
+@contextmanager
+def _output_folder(work_dir: Path) -> Iterator[None]:
+    """Set `${hydra:runtime.output_dir}`, where loggers write, which only Hydra's command sets."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    folder = work_dir / "logs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    shared = HydraConfig.instance()
+    before = shared.cfg
+    shared.cfg = OmegaConf.create({"hydra": {"runtime": {"output_dir": str(folder)}}})  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        shared.cfg = before
 
 
 @contextmanager

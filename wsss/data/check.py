@@ -1,4 +1,4 @@
-"""What a data set holds and what is wrong with it, found before hours are spent on it."""
+"""Statistics and problems of a data set, found before a run."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from wsss.errors import Problem, Severity
 from wsss.wording import name_some, plural
 
 MAX_SIDE_PX = 4096
-"""Images with a longer side are worth a word: nobody computes at that size."""
+"""Images with a longer side are reported: they are processed at reduced size."""
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -24,14 +24,14 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What a data set holds, and what is wrong with it."""
+    """Statistics and problems of a data set."""
 
     name: str
     class_names: tuple[str, ...]
     num_images: Mapping[str, int]
-    """By split; images that cannot be used included."""
+    """By split, unusable images included."""
     num_masks: Mapping[str, int]
-    """By split. (Masks are read by this check and by the evaluation, by nothing else.)"""
+    """By split. Only this check and the evaluation read masks."""
     class_counts: Mapping[str, tuple[int, ...]]
     """Images with each class, by split."""
     pair_counts: tuple[tuple[int, int, int], ...]
@@ -40,11 +40,11 @@ class DataReport:
     sizes: Mapping[str, Size]
     """Height and width of each decoded image by id."""
     unusable_ids: Mapping[str, tuple[str, ...]]
-    """Ids that a run has to leave out, by split."""
+    """Ids of unusable images, by split."""
     problems: tuple[Problem, ...]
-    """Grouped, the grave ones first."""
+    """Grouped, errors first."""
     max_failed_fraction: float = 0.01
-    """More unusable images than this fraction of a split are not tolerated."""
+    """Largest tolerated fraction of unusable images in a split."""
 
     @property
     def failed(self) -> bool:
@@ -61,7 +61,7 @@ class DataReport:
 
     @property
     def unusable(self) -> frozenset[str]:
-        """Ids that a run has to leave out."""
+        """Ids of unusable images in any split."""
         return frozenset().union(*self.unusable_ids.values())
 
     @property
@@ -107,7 +107,7 @@ class DataReport:
 def summarise(
     source: Source, inspections: Iterable[Inspection], max_failed_fraction: float = 0.01
 ) -> DataReport:
-    """Bring the inspections of all items together with what the lists say.
+    """The report of a data set, from its lists and the inspections of all items.
 
     Args:
         source: the data set.
@@ -159,7 +159,7 @@ def _pair_counts(items: Sequence[Item]) -> tuple[tuple[int, int, int], ...]:
 
 
 def _conversions(name: str, inspections: Sequence[Inspection]) -> Iterator[Problem]:
-    """Say which images are not plain RGB, all kinds in one."""
+    """One problem for all images that are not plain RGB."""
     ids_by_kind: dict[str, list[str]] = {}
     for inspection in inspections:
         for kind in inspection.conversions:
@@ -176,7 +176,7 @@ def _conversions(name: str, inspections: Sequence[Inspection]) -> Iterator[Probl
 
 
 def _large_images(name: str, inspections: Sequence[Inspection]) -> Iterator[Problem]:
-    """Say which images are larger than anybody computes at."""
+    """One problem for all images that are processed at reduced size."""
     large = [i.id for i in inspections if max(i.height, i.width) > MAX_SIDE_PX]
     if large:
         yield Problem(

@@ -1,4 +1,4 @@
-"""Samples as tensors, for torch's loaders."""
+"""Training data sets of augmented images, with tags or pseudo masks."""
 
 from collections.abc import Callable, Sequence
 from typing import TypedDict
@@ -18,21 +18,21 @@ MaskReader = Callable[[Item], UInt8[np.ndarray, "h w"]]
 
 
 class TaggedBatch(TypedDict):
-    """What a classifier sees."""
+    """Input of a classifier's training step."""
 
     images: UInt8[Tensor, "b 3 s s"]
     tags: Float[Tensor, "b c"]
 
 
 class MaskedBatch(TypedDict):
-    """What a segmenter sees."""
+    """Input of a segmenter's training step."""
 
     images: UInt8[Tensor, "b 3 s s"]
     masks: Int64[Tensor, "b s s"]
 
 
-class TaggedImages(Dataset[TaggedBatch]):
-    """Augmented images with their tags, addressed by (epoch, index)."""
+class _AugmentedImages:
+    """Images of a source with a seeded augmentation."""
 
     def __init__(
         self, source: Source, items: Sequence[Item], augmentation: Augmentation, seed: int
@@ -46,17 +46,24 @@ class TaggedImages(Dataset[TaggedBatch]):
         """Number of images."""
         return len(self.items)
 
+
+class TaggedImages(_AugmentedImages, Dataset[TaggedBatch]):
+    """Augmented images with their tags, addressed by (epoch, index)."""
+
     def __getitem__(self, key: tuple[int, int]) -> TaggedBatch:
         """One image uint8 [3, s, s] and its tags float [C]."""
         epoch, index = key
-        sample = self.source.read(self.items[index])
-        no_mask = np.full(sample.image.shape[:2], VOID_LABEL, dtype=np.uint8)
-        seed = sample_seed(self.seed, epoch, index)
-        image, _ = self.augmentation(sample.image, no_mask, seed)
-        return {"images": to_tensor(image), "tags": torch.from_numpy(sample.tags).float()}
+        item = self.items[index]
+        image = self.source.read_image(item)
+        no_mask = np.full(image.shape[:2], VOID_LABEL, dtype=np.uint8)
+        image, _ = self.augmentation(image, no_mask, sample_seed(self.seed, epoch, index))
+        return {
+            "images": to_tensor(image),
+            "tags": torch.from_numpy(self.source.tags(item)).float(),
+        }
 
 
-class MaskedImages(Dataset[MaskedBatch]):
+class MaskedImages(_AugmentedImages, Dataset[MaskedBatch]):
     """Augmented images with pseudo masks, addressed by (epoch, index)."""
 
     def __init__(
@@ -67,23 +74,17 @@ class MaskedImages(Dataset[MaskedBatch]):
         augmentation: Augmentation,
         seed: int,
     ) -> None:
-        self.source = source
-        self.items = items
+        super().__init__(source, items, augmentation, seed)
         self.read_pseudo_mask = read_pseudo_mask
-        self.augmentation = augmentation
-        self.seed = seed
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.items)
 
     def __getitem__(self, key: tuple[int, int]) -> MaskedBatch:
         """One image uint8 [3, s, s] and its pseudo mask int64 [s, s]."""
         epoch, index = key
         item = self.items[index]
-        seed = sample_seed(self.seed, epoch, index)
         image, mask = self.augmentation(
-            self.source.read_image(item), self.read_pseudo_mask(item), seed
+            self.source.read_image(item),
+            self.read_pseudo_mask(item),
+            sample_seed(self.seed, epoch, index),
         )
         return {"images": to_tensor(image), "masks": torch.from_numpy(mask.astype(np.int64))}
 

@@ -1,4 +1,4 @@
-"""Image and mask files as arrays: whatever the file holds, upright 8-bit RGB comes out."""
+"""Image and mask files as arrays: images as upright 8-bit RGB, masks as labels."""
 
 import struct
 import warnings
@@ -22,7 +22,7 @@ _TURNED_BY_90 = frozenset({5, 6, 7, 8})
 """EXIF orientations that swap height and width."""
 
 _UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
-"""What Pillow's decoders raise on broken files."""
+"""Exceptions of Pillow's decoders on broken files."""
 
 _CONVERSIONS = {
     "1": "greyscale",
@@ -37,22 +37,20 @@ _CONVERSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its image before it is decoded."""
+    """Size and kind of an image, from the file's header."""
 
-    height: int
-    """Pixels, of the upright image."""
-    width: int
-    """Pixels, of the upright image."""
+    size: tuple[int, int]
+    """Height and width in pixels of the upright image."""
     conversions: tuple[str, ...]
-    """What keeps it from being plain RGB: `greyscale`, `CMYK`, `16-bit`, `alpha`, …"""
+    """Differences from plain RGB: `greyscale`, `CMYK`, `16-bit`, `alpha`, …"""
 
 
 def read_rgb(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """The image of a file, as a viewer on a white page shows it: upright RGB in 0…255.
+    """The image of a file as upright RGB in 0…255, on white where it is transparent.
 
     16-bit grey values are scaled by 255 / 65535. 32-bit grey values (integer or float) are scaled
     by the smallest full scale that holds them (floats: 1, 255 or 65535) or else from their minimum
-    and maximum. The first frame counts.
+    and maximum. Of several frames the first is read.
 
     Raises:
         WsssError: the file is missing, truncated, not an image or absurdly large.
@@ -62,8 +60,8 @@ def read_rgb(path: Path) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def to_rgb(picture: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """An opened picture, as `read_rgb` reads it from a file."""
-    upright = _upright(picture)
+    """An opened picture, converted as by `read_rgb`."""
+    upright = picture if _orientation(picture) == 1 else ImageOps.exif_transpose(picture)
     if upright.mode.startswith("I;16") or upright.mode in "IF":
         upright = Image.fromarray(_to_8_bit(np.asarray(upright)))
     if upright.has_transparency_data:
@@ -89,28 +87,18 @@ def read_header(path: Path) -> Header:
         width, height = picture.size
         if orientation in _TURNED_BY_90:
             height, width = width, height
-        return Header(height, width, tuple(conversions))
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels of the upright image, without decoding it.
-
-    Raises:
-        WsssError: the file is missing, not an image or absurdly large.
-    """
-    header = read_header(path)
-    return header.height, header.width
+        return Header((height, width), tuple(conversions))
 
 
 def read_mask(path: Path, num_classes: int) -> UInt8[np.ndarray, "h w"]:
     """The label of each pixel: 0 background, 1…`num_classes`, 255 void.
 
-    The file is a palette image (its indices are the labels, its colours mean nothing) or a
-    greyscale one (its grey values are the labels).
+    The file is a palette image, whose indices are the labels, or a greyscale one, whose grey values
+    are.
 
     Raises:
-        WsssError: the file is missing or unreadable, has colours instead of labels, or holds
-            values that are no label.
+        WsssError: the file is missing or unreadable, has colours instead of labels, or invalid
+            labels.
     """
     with _opened(path) as picture:
         if not (picture.mode in ("1", "L", "P", "I") or picture.mode.startswith("I;16")):
@@ -137,7 +125,7 @@ def read_mask(path: Path, num_classes: int) -> UInt8[np.ndarray, "h w"]:
 
 
 def check_mask_size(path: Path, mask_size: tuple[int, int], size: tuple[int, int]) -> None:
-    """Make sure that a mask covers its image.
+    """Refuse a mask of another size than its image.
 
     Args:
         path: the mask's file, for the message.
@@ -161,9 +149,9 @@ def check_mask_size(path: Path, mask_size: tuple[int, int], size: tuple[int, int
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Yield an image file, turning what goes wrong inside the block into a user error.
+    """Yield an image file; errors in the block become a `WsssError`.
 
-    Pillow's warnings concern metadata and sizes between its two limits; neither harms the pixels.
+    Pillow's warnings concern metadata and large sizes and are ignored.
     """
     try:
         with warnings.catch_warnings():
@@ -191,23 +179,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except _UNDECODABLE as error:
         kind = "not an image" if isinstance(error, UnidentifiedImageError) else "unreadable image"
         detail = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        size = f", {path.stat().st_size:,} bytes" if path.is_file() else ""
         raise user_error(
             path,
-            f"{kind}, {path.stat().st_size:,} bytes{detail}"
-            if path.is_file()
-            else f"{kind}{detail}",
+            f"{kind}{size}{detail}",
             "an intact image that opens in an image viewer",
             "Replace it with an intact copy, or leave it out.",
         ) from error
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """The picture turned and mirrored as its EXIF orientation asks."""
-    return picture if _orientation(picture) == 1 else ImageOps.exif_transpose(picture)
-
-
 def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation 1…8; 1, upright, where there is none or its block is broken."""
+    """EXIF orientation 1…8; 1, upright, without a valid one."""
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except _UNDECODABLE:
@@ -218,7 +200,7 @@ def _orientation(picture: Image.Image) -> int:
 def _to_8_bit(
     grey: UInt16[np.ndarray, "h w"] | Int32[np.ndarray, "h w"] | Float32[np.ndarray, "h w"],
 ) -> UInt8[np.ndarray, "h w"]:
-    """Scale grey values to 0…255 instead of clipping them; what is not finite becomes 0."""
+    """Scale grey values to 0…255 instead of clipping them; values that are not finite become 0."""
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     full_scales = {"u": (65535,), "i": (255, 65535), "f": (1, 255, 65535)}[grey.dtype.kind]
@@ -228,5 +210,5 @@ def _to_8_bit(
 
 
 def _dimensions(size: tuple[int, int]) -> str:
-    """A size as people say it: width × height."""
+    """A size as text: width × height."""
     return f"{size[1]} × {size[0]} px"

@@ -1,4 +1,4 @@
-"""What reading one image and its mask brings to light."""
+"""Inspection of one image and its mask."""
 
 from dataclasses import dataclass, replace
 
@@ -10,19 +10,19 @@ from wsss.data.source import Source
 from wsss.errors import Problem, Severity, WsssError
 
 MIN_SIDE_PX = 16
-"""Images with a shorter side show nothing to learn from."""
+"""Images with a shorter side are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What reading one image and its mask brought to light."""
+    """Size, kind and problems of one image and its mask."""
 
     id: str
     height: int = 0
     """Pixels, upright; 0 where the image could not be decoded."""
     width: int = 0
     conversions: tuple[str, ...] = ()
-    """What kept the file from being plain RGB."""
+    """Differences of the file from plain RGB."""
     has_mask: bool = False
     problems: tuple[Problem, ...] = ()
 
@@ -38,7 +38,7 @@ class Inspection:
 
 
 def inspect_item(source: Source, item: Item) -> Inspection:
-    """Read an image and, for the evaluation's sake, its mask; both are forgotten at once."""
+    """Read an image and its mask to find their problems; no pixels are kept."""
     try:
         conversions = read_header(item.image).conversions if item.image else ()
         height, width, _ = source.read_image(item).shape
@@ -60,7 +60,7 @@ def inspect_item(source: Source, item: Item) -> Inspection:
 
 
 def _inspect_mask(source: Source, item: Item) -> tuple[bool, list[Problem]]:
-    """Whether an item has a mask, and what would keep the evaluation from using it."""
+    """Whether an item has a mask, and the problems of the mask."""
     try:
         mask = source.read_mask(item)
     except WsssError as error:

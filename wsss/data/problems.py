@@ -1,4 +1,4 @@
-"""Many problems alike, told as one."""
+"""Grouping of problems with the same remedy."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ _ORDER = (Severity.ERROR, Severity.SKIPPED, Severity.WARNING)
 
 
 def group_alike(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Join problems that call for the same remedy, the grave ones first.
+    """Join problems with the same remedy, errors first.
 
     `GROUP_FROM` or more problems of one severity and remedy become one that names the first
     `NAMED` and says how many there are.
@@ -28,7 +28,7 @@ def group_alike(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def _join(group: Sequence[Problem]) -> Problem:
-    """One problem in place of many alike."""
+    """One problem for a group with the same remedy."""
     places = {problem.where for problem in group}
     where = places.pop() if len(places) == 1 else _common_folder(list(places))
     named = [
@@ -42,7 +42,7 @@ def _join(group: Sequence[Problem]) -> Problem:
 
 
 def _common_folder(places: Sequence[str]) -> str:
-    """The deepest folder above all places; empty where they are no absolute paths."""
+    """The deepest common folder of all places; empty unless all are absolute paths."""
     if not all(Path(place).is_absolute() for place in places):
         return ""
     return commonpath(places)

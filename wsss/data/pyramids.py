@@ -1,4 +1,4 @@
-"""Images at several scales, in batches of like size that do not depend on who computes them."""
+"""Images at several scales, in batches of equal size, independent of the number of processes."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,19 +23,14 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """How an image becomes a pyramid."""
+    """The scales of an image pyramid."""
 
     factors: tuple[float, ...] = (1.0,)
     """Factors of the image's side lengths."""
     multiple_px: int = 16
     """Sides are rounded to multiples of this: whole cells of the feature map."""
     max_side_px: int = 1024
-    """Images with a longer side are reduced to it first: memory stays bounded."""
-
-    def bounded(self, size: Size) -> Size:
-        """The size at which results for an image of `size` are computed: `max_side_px` at most."""
-        shrink = min(1.0, self.max_side_px / max(size))
-        return max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+    """Longer sides are reduced to this first, which bounds memory."""
 
     def sizes(self, size: Size) -> tuple[Size, ...]:
         """The size at every scale of an image of `size`."""
@@ -49,7 +44,7 @@ class Scales:
 
 @dataclass(slots=True)
 class PyramidBatch:
-    """Images of like size at every scale."""
+    """Images of equal size at every scale."""
 
     items: list[Item] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
@@ -65,10 +60,9 @@ def plan_batches(
 ) -> list[list[Item]]:
     """Group items that have the same size at every scale into batches of at most `batch_size`.
 
-    The plan follows from the data alone. Ranks share out whole batches and a resumed stage repeats
-    whole batches, so that an image is always computed in the same batch and its result has the same
-    bytes. The largest images come first: the run fails early where memory is short, and blocks that
-    are freed are large enough for all that follow.
+    The plan depends on the data alone. Ranks and resumed stages process whole batches, so that an
+    image is always computed in the same batch, with the same bytes as a result. The largest images
+    come first: a run short of memory fails early, and freed blocks fit all later batches.
     """
     groups: dict[tuple[Size, ...], list[Item]] = defaultdict(list)
     for item in items:
@@ -86,7 +80,7 @@ def _largest_first(group: tuple[tuple[Size, ...], list[Item]]) -> tuple[int, tup
 
 
 class PyramidBatches(Dataset[PyramidBatch]):
-    """Planned batches, read and rescaled when asked for."""
+    """Planned batches, read and rescaled on access."""
 
     def __init__(self, source: Source, plan: Sequence[Sequence[Item]], scales: Scales) -> None:
         self.source = source
@@ -98,7 +92,7 @@ class PyramidBatches(Dataset[PyramidBatch]):
         return len(self.plan)
 
     def __getitem__(self, index: int) -> PyramidBatch:
-        """One batch; unreadable images are left out and noted."""
+        """One batch; unreadable images are listed as failures."""
         batch = PyramidBatch()
         pyramids: list[list[Tensor]] = []
         for item in self.plan[index]:

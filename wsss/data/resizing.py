@@ -1,4 +1,4 @@
-"""Bounding the size at which images are processed, and coming back from it."""
+"""Reducing images to a maximum size, and masks back to the original size."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ def shrunk_size(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
 
 
 def resize_mask(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:
-    """Bring a mask to `size` (height, width), by nearest label."""
+    """Resize a mask to `size` (height, width), by nearest neighbour."""
     height, width = size
     if mask.shape == size:
         return mask

@@ -1,29 +1,26 @@
-"""The one sample type, and the item that leads to it."""
+"""Items of a data set, and the special mask values."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-from jaxtyping import Bool, UInt8
-
 VOID_LABEL = 255
-"""Mask value of a pixel that has no label and counts nowhere."""
+"""Mask value of a pixel without a label, ignored by losses and scores."""
 
 BACKGROUND_LABEL = 0
-"""Mask value of a pixel that belongs to none of the classes."""
+"""Mask value of a pixel of no class."""
 
 MAX_CLASSES = 254
 """Masks are 8-bit: 0 is background, 255 is void, the rest are classes."""
 
 _MAX_FILE_NAME = 200
-"""File names longer than this are refused by some file systems once a suffix is added."""
+"""Limit in bytes, which leaves room for a suffix on all file systems."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An index entry: what is known of an image before it is read."""
+    """The entry of an image in a data set: id, tags and files."""
 
     id: str
     """Name of the image in the user's data, unique in its data set."""
@@ -40,23 +37,12 @@ class Item:
         return safe_file_stem(self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """An image with its tags, as every stage sees it."""
-
-    id: str
-    image: UInt8[np.ndarray, "h w 3"]
-    """RGB, upright."""
-    tags: Bool[np.ndarray, " c"]
-    """Multi-hot; class `c` has the mask value `c + 1`."""
-
-
 def safe_file_stem(item_id: str) -> str:
     """Turn an id into a reversible file name that stays inside its folder.
 
-    Unicode letters and digits, spaces and `-_.` are kept, so that ordinary ids stay what they are;
-    everything else, path separators included, is %-encoded. Ids of dots alone are encoded whole.
-    Names over 200 bytes end in a hash instead of being reversible.
+    Unicode letters and digits, spaces and `-_.` are kept; everything else, path separators
+    included, is %-encoded. Ids of dots alone are encoded entirely. Names over 200 bytes end in a
+    hash instead of being reversible.
     """
     if not item_id.strip("."):
         return "".join(f"%{ord(char):02X}" for char in item_id) or "%00"

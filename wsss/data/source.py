@@ -1,4 +1,4 @@
-"""What every data set offers: items, images, tags, and masks behind a door of their own."""
+"""The interface of data sets: items, images, tags and ground-truth masks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.data.sample import Item, Sample
+from wsss.data.sample import Item
 from wsss.errors import Problem
 
 TRAIN = "train"
 VAL = "val"
 SPLITS = (TRAIN, VAL)
-"""The two roles a split can play; sources map them onto their own lists."""
+"""The two splits; sources map them onto their own lists."""
 
 
 class Source(ABC):
     """A data set of images with image-level tags.
 
-    Building a source reads its lists and no image. A source is picklable, so that loader workers
-    and CRF processes can hold a copy, and stateless once built.
+    The constructor reads lists, no images. A source is picklable for loader workers and CRF
+    processes, and stateless once built.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Source(ABC):
     def read_mask(self, item: Item) -> UInt8[np.ndarray, "h w"] | None:
         """The ground truth: 0 background, 1…C classes, 255 void; None where there is none.
 
-        Only the evaluation, and what is stamped `oracle`, may call this.
+        Only the evaluation and results marked `oracle` may use it.
 
         Raises:
             WsssError: the file is unreadable, of another size than the image, or holds values
@@ -52,14 +52,14 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self, split: str) -> str:
-        """Hash of everything of the split that weak supervision may see: ids, tags, images."""
+        """Hash of the weakly supervised part of a split: ids, tags, images."""
 
     @abstractmethod
     def mask_fingerprint(self, split: str) -> str:
-        """Hash of the ground truth of the split, so that new masks renew the evaluation only."""
+        """Hash of the ground truth of a split, which invalidates the evaluation only."""
 
     def audit(self) -> Sequence[Problem]:
-        """Everything wrong with the data set that can be seen without opening an image."""
+        """All problems of the data set that can be found without opening an image."""
         return ()
 
     def tags(self, item: Item) -> np.ndarray:
@@ -67,11 +67,3 @@ class Source(ABC):
         tags = np.zeros(len(self.class_names), dtype=bool)
         tags[[label - 1 for label in item.labels]] = True
         return tags
-
-    def read(self, item: Item) -> Sample:
-        """The item as a sample without its mask.
-
-        Raises:
-            WsssError: the image cannot be read.
-        """
-        return Sample(item.id, self.read_image(item), self.tags(item))

@@ -1,4 +1,4 @@
-"""Augmentations of images and masks; the only module that knows albumentations."""
+"""Augmentations of images and masks, by albumentations."""
 
 import cv2
 import numpy as np
@@ -8,15 +8,14 @@ from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import VOID_LABEL
 
 PADDING_RGB = (127, 127, 127)
-"""Close to the mean colour, so that padding is near zero once normalised."""
+"""Close to the mean colour: near zero once normalised."""
 
 
 class Augmentation:
     """Random scale, crop, mirror and colour of an image and its mask, from an explicit seed.
 
-    Seeding every call makes a sample depend on nothing but its seed: not on the loader worker that
-    draws it, nor on the samples before it. (albumentations 2.0.8 left to itself draws the same
-    augmentations in every worker and epoch.)
+    Every call is seeded, so that a sample is independent of the loader worker and of earlier
+    samples. (Unseeded, albumentations 2.0.8 repeats augmentations in every worker and epoch.)
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class Augmentation:
             scale_min: lower bound of the random resize factor.
             scale_max: upper bound of the random resize factor.
             color_jitter: relative range of brightness, contrast and saturation; 0 for none.
-            max_side_px: larger images are reduced to it first: the size at which they will be seen.
+            max_side_px: larger images are reduced to it first.
         """
         import albumentations as A
 
@@ -59,7 +58,7 @@ class Augmentation:
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"], seed: int
     ) -> tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s"]]:
-        """The augmented image and mask that belong to `seed`."""
+        """Image and mask, augmented with `seed`."""
         image = shrink(image, self.max_side_px)
         mask = resize_mask(mask, (image.shape[0], image.shape[1]))
         self._compose.set_random_seed(seed)

@@ -14,7 +14,8 @@ from wsss.cams.core.multiscale import multiscale_maps
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.data.datasets import to_tensor
 from wsss.data.images import read_rgb
-from wsss.data.pyramids import Scales, Size, rescale
+from wsss.data.pyramids import Size, rescale
+from wsss.data.resizing import shrunk_size
 from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explained_classifier import MAX_SIDE_PX, Classifier
@@ -124,7 +125,7 @@ class Explainer:
 
 def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
     """Height and width of an image's maps: its own, at most `MAX_SIDE_PX` for the longer side."""
-    return Scales(max_side_px=MAX_SIDE_PX).bounded((image.shape[0], image.shape[1]))
+    return shrunk_size((image.shape[0], image.shape[1]), MAX_SIDE_PX)
 
 
 def left_out(error: WsssError, prefix: str = "") -> list[Problem]:

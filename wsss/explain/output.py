@@ -12,6 +12,7 @@ from PIL import Image
 
 from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
+from wsss.files import DamagedFileError
 
 SHEET = "sheet.png"
 SCORES = "scores.json"
@@ -85,7 +86,7 @@ def _former(scores: Path) -> list[Path]:
         entries = read_json(scores)["images"]
         overlays = [one["overlay"] for entry in entries for one in entry["explanations"]]
         names = [*overlays, *(entry["sheet"] for entry in entries if entry["sheet"] is not None)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (DamagedFileError, KeyError, TypeError) as error:
         raise user_error(
             scores,
             "a file that `wsss explain` did not write",

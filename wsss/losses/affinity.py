@@ -15,7 +15,7 @@ EPSILON = 1e-5
 
 
 class Relations(NamedTuple):
-    """Which pairs of pixels belong together, for every pixel and each of its neighbours."""
+    """The kind of each pair of a pixel and one of its neighbours, as masks."""
 
     foreground: Bool[Tensor, "b k h w"]
     """Both have the label of one class."""
@@ -28,7 +28,7 @@ class Relations(NamedTuple):
 def relations(
     labels: Integer[Tensor, "b h w"], neighbours: Integer[Tensor, "b k h w"]
 ) -> Relations:
-    """Which pairs are of which kind, by their labels; a pair with a void pixel is of none.
+    """The kind of each pair, by its labels; pairs with a void pixel are of none.
 
     Args:
         labels: 0 background, 1…C classes, 255 void.
@@ -42,7 +42,7 @@ def relations(
 
 
 def count_pairs(pairs: Relations) -> Float[Tensor, "3"]:
-    """How many pairs there are of each kind."""
+    """Number of pairs of each kind."""
     return torch.stack([kind.sum() for kind in pairs]).float()
 
 
@@ -53,9 +53,9 @@ def affinity_loss(
 
     Args:
         affinity: of every pixel and its neighbours, in [0, 1].
-        pairs: what belongs together.
-        counts: pairs of each kind that the means are over (`count_pairs`): those of a process on
-            average, so that the mean over processes is that over all pairs.
+        pairs: the kind of each pair.
+        counts: denominators of the means: `count_pairs` averaged over processes, so that gradients
+            averaged over processes are those of the mean over all pairs.
     """
     together = -torch.log(affinity + EPSILON)
     apart = -torch.log(1 + EPSILON - affinity)
@@ -70,15 +70,15 @@ def displacement_loss(
     pairs: Relations,
     counts: Float[Tensor, "3"],
 ) -> Float[Tensor, ""]:
-    """Distance of displacement differences from what they should be.
+    """L1 distance of displacement differences from their targets.
 
-    Two pixels of an object point to one centre, which makes their displacements differ by where
-    they are; in the background all displacements are alike.
+    Pixels of an object point to one centre, so that their displacements differ by their offset; in
+    the background all displacements are equal.
 
     Args:
         difference: displacement of every pixel minus that of its neighbour, (rows, columns).
-        offsets: where each neighbour is, (rows, columns).
-        pairs: what belongs together.
+        offsets: of each neighbour, (rows, columns).
+        pairs: the kind of each pair.
         counts: pairs of each kind, as for `affinity_loss`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The loss of classifiers that tell two classes apart."""
+"""The loss of two-way classifiers of pairs of classes."""
 
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 def exactly_one(
     tags: Float[Tensor, "b c"], targets: Int64[Tensor, " p"], opponents: Int64[Tensor, " p"]
 ) -> Bool[Tensor, "b p"]:
-    """Whether an image has one class of a pair and not the other; others are not trained on."""
+    """Whether an image has exactly one class of a pair; a pair is trained on these only."""
     return tags[:, targets].bool() ^ tags[:, opponents].bool()
 
 
@@ -20,7 +20,7 @@ def pair_logistic_loss(
 ) -> Float[Tensor, ""]:
     """Two-way soft-max cross-entropy: mean over a pair's images, summed over the pairs.
 
-    A sum, because the pairs share no weights: each is a problem of its own.
+    A sum, as the pairs share no weights.
 
     Args:
         logits: of each pair's class and its opponent.

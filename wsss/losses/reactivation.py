@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 MASK_EPSILON = 1e-5
-"""Added to a map's maximum, so that a map without activation stays zero."""
+"""Added to a map's maximum, so that maps of zeros stay zero."""
 
 
 def activation_masks(
@@ -13,8 +13,7 @@ def activation_masks(
 ) -> Float[Tensor, "b c h w"]:
     """The first classifier's maps as masks in [0, 1]: `ReLU(W1_c·F) / (max + 1e-5)`.
 
-    Gradients pass through them, on purpose: this is how the first classifier and the features learn
-    from the second.
+    Gradients pass through them to the first classifier and the features, as published.
     """
     maps = torch.einsum("ck,bkhw->bchw", first_weight, features).relu()
     return maps / (maps.amax(dim=(2, 3), keepdim=True) + MASK_EPSILON)
@@ -25,8 +24,8 @@ def masked_pooling(
 ) -> Float[Tensor, "b c k"]:
     """Features averaged under each mask: `φ_c = mean_ij(m_c ⊙ F)`.
 
-    A product of matrices, because the product class × channel × pixel would take 168 MB for one
-    VOC image of 512 px, and 671 MB for one of COCO.
+    A matrix product: the tensor class × channel × pixel would take 168 MB for one VOC image of
+    512 px, and 671 MB for one of COCO.
     """
     summed = torch.bmm(masks.flatten(2), features.flatten(2).mT)
     return summed / features[0, 0].numel()
@@ -45,7 +44,7 @@ def reactivation_loss(
     Args:
         features: of the last block before pooling.
         first_weight: W1, of the classifier whose maps are the masks.
-        second_weight: W2, of the classifier that learns.
+        second_weight: W2, of the second classifier.
         tags: 1 for each class present in an image, else 0.
     """
     pooled = masked_pooling(features, activation_masks(features, first_weight))

@@ -12,12 +12,12 @@ def void_aware_cross_entropy(
     labels: Int64[Tensor, "b h w"],
     num_labelled: Float[Tensor, ""] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy over the pixels that have a label; 0, not NaN, where none has.
+    """Mean cross-entropy over labelled pixels; 0, not NaN, without any.
 
     Args:
         logits: of background and C classes.
         labels: 0 background, 1…C classes, 255 void.
-        num_labelled: what the sum is divided by; None counts the labelled pixels of this batch.
+        num_labelled: denominator of the mean; None: the labelled pixels of this batch.
     """
     summed = F.cross_entropy(logits, labels, ignore_index=VOID_LABEL, reduction="sum")
     if num_labelled is None:

@@ -1,4 +1,4 @@
-"""Devices that a user may name."""
+"""Validation of torch devices."""
 
 import torch
 
@@ -6,10 +6,10 @@ from wsss.errors import InvalidOptionError
 
 
 def usable_device(word: str | None) -> str:
-    """A device that can be computed on.
+    """A device that is available.
 
     Args:
-        word: torch's name of it; None: a GPU if there is one, else the CPU.
+        word: torch's name of a device; None: a GPU if there is one, else the CPU.
 
     Raises:
         InvalidOptionError: there is no such device here.
@@ -18,7 +18,7 @@ def usable_device(word: str | None) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.zeros(1, device=word).cpu()
-    # What torch raises depends on the device and on how it was built.
+    # The exception depends on the device and on the build of torch.
     except (RuntimeError, AssertionError, TypeError) as error:
         raise InvalidOptionError(
             "device",

@@ -1,4 +1,4 @@
-"""How this process keeps its memory."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 import sys
@@ -12,9 +12,9 @@ _M_MMAP_MAX = -4
 def keep_freed_memory() -> None:
     """Let the C library reuse large blocks instead of returning them to the kernel at once.
 
-    Every layer of a network allocates and frees megabytes; by default each time means new pages,
-    which costs a third of the time of training and up to a half of inference on a CPU. Only glibc
-    has this setting; elsewhere nothing happens.
+    Every layer allocates and frees megabytes; new pages each time take a third of the time of
+    training and up to a half of inference on a CPU. Only glibc has this setting; elsewhere nothing
+    happens.
     """
     if (mallopt := _function_of_glibc("mallopt")) is not None:
         mallopt(_M_MMAP_MAX, 0)
@@ -22,7 +22,7 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Give the kernel back what has been kept: the next stage needs blocks of other sizes."""
+    """Return kept memory to the kernel: the next stage needs blocks of other sizes."""
     if (malloc_trim := _function_of_glibc("malloc_trim")) is not None:
         malloc_trim(0)
 

@@ -1,4 +1,4 @@
-"""The most memory that was in use while something ran."""
+"""Peak memory of a block of code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ import torch
 
 
 def _resident_bytes(process: psutil.Process) -> int:
-    """Memory of a process; pages that it shares with others count in part, where that is known."""
+    """Memory of a process: proportional set size where available, else resident set size."""
     memory = process.memory_full_info()
     return int(getattr(memory, "pss", memory.rss))
 
 
 class PeakMemory:
-    """The highest memory seen in a block: this process and its children, or the GPU's if larger."""
+    """Peak memory in a block: of this process and its children, or of the GPU if larger."""
 
     megabytes: float = 0.0
 
@@ -30,7 +30,7 @@ class PeakMemory:
             for process in (own, *own.children(recursive=True)):
                 try:
                     total += _resident_bytes(process)
-                except psutil.Error:  # It ended between being listed and being asked.
+                except psutil.Error:  # The process ended meanwhile.
                     continue
             self.megabytes = max(self.megabytes, total / 2**20)
             if self._done.wait(self._interval_s):

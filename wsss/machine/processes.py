@@ -1,4 +1,4 @@
-"""Processes that this one starts: spawned, whatever script or notebook it runs."""
+"""Spawned child processes, safe in scripts and notebooks."""
 
 import signal
 import sys
@@ -19,27 +19,27 @@ class _Process(SpawnProcess):
 
 
 class Spawn(SpawnContext):
-    """Starts processes that do not run the user's script again, and leave Ctrl-C to this one.
+    """Starts processes that do not import the user's script and ignore Ctrl-C.
 
-    Python's own way imports the script anew in every process, which starts the run once more where
-    it is not guarded by `if __name__ == "__main__"`. What is sent to such a process must be
-    importable, and so not be defined in the script itself.
+    By default Python imports the main script in every process, which starts the run again unless it
+    is guarded by `if __name__ == "__main__"`. Objects sent to these processes must be importable,
+    and not be defined in the script.
     """
 
     Process = _Process
 
 
 def loader_context(workers: int) -> Spawn | None:
-    """How a torch loader with `workers` processes starts them; None: torch's own way.
+    """The context in which a torch loader starts `workers` processes; None for torch's default.
 
-    Forking, the default on Linux, takes no time and runs no script.
+    Forking, the default on Linux, is fast and imports no script.
     """
     return Spawn() if workers and get_start_method() != "fork" else None
 
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Let a process that starts in the block find no script to import."""
+    """Hide the main script from processes started in the block."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -50,9 +50,9 @@ def _without_main() -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl-C for processes that start in the block: they inherit what is blocked.
+    """Block Ctrl-C for processes started in the block, which inherit the signal mask.
 
-    One that comes to this process meanwhile waits. Windows cannot block signals.
+    For this process it is delayed meanwhile. Windows cannot block signals.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

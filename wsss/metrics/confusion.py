@@ -1,4 +1,4 @@
-"""The confusion matrix of label masks and the scores that follow from it: pure functions."""
+"""The confusion matrix of label masks, and scores computed from it."""
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
@@ -13,8 +13,8 @@ def confusion_matrix(
 ) -> Int64[np.ndarray, "c1 c2"]:
     """Count pixels by true label (row) and predicted label (column), exactly, in int64.
 
-    Pixels whose target is void count nowhere. Pixels whose prediction is void (pseudo masks have
-    such) are counted in a last column of their own, so that a score can state its policy.
+    Pixels with a void target are ignored. Those with a void prediction, as in pseudo masks, are
+    counted in the last column.
 
     Args:
         prediction: 0 background, 1…C classes, 255 void.
@@ -41,7 +41,7 @@ def confusion_matrix(
 
 
 def void_as_background(counts: Int64[np.ndarray, "c1 c2"]) -> Int64[np.ndarray, "c1 c1"]:
-    """Score missing predictions as background, as IRN does: the policy of all headline numbers."""
+    """Count void predictions as background, as IRN does: the policy of all headline numbers."""
     square: Int64[np.ndarray, "c1 c1"] = counts[:, :-1].copy()
     square[:, BACKGROUND_LABEL] += counts[:, -1]
     return square

@@ -11,9 +11,9 @@ from wsss.metrics.confusion import confusion_matrix, mean_iou, void_as_backgroun
 class MeanIoU(Metric):
     """Mean IoU over the labels of a data set; void targets are left out.
 
-    Unlike `torchmetrics.segmentation.MeanIoU` it knows a void label and averages over the data
-    set, not over images, which is what papers report. Counting happens in int64 on the CPU, which
-    is exact and deterministic on every device.
+    Unlike `torchmetrics.segmentation.MeanIoU` it supports a void label and averages over the data
+    set, not over images, as papers do. Pixels are counted in int64 on the CPU, exactly and
+    deterministically.
     """
 
     full_state_update = False

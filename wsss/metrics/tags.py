@@ -1,4 +1,4 @@
-"""How well image tags are predicted."""
+"""Average precision of predicted image tags."""
 
 from collections.abc import Sequence
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wsss.models.classifier import LinearHead as LinearHead
     from wsss.models.classifier import SplitClassifier as SplitClassifier
     from wsss.models.pair_heads import PairHeads as PairHeads
-    from wsss.models.pair_networks import PairNetworks as PairNetworks
+    from wsss.models.pair_heads import PairNetworks as PairNetworks
     from wsss.models.reactivated import ReactivatedHead as ReactivatedHead
     from wsss.models.segmenter import Segmenter as Segmenter
     from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
@@ -24,7 +24,7 @@ _MODULES = {
     "LinearHead": "classifier",
     "SplitClassifier": "classifier",
     "PairHeads": "pair_heads",
-    "PairNetworks": "pair_networks",
+    "PairNetworks": "pair_heads",
     "ReactivatedHead": "reactivated",
     "Segmenter": "segmenter",
     "VisionGnnBackbone": "vision_gnn",

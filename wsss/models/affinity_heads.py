@@ -1,4 +1,4 @@
-"""The two heads that learn how pixels are related (Ahn, Cho and Kwak, CVPR 2019)."""
+"""IRN's heads: class boundaries and displacements (Ahn, Cho and Kwak, CVPR 2019)."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,11 @@ Size = tuple[int, int]
 BOUNDARY_CHANNELS = 32
 BOUNDARY_GROUPS = 4
 
-# Shape suffixes: B = batch, K = channels of an inner layer, H, W = map that is asked for.
+# Shape suffixes: B = batch, K = channels of an inner layer, H, W = output map.
 
 
 class AffinityHeads(nn.Module):
-    """Class boundaries and, where wanted, displacements, from inner layers of a backbone.
-
-    The backbone stays as the classifier left it: no gradient goes into the layers.
-    """
+    """Class boundaries and, optionally, displacements from inner layers of a frozen backbone."""
 
     def __init__(
         self, layers: Sequence[str], channels: Sequence[int], displacement_channels: int | None
@@ -46,7 +43,7 @@ class AffinityHeads(nn.Module):
 
 
 class BoundaryBranch(nn.Module):
-    """A 1×1 convolution for each layer, at one size, and one over all of them."""
+    """A 1×1 convolution of each layer, resized to one size, and one of their concatenation."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
@@ -57,14 +54,14 @@ class BoundaryBranch(nn.Module):
         self.fuse = nn.Conv2d(BOUNDARY_CHANNELS * len(channels), 1, 1)
 
     def forward(self, maps: Sequence[Float[Tensor, "b _ _ _"]], size: Size) -> Tensor:
-        """Logits [B, H, W] of a class boundary in each pixel of a map of `size`."""
-        seen = [branch(one) for branch, one in zip(self.branches, maps, strict=True)]
-        fused: Tensor = self.fuse(torch.cat([resize(one, size) for one in seen], dim=1))
+        """Logits [B, H, W] of a class boundary at each pixel of a map of `size`."""
+        reduced = [branch(one) for branch, one in zip(self.branches, maps, strict=True)]
+        fused: Tensor = self.fuse(torch.cat([resize(one, size) for one in reduced], dim=1))
         return fused[:, 0]
 
 
 class DisplacementBranch(nn.Module):
-    """A pyramid from the deepest three layers to the shallow ones, with 1×1 convolutions only."""
+    """Top-down fusion of the deepest three layers with the shallow ones, by 1×1 convolutions."""
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
@@ -85,14 +82,12 @@ class DisplacementBranch(nn.Module):
 
     def forward(self, maps: Sequence[Float[Tensor, "b _ _ _"]], size: Size) -> Tensor:
         """Displacements [B, 2, H, W]: rows and columns from each pixel to its object's centre."""
-        seen = [branch(one) for branch, one in zip(self.branches, maps, strict=True)]
-        shallow, deep = seen[: self.num_shallow], seen[self.num_shallow :]
+        reduced = [branch(one) for branch, one in zip(self.branches, maps, strict=True)]
+        shallow, deep = reduced[: self.num_shallow], reduced[self.num_shallow :]
         own_size = (deep[0].shape[2], deep[0].shape[3])
         fused = self.fuse_deep(torch.cat([resize(one, own_size) for one in deep], dim=1))
-        together: Tensor = self.fuse(
-            torch.cat([resize(one, size) for one in (*shallow, fused)], dim=1)
-        )
-        return together
+        pyramid = torch.cat([resize(one, size) for one in (*shallow, fused)], dim=1)
+        return self.fuse(pyramid)  # type: ignore[no-any-return]
 
 
 def normalised_convolution(num_in: int, num_out: int, groups: int) -> nn.Sequential:
@@ -103,10 +98,10 @@ def normalised_convolution(num_in: int, num_out: int, groups: int) -> nn.Sequent
 
 
 def groups_of(channels: int) -> int:
-    """Groups that channels are normalised in: 16, or fewer where there are few channels."""
+    """Groups of GroupNorm: the largest of 16, 8, … 1 that divides the channels."""
     return max(number for number in (16, 8, 4, 2, 1) if channels % number == 0)
 
 
 def resize(maps: Float[Tensor, "b k _ _"], size: Size) -> Float[Tensor, "b k h w"]:
-    """Bilinear, pixel centres aligned."""
+    """Bilinear interpolation, without aligned corners."""
     return F.interpolate(maps, size, mode="bilinear", align_corners=False)

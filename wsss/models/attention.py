@@ -1,7 +1,7 @@
 """Attention between the patches of a vision transformer."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float
@@ -26,9 +26,9 @@ def normalise_rows(matrix: Float[Tensor, "b N M"]) -> Float[Tensor, "b N M"]:
 
 @contextmanager
 def explicit_attention(modules: Sequence["Attention"]) -> Iterator[list[Float[Tensor, "b t t"]]]:
-    """Sum the attention of modules, averaged over their heads, in a pass in the block.
+    """Sum the attention of modules, averaged over heads, in a forward pass in the block.
 
-    The modules compute it unfused in the block; afterwards they are as they were.
+    In the block the modules compute it explicitly, without timm's fused kernel.
 
     Yields:
         An empty list, which holds the sum after the pass.
@@ -37,16 +37,12 @@ def explicit_attention(modules: Sequence["Attention"]) -> Iterator[list[Float[Te
 
     def keep(_dropout: Any, inputs: tuple[Tensor]) -> None:
         attention = inputs[0].mean(dim=1)
-        # Kept one by one, those of twelve layers would be twelve times as large.
+        # Summed at once: the matrices of twelve layers would take twelve times the memory.
         total[:] = [total[0].add_(attention) if total else attention]
 
-    fused = [module.fused_attn for module in modules]
-    handles = [module.attn_drop.register_forward_pre_hook(keep) for module in modules]
-    try:
+    with ExitStack() as stack:
         for module in modules:
+            stack.enter_context(module.attn_drop.register_forward_pre_hook(keep))
+            stack.callback(setattr, module, "fused_attn", module.fused_attn)
             module.fused_attn = False  # type: ignore[misc]
         yield total
-    finally:
-        for module, before, handle in zip(modules, fused, handles, strict=True):
-            module.fused_attn = before  # type: ignore[misc]
-            handle.remove()

@@ -1,4 +1,4 @@
-"""A vision transformer beside the classifier, which lends methods its attention."""
+"""A second network whose attention a method uses: a vision transformer beside the classifier."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -9,10 +9,10 @@ from wsss.models.vit import VitBackbone
 
 
 def second_network(network: object) -> VitBackbone | None:
-    """A network beside the classifier, itself and not a copy: in evaluation mode, frozen.
+    """The network itself, put into evaluation mode and frozen in place.
 
     Raises:
-        InvalidOptionError: it is something else.
+        InvalidOptionError: it is no `VitBackbone`.
     """
     if network is None:
         return None
@@ -23,7 +23,7 @@ def second_network(network: object) -> VitBackbone | None:
 
 
 def whole_patches(images: Float[Tensor, "b 3 H W"], patch_px: int) -> Float[Tensor, "b 3 H2 W2"]:
-    """Images resized to the nearest whole number of patches; themselves where they have it."""
+    """Images resized to the nearest whole number of patches; unchanged if they have one."""
     size = [max(1, round(side / patch_px)) * patch_px for side in images.shape[2:]]
     if tuple(images.shape[2:]) == tuple(size):
         return images

@@ -17,9 +17,9 @@ from wsss.validation import check_choice
 class Backbone(nn.Module, ABC):
     """A classification network without its classifier.
 
-    It takes RGB in [0, 1] and normalises it itself, so that no caller can use the wrong mean.
-    BatchNorm keeps its running statistics, also in training mode: batches are small and the
-    statistics are ImageNet's. Subclasses set `network`, `num_features` and `normalise`.
+    It takes RGB in [0, 1] and normalises it itself. BatchNorm keeps ImageNet's running statistics,
+    also in training mode, as batches are small. Subclasses set `network`, `num_features` and
+    `normalise`.
     """
 
     network: nn.Module
@@ -27,10 +27,10 @@ class Backbone(nn.Module, ABC):
     """Channels K of the feature map."""
     normalise: Normalisation
     stem: tuple[str, ...] = ()
-    """Names of the network's first modules, which `freeze="stem"` keeps."""
+    """Names of the network's first modules, frozen by `freeze="stem"`."""
 
     def __init__(self, name: str, output_stride: int, freeze: str = "none") -> None:
-        """Note what every backbone is described by.
+        """Hold the description of a backbone.
 
         Args:
             name: of the architecture.
@@ -48,7 +48,7 @@ class Backbone(nn.Module, ABC):
 
     @property
     def inner_layers(self) -> Mapping[str, nn.Module]:
-        """Modules whose outputs [B, K, h, w] a method may look at, by name, shallow to deep."""
+        """Modules with feature maps [B, K, h, w] as outputs, by name, shallow to deep."""
         return {}
 
     def train(self, mode: bool = True) -> "Backbone":
@@ -58,10 +58,10 @@ class Backbone(nn.Module, ABC):
         return self
 
     def freeze_parameters(self) -> None:
-        """Exclude from training what `freeze` names; called once the network is built.
+        """Freeze the parameters that `freeze` names; called once the network is built.
 
         Raises:
-            ValueError: `freeze` names nothing of the kind.
+            ValueError: `freeze` is none of these words.
         """
         check_choice(("none", "stem", "backbone"), freeze=self.freeze)
         for name, parameter in self.network.named_parameters():

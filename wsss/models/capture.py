@@ -1,7 +1,7 @@
-"""Looking into a network while it runs: hooks that are gone when the block ends."""
+"""Forward hooks that collect feature maps, removed when the block ends."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def outputs_of(layers: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
     """Collect the outputs of `layers`, in their order, from the next forward pass in the block.
 
-    Outputs are cloned, so that an in-place ReLU behind a layer does not change what was seen.
+    Outputs are cloned, so that an in-place ReLU behind a layer does not change them.
     """
     found: dict[int, Tensor] = {}
     outputs: list[Tensor] = []
@@ -25,21 +25,18 @@ def outputs_of(layers: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
 
         return hook
 
-    handles = [layer.register_forward_hook(keep(index)) for index, layer in enumerate(layers)]
-    try:
+    with ExitStack() as hooks:
+        for index, layer in enumerate(layers):
+            hooks.enter_context(layer.register_forward_hook(keep(index)))
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
 def differentiable_from(model: nn.Module, layers: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
-    """Collect the outputs of `layers` as tensors that the model's output can be derived by.
+    """Collect the outputs of `layers`, shallow to deep, for gradients with respect to them.
 
-    The autograd graph begins at the shallowest layer, and no parameter takes part in it: a backward
-    pass to these tensors never enters the network before them nor its weights. `layers` are given
-    shallow to deep.
+    The autograd graph begins at the shallowest layer and contains no parameters: a backward pass
+    computes gradients of neither earlier layers nor weights.
     """
     outputs: list[Tensor] = []
 
@@ -49,20 +46,16 @@ def differentiable_from(model: nn.Module, layers: Sequence[nn.Module]) -> Iterat
         outputs.append(leaf)
         return leaf.clone()
 
-    handles = [layer.register_forward_hook(hook) for layer in layers]
-    try:
-        with derivable_by_inputs(model):
-            yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(layer.register_forward_hook(hook))
+        hooks.enter_context(derivable_by_inputs(model))
+        yield outputs
 
 
 @contextmanager
 def derivable_by_inputs(model: nn.Module) -> Iterator[None]:
-    """Record an autograd graph in the block, in which all parameters are constants.
-
-    Afterwards the parameters need gradients as before.
+    """Record an autograd graph in the block with all parameters as constants.
 
     Raises:
         RuntimeError: in `torch.inference_mode`, which records nothing.
@@ -72,12 +65,12 @@ def derivable_by_inputs(model: nn.Module) -> Iterator[None]:
             "gradients are needed, and torch.inference_mode() records none: call it outside, or "
             "under torch.no_grad(), which does no harm"
         )
-    needy = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in needy:
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         with torch.enable_grad():
             yield
     finally:
-        for parameter in needy:
+        for parameter in trainable:
             parameter.requires_grad_(True)

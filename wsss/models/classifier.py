@@ -1,4 +1,4 @@
-"""The split classifier: the cut between features and head that every CAM method needs."""
+"""The split classifier: a network in two parts, features and head, for CAM methods."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from wsss.models.pair_heads import PairHeads
 class LinearHead(nn.Module):
     """Global average pooling and one linear layer, whose weights are the CAM's (Zhou et al. 2016).
 
-    Without a bias by default, as in IRN and ReCAM: a class must be explained by its features.
+    Without a bias by default, as in IRN and ReCAM.
     """
 
     def __init__(self, num_features: int, num_classes: int, bias: bool = False) -> None:
@@ -25,7 +25,7 @@ class LinearHead(nn.Module):
     def sharing(cls, layer: nn.Linear | nn.Conv2d) -> "LinearHead":
         """A head with the weights of a linear layer or a 1 × 1 convolution, without gradients."""
         weight, bias = layer.weight.detach().flatten(1), layer.bias
-        with torch.device("meta"):  # Without drawing weights.
+        with torch.device("meta"):  # No random initialisation.
             head = cls(weight.shape[1], weight.shape[0], bias is not None)
         state = {"linear.weight": weight} | ({} if bias is None else {"linear.bias": bias.detach()})
         head.load_state_dict(state, assign=True)
@@ -54,8 +54,8 @@ class LinearHead(nn.Module):
 class SplitClassifier(nn.Module):
     """A classifier `head(features(images))` of RGB images in [0, 1].
 
-    Any network whose parts are a feature map and what comes after it: a `Backbone` with a
-    `LinearHead` in the pipeline, a timm or torchvision classifier cut in two in `wsss explain`.
+    In the pipeline a `Backbone` with a `LinearHead`; in `wsss explain` also any timm or torchvision
+    classifier, cut behind its last feature map.
     """
 
     def __init__(self, features: nn.Module, head: nn.Module, multi_label: bool = True) -> None:
@@ -64,8 +64,8 @@ class SplitClassifier(nn.Module):
         Args:
             features: images [B, 3, H, W] in [0, 1] to a feature map [B, K, h, w].
             head: a feature map to logits [B, C]; has `num_classes`.
-            multi_label: whether a class's probability is the sigmoid of its logit, and not its
-                share in a soft-max over the classes.
+            multi_label: whether probabilities are sigmoids of the logits, instead of a soft-max
+                over the classes.
         """
         super().__init__()
         self.features = features
@@ -89,7 +89,7 @@ class SplitClassifier(nn.Module):
 
     @property
     def inner_layers(self) -> Mapping[str, nn.Module]:
-        """Modules of the features whose outputs a method may look at, shallow to deep."""
+        """The backbone's modules with feature maps as outputs, by name, shallow to deep."""
         return getattr(self.features, "inner_layers", {})
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c"]:

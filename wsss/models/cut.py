@@ -1,4 +1,4 @@
-"""Any image classifier cut in two: what makes the last feature map, and what comes after it."""
+"""Cutting an image classifier in two behind its last feature map."""
 
 import copy
 from collections.abc import Mapping
@@ -83,12 +83,12 @@ class CutHead(nn.Module):
 
 @torch.no_grad()
 def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -> SplitClassifier:
-    """Cut a single-label classifier behind its last feature map; logits stay what they were.
+    """Cut a single-label classifier behind its last feature map; the logits stay equal.
 
-    The network's own `forward` is traced (`torch.fx`); the cut lies behind the last map that more
-    than one position is left of, and before a pooling to a fixed size. A head that is global
-    average pooling and one linear layer becomes a `LinearHead` with the same weights. The network
-    is left as it was; the parts share its modules.
+    The network's `forward` is traced (`torch.fx`); the cut is behind the last map of more than one
+    position, before a pooling to a fixed size. A head of global average pooling and one linear
+    layer becomes a `LinearHead` with the same weights. The network is unchanged; the parts share
+    its modules.
 
     Args:
         network: normalised images [B, 3, H, W] to logits [B, C].
@@ -97,7 +97,7 @@ def cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) -
         side_px: side of the square images it was trained on.
 
     Raises:
-        WsssError: the network has no such place, or it cannot be traced.
+        WsssError: the network has no such map, or cannot be traced.
     """
     with unchanged(network):
         return _cut(network, name, normalise, side_px)
@@ -111,9 +111,10 @@ def _cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) 
         shapes = ShapeNotes(fx.GraphModule(network, graph))
         logits = shapes.run(image)
     except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise user_error(
             name,
-            f"the network cannot be followed from image to logits ({_first_line(error)})",
+            f"the network cannot be followed from image to logits ({reason})",
             "a forward pass without branches that depend on the image",
             _REMEDY,
         ) from error
@@ -145,9 +146,9 @@ def _cut(network: nn.Module, name: str, normalise: Normalisation, side_px: int) 
 
 
 def linear_head(head: nn.Module, size: tuple[int, int, int] | torch.Size) -> LinearHead | None:
-    """The `LinearHead` that computes what `head` does, with its weights; None if there is none.
+    """The `LinearHead` with the weights and outputs of `head`; None if `head` is another function.
 
-    Whether it does is found by computing: both see the same random features in float64.
+    Both are compared on the same random features in float64.
 
     Args:
         head: feature maps to logits, in evaluation mode.
@@ -165,13 +166,9 @@ def linear_head(head: nn.Module, size: tuple[int, int, int] | torch.Size) -> Lin
 
 
 def _takes(model: nn.Module, height_px: int, width_px: int) -> bool:
-    """Whether a model works on images of a size; what it raises if not is its own affair."""
+    """Whether a model works on images of a size; networks raise various errors if not."""
     try:
         model(black_image(model, height_px, width_px))
     except Exception:
         return False
     return True
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,4 +1,4 @@
-"""Networks as others can use them: `.safetensors` with a JSON description beside it."""
+"""Exported networks: `.safetensors` with a JSON description beside it."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -15,14 +15,14 @@ from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.last_stage import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
-from wsss.models.pair_heads import PairHeads
-from wsss.models.pair_networks import PairNetworks
+from wsss.models.pair_heads import PairHeads, PairNetworks
 from wsss.models.segmenter import Segmenter
 
 AFFINITY_HEADS = "affinity_heads"
 CLASSIFIER = "classifier"
 PAIR_HEADS = "pair_heads"
 SEGMENTER = "segmenter"
+_SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride", "decoder_channels")
 
 
 def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str, ...]) -> None:
@@ -72,7 +72,7 @@ def load_pair_heads(folder: Path, backbone: Backbone) -> PairHeads:
 
     Args:
         folder: where they were saved.
-        backbone: of the classifier, whose last stage theirs have the form of.
+        backbone: of the classifier; its last stage is the architecture of theirs.
 
     Raises:
         WsssError: there are none in the folder.
@@ -113,12 +113,7 @@ def load_affinity_heads(folder: Path) -> AffinityHeads:
 
 def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...]) -> None:
     """Write `segmenter.safetensors` and `segmenter.json`."""
-    description = {
-        "architecture": model.architecture,
-        "encoder": model.encoder,
-        "output_stride": model.output_stride,
-        "decoder_channels": model.decoder_channels,
-    }
+    description = {name: getattr(model, name) for name in _SEGMENTER_OPTIONS}
     _save(folder, SEGMENTER, model, description | _input(model.normalise, class_names))
 
 
@@ -130,14 +125,8 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
     """
     description = _describe(folder, SEGMENTER)
     names = tuple(description["class_names"])
-    model = Segmenter(
-        description["architecture"],
-        description["encoder"],
-        None,
-        len(names),
-        description["output_stride"],
-        description["decoder_channels"],
-    )
+    options = {name: description[name] for name in _SEGMENTER_OPTIONS}
+    model = Segmenter(weights=None, num_classes=len(names), **options)
     model.load_state_dict(_load(folder / f"{SEGMENTER}.safetensors"))
     return model.eval().requires_grad_(False), names
 
@@ -150,7 +139,7 @@ def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:
 
 
 def _input(normalise: Normalisation, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """What a network takes and tells apart."""
+    """Description of a network's input and classes."""
     return {
         "class_names": class_names,
         "input": "RGB in [0, 1]; the network subtracts the mean and divides by std itself",
@@ -162,7 +151,7 @@ def _input(normalise: Normalisation, class_names: tuple[str, ...]) -> dict[str, 
 def _save(folder: Path, name: str, model: nn.Module, description: dict[str, Any]) -> None:
     state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
     with atomic(folder / f"{name}.safetensors") as temporary:
-        temporary.write_bytes(save(state))  # `save_file` would keep it from other users.
+        temporary.write_bytes(save(state))  # `save_file` restricts read permissions.
     write_json(folder / f"{name}.json", description)
 
 

@@ -1,4 +1,4 @@
-"""The classifier that a finished stage left, with all that was trained beside it."""
+"""The classifier of a finished stage, with its pair heads if there are any."""
 
 from pathlib import Path
 from typing import cast
@@ -10,7 +10,7 @@ from wsss.models.classifier import SplitClassifier
 from wsss.models.export import CLASSIFIER, PAIR_HEADS, load_classifier, load_pair_heads
 
 TRAINERS = ("reactivate", "classify")
-"""The stages that leave a classifier, the later one first."""
+"""The stages that train a classifier, the later one first."""
 
 
 def is_classifier(folder: Path) -> bool:
@@ -22,8 +22,8 @@ def load_finished(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     """Read a classifier and its class names; evaluation mode, no gradients.
 
     Args:
-        folder: of a stage that leaves a classifier, or of the stage `oppose`, whose pair heads are
-            put beside the classifier that they were trained on.
+        folder: of a stage that trains a classifier, or of the stage `oppose`, whose pair heads are
+            attached to the classifier that they were trained on.
 
     Raises:
         WsssError: there is no classifier in the folder, nor where its manifest says.

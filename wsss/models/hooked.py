@@ -1,4 +1,4 @@
-"""Any network as a split classifier, by hooks on one of its layers: nothing is traced."""
+"""Any network as a split classifier, by forward hooks on one of its layers, without tracing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from wsss.models.normalisation import Normalisation
 
 
 class _Reached(BaseException):
-    """Ends a pass at the layer; no `except Exception` of a network may stop it."""
+    """Ends a forward pass at the layer; a BaseException, as networks may catch `Exception`."""
 
     def __init__(self, features: Tensor) -> None:
         self.features = features
 
 
 class HookedFeatures(nn.Module):
-    """A network up to one of its layers: a pass ends where the layer gives its map."""
+    """A network up to one of its layers: the forward pass ends at the layer's output."""
 
     def __init__(
         self,
@@ -35,29 +35,29 @@ class HookedFeatures(nn.Module):
         Args:
             network: normalised images to logits.
             layer: whose output is the feature map.
-            normalise: what images are normalised by.
-            inner: layers whose outputs a method may look at, by name, shallow to deep.
+            normalise: the statistics that images are normalised by.
+            inner: layers with feature maps as outputs, by name, shallow to deep.
         """
         super().__init__()
         self.network = network
         self.layer = layer
         self.normalise = normalise
         self.inner_layers = dict(inner)
-        self.seen: Tensor | None = None
-        """The normalised images of the last pass."""
+        self.inputs: Tensor | None = None
+        """The normalised images of the last forward pass."""
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of the images.
 
         Raises:
-            WsssError: these images take another way through the network.
+            WsssError: the layer does not run on these images.
         """
 
         def stop(output: Tensor) -> Tensor:
             raise _Reached(output)
 
         normalised = self.normalise(images)
-        self.seen = normalised.detach()
+        self.inputs = normalised.detach()
         try:
             with self.layer.hooked(stop):
                 self.network(normalised)
@@ -72,9 +72,9 @@ class HookedFeatures(nn.Module):
 
 
 class HookedHead(nn.Module):
-    """What a network makes of a feature map that is put in the place of a layer's output.
+    """A network from the output of a layer to its logits.
 
-    The network runs as a whole, on the last images that its features saw.
+    The whole network runs, on the last images of its features, with the layer's output replaced.
     """
 
     def __init__(self, features: HookedFeatures, num_classes: int) -> None:
@@ -84,17 +84,17 @@ class HookedHead(nn.Module):
         self.num_classes = num_classes
 
     def forward(self, features: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c"]:
-        """Logits of feature maps; where there are not as many images, all stand behind the first.
+        """Logits of feature maps; if the batch size differs from the images', of the first image.
 
-        Which of them is the same, unless the network has a way around the layer.
+        The image matters only to networks with a path around the layer.
         """
         (front,) = self._features
-        assert front.seen is not None
-        images = front.seen
+        assert front.inputs is not None
+        images = front.inputs
         if len(images) != len(features):
             images = images[:1].expand(len(features), -1, -1, -1)
-        put = features.movedim(1, -1) if front.layer.turned else features
-        with front.layer.hooked(lambda _output: put):
+        replacement = features.movedim(1, -1) if front.layer.turned else features
+        with front.layer.hooked(lambda _output: replacement):
             return logits_of(front.network(images))
 
 
@@ -108,14 +108,14 @@ def hooked(
 ) -> SplitClassifier:
     """A network as a single-label classifier of two parts, which share all its modules.
 
-    A head that is global average pooling and one linear layer becomes a `LinearHead`.
+    A head of global average pooling and one linear layer becomes a `LinearHead`.
 
     Args:
         network: normalised images to logits, in evaluation mode.
         layer: whose output is the feature map.
         calls: of the network's modules, as they ran on the image.
-        image: one that the layers were found with.
-        normalise: what images are normalised by.
+        image: the one of the calls.
+        normalise: the statistics that images are normalised by.
         num_classes: number of its logits.
     """
     inner = inner_layers(calls, (image.shape[2], image.shape[3]))
@@ -126,7 +126,7 @@ def hooked(
 
 
 def logits_of(output: Any) -> Float[Tensor, "b c"]:
-    """The logits in what a classifier gives: a tensor, or an object that has them as `logits`.
+    """The logits in a classifier's output: the tensor itself, or its attribute `logits`.
 
     Raises:
         WsssError: there are none.
@@ -146,10 +146,10 @@ def logits_of(output: Any) -> Float[Tensor, "b c"]:
 def _linear_head(
     head: HookedHead, features: Float[Tensor, "1 k h w"], calls: Sequence[LayerCall]
 ) -> LinearHead | None:
-    """The `LinearHead` that computes what the head does, with its weights; None if there is none.
+    """The `LinearHead` with the head's weights and outputs; None if it is another function.
 
-    Whether it does is found by computing: both see the same random features. Rounding stays far
-    below √ε of what a linear head gives, and what any other head gives is far from it.
+    Both are compared on the same random features, to a relative tolerance of √ε, far above
+    rounding.
     """
     (front,) = head._features
     last = next(i for i in range(len(calls), 0, -1) if calls[i - 1].name == front.layer.name)

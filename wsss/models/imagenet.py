@@ -6,8 +6,8 @@ from types import SimpleNamespace
 def imagenet_names(num_classes: int) -> tuple[str, ...]:
     """The names of the classes of a network that was trained on ImageNet or a part of it.
 
-    The number of classes tells the part (1,000 are ILSVRC's). Names are lists of synonyms: `tabby,
-    tabby cat`. Of another number of classes nothing is known but their indices: `class 7`.
+    The subset is inferred from the number of classes (1,000: ILSVRC). Names are lists of synonyms,
+    `tabby, tabby cat`; for other numbers of classes they are indices, `class 7`.
     """
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 

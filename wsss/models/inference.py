@@ -25,7 +25,7 @@ def label_probabilities(
         segmenter: the network, in evaluation mode.
         pyramid: a batch of RGB images at every scale.
         sizes: height and width of each image's result.
-        flip: whether every scale is also seen mirrored.
+        flip: whether mirror images are averaged in at every scale.
     """
     summed: list[Tensor | float] = [0.0 for _ in sizes]
     for images in pyramid:

@@ -1,7 +1,7 @@
-"""The layers of a network as one pass shows them, and which of them gives the last feature map."""
+"""The module calls of one forward pass, and which of them outputs the last feature map."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ _FIXED_SIZE_POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCall:
-    """One call of a module in a pass, noted when it ended; equal to no other call."""
+    """One call of a module in a forward pass, recorded when it ended; equal to no other call."""
 
     name: str
     module: nn.Module
@@ -30,13 +30,13 @@ class Layer:
     name: str
     module: nn.Module
     turned: bool
-    """Whether the map has its channels last, [B, h, w, K], as in Swin transformers."""
+    """Whether the map is channels-last, [B, h, w, K], as in Swin transformers."""
     number: int = 1
-    """Which of its calls in a pass is meant: a network may share a ReLU."""
+    """Which of its calls in a forward pass, from 1: a network may share a ReLU."""
 
     @contextmanager
     def hooked(self, replace: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """Let the pass in the block go on with what `replace` makes of the layer's output."""
+        """Replace the layer's output by `replace(output)` in the forward pass of the block."""
         calls = 0
 
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
@@ -44,16 +44,13 @@ class Layer:
             calls += 1
             return replace(output) if calls == self.number else None
 
-        handle = self.module.register_forward_hook(hook)
-        try:
+        with self.module.register_forward_hook(hook):
             yield
-        finally:
-            handle.remove()
 
 
 @contextmanager
-def noting_calls(network: nn.Module) -> Iterator[list[LayerCall]]:
-    """Note every call in the block of a module of the network that gives a tensor."""
+def noting_calls(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[list[LayerCall]]:
+    """Record every call in the block of one of the named modules that outputs a tensor."""
     calls: list[LayerCall] = []
 
     def noting(name: str) -> Any:
@@ -63,20 +60,15 @@ def noting_calls(network: nn.Module) -> Iterator[list[LayerCall]]:
 
         return hook
 
-    handles = [
-        module.register_forward_hook(noting(name))
-        for name, module in network.named_modules()
-        if name
-    ]
-    try:
+    with ExitStack() as hooks:
+        for name, module in modules:
+            if name:
+                hooks.enter_context(module.register_forward_hook(noting(name)))
         yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def last_map_layer(calls: Sequence[LayerCall], size: tuple[int, int]) -> Layer | None:
-    """The last call that gives a map of several positions, before a pooling to a fixed size.
+    """The last call that outputs a map of several positions, before a pooling to a fixed size.
 
     Args:
         calls: of one image.
@@ -97,7 +89,7 @@ def last_map_layer(calls: Sequence[LayerCall], size: tuple[int, int]) -> Layer |
 def named_layer(
     layer: str | nn.Module, network: nn.Module, calls: Sequence[LayerCall], size: tuple[int, int]
 ) -> Layer:
-    """The last call of the layer that is asked for.
+    """The last call of the requested layer.
 
     Args:
         layer: its name in the network, or the module itself.
@@ -133,8 +125,8 @@ def named_layer(
 def inner_layers(calls: Sequence[LayerCall], size: tuple[int, int]) -> dict[str, nn.Module]:
     """The last module at each resolution of a feature map, shallow to deep, by name.
 
-    Modules that run several times, such as a shared ReLU, are left out: nobody could tell which of
-    their outputs is meant. So are maps with their channels last.
+    Modules that run several times, such as a shared ReLU, are left out, as their name is ambiguous;
+    so are channels-last maps.
     """
     names = [call.name for call in calls]
     last = {
@@ -147,10 +139,7 @@ def inner_layers(calls: Sequence[LayerCall], size: tuple[int, int]) -> dict[str,
 
 
 def is_channels_last(shape: torch.Size, size: tuple[int, int]) -> bool:
-    """Whether the map of an image of `size` is [B, h, w, K]: its sides are more like the image's.
-
-    Sides of a map are those of the image over a stride, give or take a cell.
-    """
+    """Whether a map is [B, h, w, K]: these h, w are closer to the aspect ratio of the image."""
     first, last = (abs(h * size[1] - w * size[0]) for h, w in (shape[2:4], shape[1:3]))
     return last < first
 
@@ -161,7 +150,7 @@ def _layer(call: LayerCall, calls: Sequence[LayerCall], size: tuple[int, int]) -
 
 
 def _is_map(shape: torch.Size, size: tuple[int, int]) -> bool:
-    """Whether a shape is that of several channels and positions, no finer than the image."""
+    """Whether a shape has several channels and positions, and no more than the image's pixels."""
     if len(shape) != 4:
         return False
     turned = is_channels_last(shape, size)

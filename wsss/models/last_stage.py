@@ -1,4 +1,4 @@
-"""A network cut before its last stage, so that several can take that stage's place."""
+"""Cutting a network before its last stage."""
 
 import copy
 from typing import Any, cast
@@ -23,19 +23,19 @@ class _Whole(nn.Module):
 
 
 class _Calls(fx.Tracer):
-    """Writes down a network's calls, looking into the modules that have one of `inner` in them."""
+    """Traces into the modules that contain `inner`; all other modules are leaves."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Every other module is a call as a whole."""
+        """True but for the modules that contain `inner`."""
         return m is self.inner or all(one is not self.inner for one in m.modules())
 
 
 def boundary(backbone: Backbone) -> nn.Module:
-    """The module whose output the last stage starts from: the last but one of the inner layers.
+    """The module whose output is the last stage's input: the last but one of the inner layers.
 
     Raises:
         WsssError: the network has no two stages.
@@ -47,13 +47,13 @@ def boundary(backbone: Backbone) -> nn.Module:
 
 
 def cut_before_last_stage(backbone: Backbone) -> tuple[nn.Module, nn.Module]:
-    """What comes before the last stage, and a copy of the last stage with all that follows it.
+    """The network up to its last stage, and a copy of the rest.
 
     The first maps RGB in [0, 1] to the output of `boundary` and has the backbone's own modules; the
     second maps that to the features [B, K, h, w].
 
     Raises:
-        WsssError: the network has no two stages, or its last one also takes what came before.
+        WsssError: the network has no two stages, or its last one has further inputs.
     """
     inner = boundary(backbone)
     whole = _Whole(backbone.network)
@@ -69,12 +69,12 @@ def cut_before_last_stage(backbone: Backbone) -> tuple[nn.Module, nn.Module]:
         came = f"its last stage also takes `{error.args[0]}` from before"
         expected = "a last stage that sees nothing but the stage before it"
         raise _undivided(backbone, came, expected) from error
-    # The copy takes the whole along, whose other weights it does not need: `delete` lets them go.
+    # Without the modules of the first part, or the copy would hold their weights, too.
     second.delete_all_unused_submodules()
     return nn.Sequential(backbone.normalise, first), copy.deepcopy(second)
 
 
 def _undivided(backbone: Backbone, came: str, expected: str) -> UnsupportedError:
-    """The answer to a network whose last stage cannot be told from the others."""
+    """The error for a network without a separable last stage."""
     remedy = "Use a convolutional network, such as EfficientNet-Lite0 or ResNet-50."
     return UnsupportedError(backbone.name, came, expected, remedy, {"last stage"})

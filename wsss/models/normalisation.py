@@ -1,4 +1,4 @@
-"""The scale that a network's ImageNet weights expect of images."""
+"""Normalisation of images by the statistics of a network's training images."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -12,7 +12,7 @@ class Normalisation(nn.Module):
     """RGB in [0, 1] to zero mean and unit variance, by the statistics of the training images."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Hold mean and deviation of each colour; they are no part of a network's weights."""
+        """Hold mean and standard deviation of each colour, in no state dict."""
         super().__init__()
         self.mean: Tensor
         self.std: Tensor
@@ -21,7 +21,7 @@ class Normalisation(nn.Module):
 
     @classmethod
     def of(cls, network: nn.Module) -> "Normalisation":
-        """The statistics that timm knows of a network it made."""
+        """The statistics of a network made by timm."""
         config = cast("dict[str, Any]", network.pretrained_cfg)
         return cls(config["mean"], config["std"])
 

@@ -1,4 +1,4 @@
-"""ImageNet classifiers with their own heads, ready to be explained: timm's, torchvision's, ours."""
+"""Pretrained ImageNet classifiers with their heads: timm's, torchvision's and Vision GNNs."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,18 +17,18 @@ from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_t
 from wsss.wording import nearest
 
 OWN = "wsss"
-"""Prefix of the networks that are no library's: Vision GNNs, with the released checkpoints."""
+"""Prefix of the Vision GNNs of this package, with the released checkpoints."""
 IMAGENET_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """How a library makes its classifiers and what it knows of them."""
+    """The classifiers of a library."""
 
     names: Callable[[], Sequence[str]]
     """Every classifier it has."""
-    make: Callable[[str, bool, int | None], nn.Module]
-    """The network of a name, with downloaded weights or not, for a number of classes."""
+    make: Callable[..., nn.Module]
+    """The network of a name, with or without downloaded weights; options: `num_classes`."""
     inputs: Callable[[str, nn.Module], tuple[Normalisation, int]]
     """The statistics and the side in pixels of the images that its weights were trained on."""
 
@@ -36,8 +36,8 @@ class Library:
 def pretrained_classifier(model: str, weights: str | None) -> SplitClassifier:
     """A single-label classifier in two parts; in evaluation mode, without gradients.
 
-    Its number of classes is that of the weights. Those of libraries are cut behind their last
-    feature map; Vision GNNs are made in two, and show their graphs.
+    It has the number of classes of the weights. Classifiers of libraries are cut behind their last
+    feature map; Vision GNNs are built of two parts and return their graphs.
 
     Args:
         model: `timm:NAME`, `torchvision:NAME`, or `wsss:NAME` of a Vision GNN, such as `vig_tiny`.
@@ -78,7 +78,7 @@ def _vision_gnn(name: str, weights: str | None) -> SplitClassifier:
 
 
 def _no_model(model: str, known: Sequence[str], remedy: str) -> InvalidOptionError:
-    """The answer to a name that a library does not have."""
+    """The error for an unknown name."""
     prefix, _, name = model.partition(":")
     reason = f"there is no {prefix} model `{name}`"
     return InvalidOptionError("model", model, nearest(name, known), reason, remedy)
@@ -87,15 +87,15 @@ def _no_model(model: str, known: Sequence[str], remedy: str) -> InvalidOptionErr
 def _network(library: Library, name: str, architecture: str, weights: str | None) -> nn.Module:
     """The network of a name with its weights."""
     if weights is None:
-        return library.make(name, False, None)
+        return library.make(name, False)
     if weights == HUB_WEIGHTS:
-        return downloaded(name, lambda: library.make(name, True, None))
+        return downloaded(name, lambda: library.make(name, True))
     state = load_state_dict(architecture, weights)
-    network = library.make(name, False, None)
+    network = library.make(name, False)
     # The last parameter is the classifier's bias, one number a class.
     last, own = list(network.named_parameters())[-1]
     if last in state and len(state[last]) != len(own):
-        network = library.make(name, False, len(state[last]))
+        network = library.make(name, False, num_classes=len(state[last]))
     load_trunk(network, state, weights)
     if hasattr(network, "transform_input"):
         # torchvision's files of GoogLeNet and Inception come from TensorFlow.
@@ -109,11 +109,10 @@ def _timm_names() -> list[str]:
     return timm.list_models()
 
 
-def _make_timm(name: str, download: bool, num_classes: int | None) -> nn.Module:
-    classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+def _make_timm(name: str, download: bool, **options: Any) -> nn.Module:
     import timm
 
-    return timm.create_model(name, pretrained=download, **classes)
+    return timm.create_model(name, pretrained=download, **options)
 
 
 def _timm_inputs(_name: str, network: nn.Module) -> tuple[Normalisation, int]:
@@ -127,15 +126,14 @@ def _torchvision_names() -> list[str]:
     return list(models.list_models(module=models))
 
 
-def _make_torchvision(name: str, download: bool, num_classes: int | None) -> nn.Module:
-    classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+def _make_torchvision(name: str, download: bool, **options: Any) -> nn.Module:
     from torchvision.models import get_model
 
     if name in ("googlenet", "inception_v3") and not download:
-        classes["init_weights"] = False  # Minutes, for weights that are loaded over at once.
+        options["init_weights"] = False  # It takes minutes, and the weights are replaced.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        network: nn.Module = get_model(name, weights="DEFAULT" if download else None, **classes)
+        network: nn.Module = get_model(name, weights="DEFAULT" if download else None, **options)
     return network
 
 

@@ -7,7 +7,7 @@ from wsss.models.classifier import LinearHead
 
 
 class ReactivatedHead(LinearHead):
-    """A linear head with a second classifier, trained on the features under the first one's maps.
+    """A linear head with a second classifier, trained on features masked by the first one's CAMs.
 
     Logits are the first classifier's. The second has no bias, as published; its weights come from
     torch's global generator.
@@ -19,7 +19,7 @@ class ReactivatedHead(LinearHead):
 
     @classmethod
     def beside(cls, head: LinearHead) -> "ReactivatedHead":
-        """A new second classifier beside the trained first one, whose layer is taken over."""
+        """A trained linear layer, shared, with a new second classifier."""
         new = cls(head.linear.in_features, head.num_classes, head.bias is not None)
         new.linear = head.linear
         return new

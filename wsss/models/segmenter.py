@@ -13,7 +13,7 @@ from wsss.models.weights import load_state_dict, load_trunk
 
 
 class Segmenter(nn.Module):
-    """An encoder-decoder network: RGB images in [0, 1] of any size in, logits of their size out."""
+    """An encoder-decoder network from RGB images in [0, 1] of any size to logits of that size."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class Segmenter(nn.Module):
             num_classes: number of classes C without background.
             output_stride: image pixels per cell of the encoder's last feature map.
             decoder_channels: width of the decoder.
-            trains_from: the first module of the encoder that is trained, such as `blocks.4`; what
-                lies before keeps its ImageNet weights. None trains all of it.
+            trains_from: the first module of the encoder that is trained, such as `blocks.4`;
+                earlier ones are frozen. None trains all of it.
 
         Raises:
             WsssError: the weights are missing or belong to another network.
@@ -75,7 +75,7 @@ class Segmenter(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""
         height, width = images.shape[-2:]
-        # The decoder joins feature maps of several strides, which must divide the image evenly.
+        # The strides of the feature maps that the decoder joins must divide the image's sides.
         pad = [0, -width % self.output_stride, 0, -height % self.output_stride]
         return self.network(F.pad(self.normalise(images), pad))[..., :height, :width]  # type: ignore[no-any-return]
 
@@ -87,7 +87,7 @@ class Segmenter(nn.Module):
 
 
 def freeze_before(trunk: nn.Module, first_trained: str) -> None:
-    """Exclude from training all parameters that come before the module `first_trained`.
+    """Freeze all parameters before the module `first_trained`.
 
     Raises:
         WsssError: the trunk has no such module.

@@ -1,7 +1,6 @@
-"""A network's own calls written down, and where its feature maps are."""
+"""The traced graph of a network (`torch.fx`), and its feature maps."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,22 +8,24 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from wsss.models.last_map import noting_calls
+
 _FIXED_SIZE_POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, F.adaptive_avg_pool2d)
 
 
 class Surface(fx.Tracer):
-    """Writes down the calls of a network itself, each module it calls as a whole.
+    """Traces a network's own `forward`; every module it calls is a leaf.
 
-    Hooks on these modules and on all that lies in them keep firing in the parts.
+    Hooks on these modules and their submodules keep firing in the parts.
     """
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """No module is looked into."""
+        """True: no submodule is traced."""
         return True
 
 
 class ShapeNotes(fx.Interpreter):
-    """Runs a graph and notes the shape of what every node gives."""
+    """Runs a graph and records the output shape of every node."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -38,7 +39,7 @@ class ShapeNotes(fx.Interpreter):
         return value
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a module, with lists it may write to."""
+        """Call a module with mutable lists in place of fx's immutable ones."""
         plain = tuple(list(one) if isinstance(one, list) else one for one in args)
         return super().call_module(target, plain, kwargs)
 
@@ -52,48 +53,25 @@ def black_image(network: nn.Module, height_px: int, width_px: int) -> Float[Tens
 def inner_names(network: nn.Module, side_px: int) -> tuple[str, ...]:
     """Names of the last modules at each resolution of a feature map, in the order they run.
 
-    They are modules of the network itself (`layer3`) or steps of those (`features.7`). Modules
-    that run several times, such as a shared ReLU, are left out: nobody could tell which of their
-    outputs is meant.
+    They are children of the network (`layer3`) or steps of its `nn.Sequential` children
+    (`features.7`); children of other modules may be parallel branches. Modules that run several
+    times, such as a shared ReLU, are left out, as their name is ambiguous.
     """
-    calls: list[tuple[str, torch.Size]] = []
-    with _noting_calls(network, calls):
-        network(black_image(network, side_px, side_px))
-    names = [name for name, _ in calls]
-    last = {
-        shape[2]: name
-        for name, shape in calls
-        if names.count(name) == 1 and _is_map(shape, side_px) and not channels_last(shape)
-    }
-    return tuple(sorted(last.values(), key=names.index))
-
-
-@contextmanager
-def _noting_calls(network: nn.Module, calls: list[tuple[str, torch.Size]]) -> Iterator[None]:
-    """Note name and output shape of the modules that run in the block, if they give a tensor."""
-
-    def noting(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                calls.append((name, output.shape))
-
-        return hook
-
     steps = dict(network.named_children())
-    # Steps of a step are looked at where they follow each other, for elsewhere they are branches.
     for name, step in network.named_children():
         if isinstance(step, nn.Sequential):
             steps |= {f"{name}.{inner}": module for inner, module in step.named_children()}
-    handles = [
-        module.register_forward_hook(noting(name))
-        for name, module in steps.items()
-        if not isinstance(module, nn.Identity)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    kept = [(name, step) for name, step in steps.items() if not isinstance(step, nn.Identity)]
+    with noting_calls(kept) as calls:
+        network(black_image(network, side_px, side_px))
+    names = [call.name for call in calls]
+    last = {
+        call.shape[2]: call.name
+        for call in calls
+        if names.count(call.name) == 1
+        if _is_map(call.shape, side_px) and not channels_last(call.shape)
+    }
+    return tuple(sorted(last.values(), key=names.index))
 
 
 def last_map(
@@ -119,7 +97,7 @@ def _pools_to_fixed_size(network: nn.Module, node: fx.Node) -> bool:
 
 
 def _is_map(shape: torch.Size, side_px: int) -> bool:
-    """Whether a shape is a feature map's, of a square image of `side_px`: in either layout."""
+    """Whether a shape is that of a feature map of a square image, in either memory layout."""
     if len(shape) != 4:
         return False
     height, width = shape[1:3] if channels_last(shape) else shape[2:4]
@@ -134,10 +112,10 @@ def channels_last(shape: torch.Size) -> bool:
 def parts(
     network: nn.Module, graph: fx.Graph, place: fx.Node, turned: bool
 ) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """The network up to and including the node `place`, and what follows it; in between [B,K,h,w].
+    """The network up to and including the node `place`, and the rest; in between [B, K, h, w].
 
     Raises:
-        KeyError: what follows needs something that was computed before.
+        KeyError: the rest has another input from before `place`.
     """
     nodes = list(graph.nodes)
     position = nodes.index(place)

@@ -1,4 +1,4 @@
-"""Using a network that belongs to somebody else, and giving it back as it was."""
+"""Evaluating a caller's network without side effects on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from torch import nn
 
 @contextmanager
 def unchanged(network: nn.Module) -> Iterator[None]:
-    """Evaluate a network in the block, without gradients of its parameters; then all is as before.
+    """Evaluation mode without parameter gradients in the block; then the state is restored.
 
-    Kept are the training mode of every module, which parameters need gradients, the buffers
-    (statistics of BatchNorm, counters), and the states of torch's random generators.
+    Restored are the training mode of every module, `requires_grad`, the buffers (statistics of
+    BatchNorm, counters), and the states of torch's random generators.
     """
     modes = [(module, module.training) for module in network.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
@@ -35,7 +35,7 @@ def unchanged(network: nn.Module) -> Iterator[None]:
                 parameter.requires_grad_(needs_gradient)
             for module, name, buffer, content in buffers:
                 module._buffers[name] = buffer
-                # A write that changes nothing would still end a graph that waits for `backward`.
+                # Even a write of equal values would invalidate a graph before its `backward`.
                 if not torch.equal(buffer, content):
                     with torch.no_grad():
                         buffer.copy_(content)

@@ -1,4 +1,4 @@
-"""Vision transformers whose attention can be seen."""
+"""Vision transformers that return their attention."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class VitBackbone(Backbone):
         super().__init__(name, output_stride, freeze)
         try:
             network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
-        # Other families do not know the last option; an unknown name is a RuntimeError.
+        # Other families lack `dynamic_img_size` (TypeError); an unknown name is a RuntimeError.
         except (RuntimeError, TypeError) as error:
             raise self._another_kind() from error
         if weights is not None:
@@ -60,12 +60,12 @@ class VitBackbone(Backbone):
         self._adopt(network)
 
     def _another_kind(self) -> InvalidOptionError:
-        """The answer to a network of another kind."""
+        """The error for a network of another kind."""
         expected = "a vision transformer of timm with a class token, such as deit_small_patch16_224"
         return InvalidOptionError("name", self.name, expected)
 
     def _adopt(self, network: Any) -> None:
-        """Take a network in, if its attention can be seen.
+        """Use a network, if it is a plain vision transformer with the right patch size.
 
         Raises:
             ValueError: as in `__init__`.
@@ -113,19 +113,19 @@ class VitBackbone(Backbone):
         """Feature map and the mean attention of the chosen layers, over all heads.
 
         The features are `forward`'s up to rounding: chosen layers compute the soft-max of attention
-        explicitly, where timm otherwise fuses it away.
+        explicitly, which timm's fused kernel does not return.
 
         Args:
             images: RGB in [0, 1].
             layers: indices, negative ones from the end; None for all.
 
         Returns:
-            Features, and attention: row `i` is what token `i` pays to each token, and sums to 1.
-            Token 0 is the class token, then the patches follow row by row. Registers and
-            distillation tokens are left out, and what was paid to them is missing in the sums.
+            Features, and attention: row `i` is the attention of token `i` to each token. Token 0
+            is the class token, then the patches follow row by row. Rows sum to 1, less the
+            attention to registers and distillation tokens, which are left out.
 
         Raises:
-            IndexError: there is no such layer.
+            InvalidOptionError: there is no such layer.
         """
         chosen = self._attentions(layers)
         height, width = self.grid(images)
@@ -141,9 +141,9 @@ class VitBackbone(Backbone):
 
     @property
     def has_divisible_end(self) -> bool:
-        """Whether `before_last_layer` and `last_layer` can divide the network.
+        """Whether `before_last_layer` and `last_layer` can split the network.
 
-        It needs layers before the last, and a last one that normalises, attends and adds.
+        It needs two layers or more, the last of them a standard pre-norm block.
         """
         from timm.models.vision_transformer import Block
 
@@ -152,10 +152,10 @@ class VitBackbone(Backbone):
     def before_last_layer(
         self, images: Float[Tensor, "b 3 H W"]
     ) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t d"]]:
-        """What enters the last layer: the tokens, and the normalised ones that its attention sees.
+        """Input of the last layer: its tokens before and after the layer's first norm.
 
-        The first `network.num_prefix_tokens` are the class token and its like, then the patches
-        follow row by row.
+        The first `network.num_prefix_tokens` are class, distillation and register tokens, then the
+        patches follow row by row.
         """
         found = self.network.forward_intermediates(
             self.normalise(images),
@@ -175,11 +175,11 @@ class VitBackbone(Backbone):
         normalised: Float[Tensor, "b t d"],
         grid: tuple[int, int],
     ) -> Float[Tensor, "b k h w"]:
-        """Feature map of what enters the last layer; of a whole image, that of `forward`.
+        """Feature map from the input of the last layer; for a whole image, that of `forward`.
 
         Args:
-            tokens: what the layer adds to.
-            normalised: what its attention sees.
+            tokens: input of the residual branch.
+            normalised: input of the attention.
             grid: height and width of the feature map.
         """
         block = cast("Block", self.network.blocks[-1])
@@ -196,13 +196,9 @@ class VitBackbone(Backbone):
         return patches.transpose(1, 2).reshape(len(tokens), -1, *grid)
 
     def _attentions(self, layers: Sequence[int] | None) -> list[Attention]:
+        self.check_layers(layers)
         every = range(self.num_layers)
-        chosen = list(every if layers is None else layers)
-        if not chosen or any(not -len(every) <= layer < len(every) for layer in chosen):
-            raise IndexError(
-                f"layers={chosen} of {self.name}: expected some of {-len(every)}…{len(every) - 1}"
-            )
-        positions = sorted({every[layer] for layer in chosen})
+        positions = sorted({every[layer] for layer in (every if layers is None else layers)})
         return [cast("Attention", self.network.blocks[index].attn) for index in positions]
 
     def _observed(self, images: Tensor, chosen: Sequence[Attention]) -> tuple[Tensor, Tensor]:

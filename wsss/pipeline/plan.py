@@ -1,10 +1,13 @@
 """Where the results of each stage belong: a folder named by what decides them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import MANIFEST, file_digest, fingerprint
@@ -31,6 +34,10 @@ LEFT_OUT = {
 """The settings of stages (by name, wherever they are) and of the trainer that do not change a
 result, each with the reason. All others are in the fingerprint, also those we know nothing of.
 """
+
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of packages that somebody else has written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ def make_plans(
             "stage": [stage, module.VERSION],
             "settings": settings,
             "weights": weight_digests({stage: settings}),
+            **code_digests(settings),
             "inputs": {name: plans[name].folder.name for name in inputs},
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **shared,
@@ -143,6 +151,29 @@ def weight_digests(settings: Any) -> list[str]:
     if isinstance(weights, str) and weights not in (HUB_WEIGHTS, PACKAGE_WEIGHTS):
         digests.append(file_digest(weights_file("", weights)))
     return digests
+
+
+def code_digests(settings: Any) -> dict[str, list[str]]:
+    """Digests of the user's own modules that settings name as a `_target_`; {} where there is none.
+
+    Of what is installed, and of this package, `VERSION` and the manifest's versions tell.
+    """
+    found: dict[str, str] = {}
+    for name in _targets(settings):
+        library = name.partition(".")[0]
+        spec = None if library == "wsss" else find_spec(library)
+        if spec is not None and not INSTALLED & {*Path(str(spec.origin)).parts}:
+            found[name] = file_digest(Path(inspect.getfile(get_object(name))))
+    return {"code": [found[name] for name in sorted(found)]} if found else {}
+
+
+def _targets(settings: Any) -> Iterator[str]:
+    """The `_target_`s in settings, wherever they are."""
+    if isinstance(settings, list):
+        settings = dict(enumerate(settings))
+    if isinstance(settings, dict):
+        for key, one in settings.items():
+            yield from [one] if key == "_target_" else _targets(one)
 
 
 def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:

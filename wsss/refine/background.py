@@ -9,13 +9,13 @@ from wsss.refine.thresholds import crossing_alpha
 
 
 class Background(ABC):
-    """How sure background is at a pixel, from what the maps of the image's tags say there."""
+    """The background's score at each pixel, from the maps of the image's tags."""
 
     @abstractmethod
     def score(
         self, maps: Float32[np.ndarray, "n h w"], threshold: float
     ) -> Float32[np.ndarray, "h w"]:
-        """Scores in [0, 1] that are the strongest map's where that is at `threshold`."""
+        """Scores in [0, 1], equal to the strongest map where that is `threshold`."""
 
     def before(
         self, maps: Float32[np.ndarray, "n h w"], threshold: float
@@ -25,7 +25,7 @@ class Background(ABC):
 
 
 class LevelBackground(Background):
-    """The threshold itself, everywhere: a class is as sure as its map is above it."""
+    """The threshold itself as the score of every pixel."""
 
     def score(
         self, maps: Float32[np.ndarray, "n h w"], threshold: float
@@ -35,7 +35,7 @@ class LevelBackground(Background):
 
 
 class PowerBackground(Background):
-    """`(1 − max_c M_c)^α`: background as far as no class claims a pixel.
+    """`(1 − max_c M_c)^α`, PSA's background score.
 
     Ahn and Kwak, CVPR 2018, equation 1. A smaller α gives more background.
     """

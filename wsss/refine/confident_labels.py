@@ -1,4 +1,4 @@
-"""Where seeds are to be trusted: labels that two dense CRFs agree on."""
+"""Confident labels of seeds, by two dense CRFs (IRN)."""
 
 import numpy as np
 from jaxtyping import Int, UInt8, UInt16
@@ -14,12 +14,11 @@ from wsss.validation import check_inside_unit, check_whole
 
 
 class ConfidentLabels:
-    """Labels that IRN learns its affinities from; what is in doubt is void.
+    """Training labels of IRN's affinities, void where they are uncertain.
 
-    The seeds are thresholded high, for what is surely foreground, and low, for what is surely
-    background. A dense CRF straightens both. A pixel is foreground where the first solution says
-    so, background where both say so, and void elsewhere (Ahn, Cho and Kwak, CVPR 2019,
-    with the authors' settings).
+    The seeds are thresholded high for confident foreground and low for confident background, and
+    refined by a dense CRF. A pixel is foreground where the first solution is, background where both
+    are, and void elsewhere (Ahn, Cho and Kwak, CVPR 2019, with the authors' settings).
     """
 
     def __init__(
@@ -33,10 +32,10 @@ class ConfidentLabels:
         """Set the thresholds.
 
         Args:
-            engine: solves for both thresholds at once.
-            fg_threshold: where no map reaches it, the first solution starts from background.
-            bg_threshold: where no map reaches it, the second one does.
-            gt_prob: how far the CRF trusts the thresholded seeds, in (0, 1).
+            engine: the dense CRF.
+            fg_threshold: background threshold of the first solution's unaries.
+            bg_threshold: that of the second one's.
+            gt_prob: probability that thresholded seeds are right, in (0, 1).
             max_side_px: larger images are labelled at this size and the labels enlarged.
 
         Raises:
@@ -79,11 +78,11 @@ def agreed_labels(
     sure_bg: Int[np.ndarray, "h w"],
     labels: UInt16[np.ndarray, " n"],
 ) -> UInt8[np.ndarray, "h w"]:
-    """Foreground as in the first, background where both have it, void elsewhere.
+    """Foreground as in the first, background where both agree on it, void elsewhere.
 
     Args:
-        sure_fg: indices of labels, 0 background, found with a high threshold.
-        sure_bg: likewise with a low one.
+        sure_fg: indices of labels, 0 background, from the high threshold.
+        sure_bg: likewise from the low one.
         labels: mask values of the indices 1…n.
     """
     values = np.concatenate([[BACKGROUND_LABEL], labels]).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""From scores per label to a mask with a void band: pure functions."""
+"""From scores per label to label masks with void pixels."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
 def upsample(
     maps: Float[np.ndarray, "n h w"], size: tuple[int, int]
 ) -> Float32[np.ndarray, "n H W"]:
-    """Bilinear resize of maps to `size` (height, width), pixel centres aligned."""
+    """Bilinear resize of maps to `size` (height, width), without aligned corners."""
     height, width = size
     resized = [
         cv2.resize(one.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -27,7 +27,7 @@ def label_mask(
     Args:
         scores: background first, then one per entry of `labels`.
         labels: mask values 1…C.
-        min_confidence: 0 leaves no pixel void.
+        min_confidence: 0 makes no pixel void.
     """
     values = np.concatenate([[BACKGROUND_LABEL], labels]).astype(np.uint8)
     mask: UInt8[np.ndarray, "h w"] = values[scores.argmax(axis=0)]

@@ -1,4 +1,4 @@
-"""Refinements: an image and its seeds in, a pseudo mask out."""
+"""Refinements of seeds into pseudo masks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ from wsss.validation import check_at_least, check_fraction, check_inside_unit, c
 
 
 class Refinement(ABC):
-    """Turns the seeds of an image into a pseudo mask; picklable, so that processes can share it."""
+    """Turns the seeds of an image into a pseudo mask; picklable for worker processes."""
 
     rule: ThresholdRule
-    """Where background ends. A pooled rule is replaced by what it finds in the data set first."""
+    """The background threshold; a pooled rule is replaced by its fitted threshold first."""
 
     @abstractmethod
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The pseudo mask of an RGB image: 0 background, 1…C the image's tags, 255 void."""
 
     def check(self) -> None:  # noqa: B027 (most refinements work anywhere)
-        """Refuse what cannot be computed here, before anything is.
+        """Refuse settings that cannot work on this machine.
 
         Raises:
             WsssError: names the setting.
@@ -38,7 +38,7 @@ class Refinement(ABC):
 
     @property
     def in_batches(self) -> bool:
-        """Whether to call `batch` in the run's own process rather than this in CPU processes."""
+        """Whether to call `batch` in the main process, rather than single images in workers."""
         return False
 
     def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -52,14 +52,14 @@ class Refinement(ABC):
         return [self(*pair) for pair in zip(images, seeds, strict=True)]
 
     def with_rule(self, rule: ThresholdRule) -> Self:
-        """The same refinement with another rule for where background ends."""
+        """The same refinement with another background threshold."""
         other = copy(self)
         other.rule = rule
         return other
 
 
 class Threshold(Refinement):
-    """No refinement: the strongest map wins where it reaches a threshold."""
+    """No refinement: the label of the strongest map where that reaches a threshold."""
 
     def __init__(self, bg_threshold: float | ThresholdRule = 0.3) -> None:
         """Take pixels whose maps stay below `bg_threshold`, in (0, 1), as background.
@@ -97,12 +97,10 @@ class CrfRefinement(Refinement):
             engine: infers the labels' probabilities.
             threshold: where a class and background are equally likely; None is `OtsuMean`.
             background: the background's score around that threshold; None is `LevelBackground`.
-            min_confidence: pixels whose best posterior is lower become void; 0 leaves none so.
-            void_factor: not below 1. The CRF is solved for the threshold divided and multiplied by
-                this factor (not above 0.95), and pixels where the two masks disagree become void. 1
-                solves it once, for the threshold itself.
-            max_side_px: larger images are refined at this size and the mask enlarged, so that
-                memory and time stay bounded.
+            min_confidence: pixels of a lower posterior become void; 0 makes none void.
+            void_factor: 1 or more. Pixels become void where the masks for threshold / factor and
+                threshold · factor (at most 0.95) disagree; 1 solves once, for the threshold.
+            max_side_px: larger images are refined at this size and the mask enlarged.
 
         Raises:
             WsssError: a setting is out of range.
@@ -133,7 +131,7 @@ class CrfRefinement(Refinement):
 
     @property
     def in_batches(self) -> bool:
-        """Whether the engine wants many images at once."""
+        """Whether the engine is faster on batches of images."""
         return self.engine.in_batches
 
     def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -151,7 +149,7 @@ class CrfRefinement(Refinement):
     def _problem(
         self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
     ) -> tuple[UInt8[np.ndarray, "h1 w1 3"], list[Float32[np.ndarray, "l h1 w1"]]]:
-        """The image at the size it is refined at, and energies for every threshold."""
+        """The image at working size, and unary energies for every threshold."""
         working = shrink(image, self.max_side_px)
         maps = upsample(seeds.maps, working.shape[:2])
         return working, [

@@ -1,4 +1,4 @@
-"""Regions of a mask: none too small to be meant, and no tag left without any."""
+"""Post-processing of masks: small regions become void, vanished tags get pixels back."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,8 @@ def void_small_regions(
 ) -> UInt8[np.ndarray, "h w"]:
     """Make connected regions of one label void if they have fewer than `min_region_px` pixels.
 
-    Pixels are neighbours along edges and corners. Background counts like a class: a pinhole in an
-    object is no surer than a speck beside it. Small regions become void, not the label around them:
-    nothing says which of the two is right, and void teaches nothing wrong.
+    Regions are 8-connected, background ones included. They become void rather than the surrounding
+    label, since either may be wrong.
 
     Args:
         mask: 0 background, 1…C classes, 255 void.
@@ -34,7 +33,7 @@ def void_small_regions(
         of_label = (mask == label).astype(np.uint8)
         _, regions, statistics, _ = cv2.connectedComponentsWithStats(of_label, connectivity=8)
         is_small = statistics[:, cv2.CC_STAT_AREA] < min_region_px
-        is_small[0] = False  # Region 0 is what does not have the label.
+        is_small[0] = False  # Region 0 are the pixels of other labels.
         kept[is_small[regions]] = VOID_LABEL
     return kept
 
@@ -52,12 +51,11 @@ def restore_vanished_tags(
     maps: Float[np.ndarray, "n h w"],
     labels: UInt16[np.ndarray, " n"],
 ) -> Restored:
-    """Give each tag that has no pixel those where its map is strongest.
+    """Give each tag without a pixel those where its map is strongest.
 
-    These are the pixels whose map reaches 0.9 of its maximum and that are background or void: no
-    class loses pixels to another one. Where there are none of these, or the map is zero, it is the
-    one strongest pixel among background and void; and where other classes hold the whole image, the
-    strongest pixel of a class that has more than one.
+    These are background and void pixels whose map reaches 0.9 of its maximum. Without any, or for a
+    map of zeros, it is the one strongest pixel of background and void; in an image covered by other
+    classes, the strongest pixel of a class that has more than one.
 
     Args:
         mask: 0 background, 1…C classes, 255 void; not changed.
@@ -77,21 +75,14 @@ def restore_vanished_tags(
 def _own_pixels(
     mask: UInt8[np.ndarray, "h w"], own_map: Float[np.ndarray, "h w"]
 ) -> Bool[np.ndarray, "h w"]:
-    """Where a vanished tag may be: its strongest pixels that are nobody's, or one of somebody's."""
+    """The pixels that a vanished tag gets, as described in `restore_vanished_tags`."""
     free = (mask == BACKGROUND_LABEL) | (mask == VOID_LABEL)
     peak = own_map.max(initial=0)
     strongest: Bool[np.ndarray, "h w"] = free & (own_map >= TOP_FRACTION * peak)
     if peak > 0 and strongest.any():
         return strongest
     candidates = free if free.any() else np.bincount(mask.ravel(), minlength=256)[mask] > 1
-    return _strongest_of(own_map, candidates)
-
-
-def _strongest_of(
-    own_map: Float[np.ndarray, "h w"], candidates: Bool[np.ndarray, "h w"]
-) -> Bool[np.ndarray, "h w"]:
-    """The first of the strongest candidates; nothing where there is none."""
-    chosen = np.zeros_like(candidates)
+    chosen = np.zeros(mask.shape, dtype=bool)
     if candidates.any():
         chosen.flat[np.where(candidates, own_map, -1).argmax()] = True
     return chosen

@@ -1,4 +1,4 @@
-"""Where background ends: thresholds of activation maps, none of which a mask has chosen."""
+"""Background thresholds of activation maps, without ground truth."""
 
 from abc import ABC, abstractmethod
 
@@ -8,17 +8,17 @@ from jaxtyping import Float, Int64
 from wsss.validation import check_inside_unit, check_positive
 
 NUM_LEVELS = 256
-"""Steps in which values of maps are counted."""
+"""Histogram bins of map values."""
 
 MIN_THRESHOLD, MAX_THRESHOLD = 0.05, 0.95
-"""Estimates are kept within these bounds, so that neither side of them is empty for good."""
+"""Bounds of estimated thresholds."""
 
 Counts = Int64[np.ndarray, f" {NUM_LEVELS}"]
-"""How many pixels have their strongest map value in each of the equal steps of [0, 1]."""
+"""Histogram over [0, 1] of each pixel's strongest map value."""
 
 
 class ThresholdRule(ABC):
-    """The value that an image's strongest map must reach for a pixel not to be background."""
+    """A background threshold: pixels whose strongest map stays below it are background."""
 
     @abstractmethod
     def __call__(self, maps: Float[np.ndarray, "n h w"]) -> float:
@@ -26,7 +26,7 @@ class ThresholdRule(ABC):
 
 
 class FixedThreshold(ThresholdRule):
-    """The same threshold for every image, known beforehand."""
+    """The same threshold for every image."""
 
     def __init__(self, threshold: float) -> None:
         """Take a threshold in (0, 1).
@@ -43,7 +43,7 @@ class FixedThreshold(ThresholdRule):
 
 
 class FixedExponent(FixedThreshold):
-    """The threshold at which a class and a background score `(1 − max)^α` of known α are equal."""
+    """The threshold at which a class and a background score `(1 − max)^α` of given α are equal."""
 
     def __init__(self, alpha: float) -> None:
         """Take a positive exponent; 1 is a threshold of 0.5, and larger ones lower it.
@@ -56,28 +56,28 @@ class FixedExponent(FixedThreshold):
 
 
 class HistogramRule(ThresholdRule):
-    """A threshold that follows from the distribution of an image's strongest map values."""
+    """A threshold from the histogram of an image's strongest map values."""
 
     def __call__(self, maps: Float[np.ndarray, "n h w"]) -> float:
         """The threshold of this image alone."""
         return self.of_counts(count_levels(maps))
 
     def of_counts(self, counts: Counts) -> float:
-        """The threshold of a distribution; the lower bound where all values are the same."""
+        """The threshold of a histogram; the lower bound where all values are the same."""
         if np.count_nonzero(counts) < 2:
             return MIN_THRESHOLD
         return float(np.clip(self.parting_value(counts), MIN_THRESHOLD, MAX_THRESHOLD))
 
     @abstractmethod
     def parting_value(self, counts: Counts) -> float:
-        """The threshold of a distribution of two values at least, in [0, 1]."""
+        """The threshold of a histogram with two occupied bins at least, in [0, 1]."""
 
 
 class Otsu(HistogramRule):
-    """The value that parts pixels so that the means of both sides differ most (Otsu 1979)."""
+    """The threshold of maximal variance between both sides (Otsu 1979)."""
 
     def parting_value(self, counts: Counts) -> float:
-        """Otsu's threshold; where an empty stretch parts the values, the middle of it."""
+        """Otsu's threshold, in the middle of a run of empty bins."""
         values = level_values()
         below = np.cumsum(counts)[:-1]
         above = counts.sum() - below
@@ -95,10 +95,9 @@ class Otsu(HistogramRule):
 class OtsuMean(HistogramRule):
     """Half-way between Otsu's threshold and the mean of the strongest map values.
 
-    Otsu's threshold lies midway between object and background, however small the object is; the
-    mean falls with the object's size. A dense CRF takes more away from small objects than from
-    large ones, which a threshold in between makes up for. Found by comparison, not derived:
-    docs/benchmarks.md has the figures.
+    Otsu's threshold is independent of the object's size, the mean falls with it. A dense CRF erodes
+    small objects more than large ones, which a threshold in between compensates. Found
+    empirically: docs/benchmarks.md.
     """
 
     def parting_value(self, counts: Counts) -> float:
@@ -108,21 +107,21 @@ class OtsuMean(HistogramRule):
 
 
 class Pooled(ThresholdRule):
-    """One threshold for the whole data set, from the distribution of all images together.
+    """One threshold for the whole data set, from the summed histogram of all images.
 
-    It has to be fitted first: a stage adds up `count_levels` of every image's maps.
+    It is fitted first, to the sum of `count_levels` of every image's maps.
     """
 
     def __init__(self, rule: HistogramRule) -> None:
-        """Take the rule that finds the threshold of the sum."""
+        """Take the rule for the summed histogram."""
         self.rule = rule
 
     def fitted(self, counts: Counts) -> FixedThreshold:
-        """The rule with the threshold of these counts, those of the whole data set."""
+        """The threshold of the histogram of the whole data set, as a rule."""
         return FixedThreshold(self.rule.of_counts(counts))
 
     def __call__(self, maps: Float[np.ndarray, "n h w"]) -> float:
-        """Refuse: one image does not tell.
+        """Refuse: the rule must be fitted first.
 
         Raises:
             RuntimeError: always.
@@ -131,7 +130,7 @@ class Pooled(ThresholdRule):
 
 
 def count_levels(maps: Float[np.ndarray, "n h w"]) -> Counts:
-    """Count the strongest map value of every pixel; none where there are no maps."""
+    """Histogram of each pixel's strongest map value; zeros without maps."""
     if not len(maps):
         return np.zeros(NUM_LEVELS, dtype=np.int64)
     strongest = maps.max(axis=0).astype(np.float32)
@@ -140,7 +139,7 @@ def count_levels(maps: Float[np.ndarray, "n h w"]) -> Counts:
 
 
 def level_values() -> Float[np.ndarray, " levels"]:
-    """The value in the middle of each step."""
+    """The centre of each histogram bin."""
     return (np.arange(NUM_LEVELS) + 0.5) / NUM_LEVELS
 
 

@@ -1,4 +1,4 @@
-"""Line charts as geometry, which a template draws as SVG that follows the page's colours."""
+"""Geometry of line charts, drawn as SVG by a template."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wsss.report.text import number
 
 WIDTH, HEIGHT = 380, 230
-"""Drawing area in SVG units: about the width of a phone, so that its text stays legible there."""
+"""Drawing area in SVG units, about the width of a phone, for legible text."""
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 36
 MAX_POINTS = 200
 """Longer curves are thinned to this many points."""
@@ -27,7 +27,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A point of a chart that has a name."""
+    """A labelled point of a chart."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ class Chart:
 
     title: str
     summary: str
-    """The chart in words, for those who do not see it."""
+    """The chart in words, for screen readers."""
     x_label: str
     kind: str
     """The CSS class of its line."""
@@ -68,15 +68,15 @@ def line_chart(
     kind: str,
     markers: Sequence[Marker] = (),
 ) -> Chart:
-    """Lay out a line through points; an abscissa that counts is marked at whole numbers only.
+    """Lay out a line through points; ticks of whole-numbered abscissae are whole numbers.
 
     Args:
         points: abscissa and value, ascending, at least one.
         title: what is drawn.
         summary: the chart in words.
-        x_label: what the abscissa is.
+        x_label: label of the abscissa.
         kind: CSS class of the line.
-        markers: points to be named, in data units.
+        markers: labelled points, in data units.
     """
     everything = [*points, *((marker.x, marker.y) for marker in markers)]
     whole = all(float(x).is_integer() for x, _ in points)

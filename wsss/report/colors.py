@@ -18,7 +18,7 @@ HATCH_LIGHT, HATCH_DARK = 255.0, 178.0
 
 
 def palette() -> UInt8[np.ndarray, "256 3"]:
-    """VOC's colours, but for its greys (label 7 is one): they would be lost on a grey image."""
+    """VOC's colours, with its greys (such as label 7) replaced: the image is grey."""
     colors = voc_palette()
     colors[(colors == colors[:, :1]).all(axis=1)] = ORANGE_RGB
     return colors
@@ -27,8 +27,8 @@ def palette() -> UInt8[np.ndarray, "256 3"]:
 def label_overlay(image: Image, labels: Labels) -> Image:
     """The grey image with every object in the colour of its class and a white outline.
 
-    Objects are lightened, since some of VOC's colours are almost black; background is darkened,
-    void hatched in white.
+    Objects are lightened, as some of VOC's colours are almost black; background is darkened, void
+    hatched.
 
     Args:
         image: RGB.
@@ -45,7 +45,7 @@ def label_overlay(image: Image, labels: Labels) -> Image:
 
 
 def heat_overlay(image: Image, heat: Float[np.ndarray, "h w"]) -> Image:
-    """The grey image with an activation map in the colours of a fire, opaque where it is strong.
+    """The grey image with an activation map in the colour map `inferno`, opaque where it is high.
 
     Args:
         image: RGB.
@@ -64,7 +64,7 @@ def greyscale(image: Image) -> Float[np.ndarray, "h w 3"]:
 
 
 def outlines(labels: Labels) -> Bool[np.ndarray, "h w"]:
-    """The object pixels whose right or lower neighbour, or the reverse, has another label."""
+    """The object pixels with a 4-neighbour of another label."""
     edges = np.zeros(labels.shape, dtype=bool)
     across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
     edges[:, 1:] |= across
@@ -75,7 +75,7 @@ def outlines(labels: Labels) -> Bool[np.ndarray, "h w"]:
 
 
 def hatching(height: int, width: int) -> Float[np.ndarray, "h w 1"]:
-    """Diagonal stripes of white and grey, in [0, 255]: the sign for pixels without a label."""
+    """Diagonal stripes of white and grey, in [0, 255], which mark void pixels."""
     rows, columns = np.ogrid[:height, :width]
     stripes = (rows + columns) % HATCH_PERIOD_PX < HATCH_PERIOD_PX // 2
     return np.where(stripes, HATCH_LIGHT, HATCH_DARK).astype(np.float32)[..., None]

@@ -1,4 +1,4 @@
-"""Which images a report shows."""
+"""Choice of the images in a report's gallery."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ BEST, MEDIAN, WORST, SAMPLE = "best", "median", "worst", "sample"
 def choose_gallery(scores: Mapping[str, float], per_group: int) -> dict[str, list[str]]:
     """The ids with the best, median and worst scores, each id in one group at most.
 
-    Fewer than `3 · per_group` ids are shared out evenly, the best first. The choice does not depend
-    on the order of `scores`; ties are broken by id.
+    Fewer than `3 · per_group` ids are divided evenly. The choice is independent of the order of
+    `scores`; ties are broken by id.
 
     Args:
         scores: score of each image by its id, higher is better; NaN is left out.

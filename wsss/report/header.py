@@ -12,7 +12,7 @@ _HEADLINES = (PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number that is shown large."""
+    """A headline number."""
 
     value: str
     unit: str
@@ -24,7 +24,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands above all sections."""
+    """The head of the page, above all sections."""
 
     title: str
     data_set: str
@@ -40,8 +40,8 @@ def header(results: Results, title: str | None = None) -> Header:
     """Sum up a report.
 
     Args:
-        results: what the stages left.
-        title: heading of the page; made of the data set's name if None.
+        results: of the stages.
+        title: heading of the page; None for the data set's name.
     """
     manifests = results.manifests.values()
     finished = max((manifest.finished_at for manifest in manifests), default="")

@@ -1,4 +1,4 @@
-"""A report: sections, put on one page that needs no other file."""
+"""Rendering of a report as one self-contained HTML page."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,12 @@ from wsss.wording import plural
 
 
 def render(header: Header, sections: Sequence[Section]) -> str:
-    """The report as HTML; the same input gives the same bytes.
-
-    Everything that comes from data is escaped by the templates.
-    """
-    environment = templates()
-    page = environment.get_template("page.html.j2")
-    return page.render(header=header, sections=sections)
+    """The report as HTML, deterministic; the templates escape all data."""
+    return templates().get_template("page.html.j2").render(header=header, sections=sections)
 
 
 def templates() -> Environment:
-    """The templates of this package, with what they call to format values."""
+    """The templates of this package, with filters that format values."""
     environment = Environment(
         loader=PackageLoader("wsss.report"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Pictures of one image in a row: image, CAM, pseudo mask, prediction, ground truth."""
+"""The panels of one image: image, CAM, pseudo mask, prediction, ground truth."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from wsss.report.colors import Image, Labels, heat_overlay, label_overlay
 
 GROUND_TRUTH = "ground truth"
 MAX_ASPECT = 2.0
-"""Wider images are made lower than the others, so that a row stays a row."""
+"""Images of a larger aspect ratio are made lower, so that a row fits the page."""
 JPEG_QUALITY = 80
 GUTTER_PX = 6
 TITLE_PX = 24
@@ -30,12 +30,12 @@ class Panel:
     title: str
     picture: Image
     note: str = ""
-    """What else a reader must know of this picture."""
+    """Caption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the stages know of one image; None where a stage did not run."""
+    """Results of the stages for one image; None where a stage did not run."""
 
     image: Image
     seeds: Seeds | None = None
@@ -64,9 +64,9 @@ def draw_panels(evidence: Evidence, height_px: int, class_names: Sequence[str]) 
     """The panels of a row, all of the same size, at most `height_px` high.
 
     Args:
-        evidence: the image and what belongs to it, at any size.
+        evidence: the image and its results, at any size.
         height_px: height of the pictures.
-        class_names: names of the C classes, to name the tags of the CAM.
+        class_names: names of the C classes.
     """
     height, width = fit(evidence.image.shape[0], evidence.image.shape[1], height_px)
     shrinks = height < evidence.image.shape[0]
@@ -117,5 +117,5 @@ def jpeg(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def data_uri(picture: UInt8[np.ndarray, "h w 3"]) -> str:
-    """An RGB picture as a JPEG inside a URI, for a page that loads nothing."""
+    """An RGB picture as a JPEG in a data URI."""
     return "data:image/jpeg;base64," + b64encode(jpeg(picture)).decode("ascii")

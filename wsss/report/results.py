@@ -1,4 +1,4 @@
-"""Everything a report tells of, as one value."""
+"""The data of a report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from wsss.report.scores import Scores
 from wsss.report.training_curves import Curve
 
 SHORT_ROW = 3
-"""Rows of at most this many panels leave half of a desktop's width free."""
+"""Rows of at most this many panels take half of a desktop's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class GalleryRow:
 
 @dataclass(frozen=True, slots=True)
 class GalleryGroup:
-    """Images of a split that were chosen for the same reason."""
+    """A group of the gallery: images of a split."""
 
     split: str
     name: str
@@ -42,7 +42,7 @@ class GalleryGroup:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the finished stages left; whatever did not run is empty."""
+    """Results of the finished stages; empty for stages that did not run."""
 
     data_set: str
     class_names: tuple[str, ...]

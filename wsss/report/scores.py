@@ -1,4 +1,4 @@
-"""What `evaluate` found out, read from its `metrics.json`."""
+"""Scores of the stage `evaluate`, read from its `metrics.json`."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -26,10 +26,10 @@ class Subject:
 
     name: str
     label: str
-    """What a reader calls it."""
+    """Its name in the report."""
     split: str
     oracle: bool
-    """Whether ground truth chose a setting of it."""
+    """Whether a setting was chosen by ground truth."""
     num_images: int
     miou: float | None
     per_class_iou: tuple[float | None, ...]
@@ -43,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All subjects of an evaluation, and how the seeds depend on their threshold."""
+    """All subjects of an evaluation, and the seeds' mIoU over thresholds."""
 
     subjects: tuple[Subject, ...] = ()
     oracle_curves: Mapping[str, Curve] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Scores:
 
 
 def read_scores(folder: Path) -> Scores:
-    """The scores in an evaluation's folder; empty where nothing could be scored."""
+    """The scores in an evaluation's folder; empty without ground truth."""
     path = folder / "metrics.json"
     content = read_json(path) if path.is_file() else {}
     subjects = content.get("subjects", {})

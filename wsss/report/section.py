@@ -12,8 +12,8 @@ class Section:
     """Its anchor in the page, and its template: `sections/<name>.html.j2`."""
     title: str
     lead: str = ""
-    """What a reader learns here, in a sentence or two."""
+    """Introduction, in a sentence or two."""
     data: dict[str, Any] = field(default_factory=dict)
-    """What the template draws, as `data`."""
+    """Data of the template, as `data`."""
     oracle: bool = False
-    """Whether all of it was found out with ground truth."""
+    """Whether all of it was computed with ground truth."""

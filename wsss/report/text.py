@@ -1,10 +1,10 @@
-"""Numbers as people read them."""
+"""Formatting of numbers and dates."""
 
 import math
 from datetime import UTC, datetime
 
 NOTHING = "—"
-"""Stands where there is no value."""
+"""In place of a missing value."""
 
 
 def percent(fraction: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Training curves, from the CSV files that Lightning's logger leaves."""
+"""Training curves, from the CSV files of Lightning's logger."""
 
 import csv
 import math
@@ -17,7 +17,7 @@ class Curve:
     name: str
     """Its column without the task's prefix: `train_loss`."""
     axis: str
-    """What the abscissa counts: finished epochs, or optimizer steps."""
+    """Unit of the abscissa: finished epochs, or optimizer steps."""
     points: tuple[tuple[float, float], ...]
     """Abscissa and value, ascending; finite."""
 
@@ -35,8 +35,8 @@ class Record:
 def read_curves(folder: Path) -> tuple[Curve, ...]:
     """The curves of a training stage, from `curves/version_*/metrics.csv` in its folder.
 
-    A training that went on after an interruption leaves several versions: each replaces what
-    earlier ones logged from its own first step on.
+    A resumed training has several versions: each replaces the records of earlier ones from its
+    first step on.
     """
     merged: list[Record] = []
     for path in sorted(folder.glob("curves/version_*/metrics.csv"), key=_version):
@@ -48,7 +48,7 @@ def read_curves(folder: Path) -> tuple[Curve, ...]:
 
 
 def read_log(path: Path) -> list[Record]:
-    """All finite values of a log file; cells that are empty or no numbers are passed over."""
+    """All finite values of a log file; other cells are skipped."""
     with path.open(newline="", encoding="utf-8") as stream:
         return [
             Record(name.rpartition("/")[2], int(step), None if epoch is None else int(epoch), value)

@@ -31,7 +31,8 @@ def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
         if not isinstance(cause, WsssError | ValueError):
             raise
         # Hydra names the node only in the last line of its message.
-        place = str(error).rpartition("full_key: ")[2]
+        _, has_place, place = str(error).rpartition("full_key: ")
+        place = place if has_place else ""
         if isinstance(cause, LibraryError):
             setting = key_of(node._get_root(), f"{place}.{cause.option}".rstrip("."))
             raise WsssError(told(cause, setting, remedies)) from None

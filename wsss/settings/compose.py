@@ -33,7 +33,7 @@ def compose(
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         try:
             cfg = hydra.compose(config_name, [str(one.input_line) for one in overrides])
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             reason = str(error).splitlines()[0]
             expected = "settings that go together"
             general = Problem(" ".join(words), reason, expected, "Correct or remove one.")
@@ -76,7 +76,8 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
     choices = [one for one in overrides if is_group(one.key_or_group)]
     for one in overrides:
         word, key, chosen = str(one.input_line), one.key_or_group, one.value()
-        if wrong := wrong or one.is_sweep_override():
+        if one.is_sweep_override():
+            wrong = True
             expected = f"one value, or `[{word.partition('=')[2]}]`"
             yield Problem(word, "several values", expected, "Add `-m` to run each.")
         elif one in choices and not one.is_delete():
@@ -89,7 +90,11 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
                     yield from unknown_word(where, "option", value, options, remedy).problems
     if wrong:
         return
-    known = sorted(setting_names(hydra.compose(config_name, [str(c.input_line) for c in choices])))
+    try:
+        cfg = hydra.compose(config_name, [str(one.input_line) for one in choices])
+    except HydraException:  # A choice of a group that the primary file does not name.
+        return
+    known = sorted(setting_names(cfg))
     for one in overrides:
         key, last = one.key_or_group, one.key_or_group.rpartition(".")[2]
         may_be_new = one.is_add() or one.is_force_add() or one.is_hydra_override()

@@ -16,11 +16,11 @@ from wsss.models import AffinityHeads, Backbone
 from wsss.refine.affinity.boundaries import boundary_affinity
 from wsss.refine.affinity.pair_affinity import grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
-from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
 
 
 class AffinityTask(pl.LightningModule):
-    """Trains boundary and displacement heads on a frozen backbone, from partly labelled images.
+    """Trains boundary and displacement heads on a frozen backbone, from confident labels.
 
     `L = affinity loss + displacement loss / 2`, the second where the heads have the branch (Ahn,
     Cho and Kwak, CVPR 2019). The branches share no trained weights.
@@ -39,7 +39,7 @@ class AffinityTask(pl.LightningModule):
 
         Args:
             trunk: the classifier's backbone.
-            heads: what learns.
+            heads: the trained heads.
             optimizer: called with parameter groups.
             lr: learning rate of the boundary branch.
             displacement_lr_factor: the other branch learns this many times faster.
@@ -59,7 +59,7 @@ class AffinityTask(pl.LightningModule):
         layers = [self.trunk.inner_layers[name] for name in self.heads.layers]
         maps, size = inner_maps(self.trunk, layers, images), grid_of(images)
         pairs = pairs_of(quarter(batch["masks"].byte()), self.radius)
-        # Ranks have different numbers of pairs, and their gradients are averaged.
+        # Gradients are averaged over ranks, which have different numbers of pairs.
         counts = self.trainer.strategy.reduce(count_pairs(pairs), reduce_op="mean")
         boundary = self.heads.boundary(maps, size).float().sigmoid()
         loss = affinity_loss(boundary_affinity(boundary, self.radius), pairs, counts)
@@ -83,20 +83,17 @@ class AffinityTask(pl.LightningModule):
         groups = parameter_groups(
             heads.boundary.parameters(), second, self.lr, self.displacement_lr_factor
         )
-        optimizer = self.optimizer(groups)
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = poly_schedule(optimizer, total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return with_poly_schedule(self.optimizer(groups), self.trainer)
 
 
 def quarter(labels: UInt8[Tensor, "b H W"]) -> UInt8[Tensor, "b h w"]:
-    """Labels at a quarter of the size: those of the pixels nearest to the middle of each cell."""
+    """Labels at a quarter of the size, from the centre of each 4 × 4 cell."""
     middle = SEED_STRIDE // 2
     return labels[:, middle::SEED_STRIDE, middle::SEED_STRIDE]
 
 
 def pairs_of(labels: UInt8[Tensor, "b h w"], radius: int) -> Relations:
-    """How the labels of all pairs nearer than `radius` are related."""
+    """The kind of all pairs nearer than `radius`, by their labels."""
     offsets = pair_offsets(radius)
     neighbours = [neighbour(labels, offset, VOID_LABEL) for offset in offsets]
     return relations(labels, torch.stack(neighbours, dim=1))
@@ -105,7 +102,7 @@ def pairs_of(labels: UInt8[Tensor, "b h w"], radius: int) -> Relations:
 def displacement_differences(
     displacement: Float[Tensor, "b 2 h w"], radius: int
 ) -> tuple[Float[Tensor, "b k 2 h w"], Float[Tensor, "k 2"]]:
-    """Every pixel's displacement minus its neighbours', and where the neighbours are."""
+    """Every pixel's displacement minus its neighbours', and the neighbours' offsets."""
     offsets = pair_offsets(radius)
     others = [neighbour(displacement, offset, 0.0) for offset in offsets]
     difference = displacement[:, None] - torch.stack(others, dim=1)

@@ -1,15 +1,15 @@
 """The tag classifier's training: steps and logging only."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wsss.data.datasets import TaggedBatch
-from wsss.losses import multilabel_soft_margin
 from wsss.metrics.tags import TagMeanAveragePrecision
-from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
 
 
 class ClassificationTask(pl.LightningModule):
@@ -32,7 +32,7 @@ class ClassificationTask(pl.LightningModule):
             optimizer: called with parameter groups.
             lr: learning rate of the trunk.
             head_lr_factor: the head learns this many times faster.
-            class_weights: weight of each class in the loss; None weighs all alike.
+            class_weights: weight of each class in the loss; None for equal weights.
         """
         super().__init__()
         self.trunk = trunk
@@ -51,7 +51,8 @@ class ClassificationTask(pl.LightningModule):
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
         """Loss of a batch."""
         logits = self(batch["images"])
-        loss = multilabel_soft_margin(logits, batch["tags"], self.class_weights)  # type: ignore[arg-type]
+        weights = cast("Tensor | None", self.class_weights)
+        loss = F.multilabel_soft_margin_loss(logits, batch["tags"], weights)
         self.log(
             "classify/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
         )
@@ -68,7 +69,4 @@ class ClassificationTask(pl.LightningModule):
         groups = parameter_groups(
             self.trunk.parameters(), self.head.parameters(), self.lr, self.head_lr_factor
         )
-        optimizer = self.optimizer(groups)
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = poly_schedule(optimizer, total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return with_poly_schedule(self.optimizer(groups), self.trainer)

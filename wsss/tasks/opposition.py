@@ -13,7 +13,7 @@ from wsss.data.datasets import TaggedBatch
 from wsss.losses import pair_logistic_loss
 from wsss.losses.pairs import exactly_one
 from wsss.models import PairHeads
-from wsss.tasks.schedule import OptimizerFactory, poly_schedule
+from wsss.tasks.schedule import OptimizerFactory, with_poly_schedule
 
 
 class OppositionTask(pl.LightningModule):
@@ -60,7 +60,4 @@ class OppositionTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser with the poly schedule."""
-        optimizer = self.make_optimizer()
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = poly_schedule(optimizer, total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return with_poly_schedule(self.make_optimizer(), self.trainer)

@@ -5,18 +5,19 @@ from typing import Any
 import pytorch_lightning as pl
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wsss.data.datasets import TaggedBatch
-from wsss.losses import multilabel_soft_margin, reactivation_loss
+from wsss.losses import reactivation_loss
 from wsss.metrics.tags import TagMeanAveragePrecision
 from wsss.models import ReactivatedHead
-from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
 
 
 class ReactivationTask(pl.LightningModule):
     """Trains two classifiers and their features: `soft margin(z, y) + λ · reactivation loss`.
 
-    The maps that mask the features are computed anew from them at every step (Chen et al. 2022).
+    The CAMs that mask the features are recomputed at every step (Chen et al. 2022).
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class ReactivationTask(pl.LightningModule):
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
         """Loss of a batch; the second classifier's part is logged beside it."""
         features, tags = self(batch["images"]), batch["tags"]
-        tag_loss = multilabel_soft_margin(self.head(features), tags)
+        tag_loss = F.multilabel_soft_margin_loss(self.head(features), tags)
         second = reactivation_loss(features, self.head.weight, self.head.second_weight, tags)
         loss = tag_loss + self.loss_weight * second
         numbers = {"reactivate/train_loss": loss, "reactivate/reactivation_loss": second}
@@ -71,7 +72,5 @@ class ReactivationTask(pl.LightningModule):
         """The optimiser with the poly schedule."""
         old = [*self.trunk.parameters(), *self.head.linear.parameters()]
         new = self.head.second.parameters()
-        optimizer = self.optimizer(parameter_groups(old, new, self.lr, self.second_lr_factor))
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = poly_schedule(optimizer, total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        groups = parameter_groups(old, new, self.lr, self.second_lr_factor)
+        return with_poly_schedule(self.optimizer(groups), self.trainer)

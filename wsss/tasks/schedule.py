@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pytorch_lightning import Trainer
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 OptimizerFactory = Callable[..., Optimizer]
-"""Makes an optimiser of parameter groups; its settings are bound."""
+"""Makes an optimiser of parameter groups, with its settings bound."""
 
 
 def parameter_groups(
@@ -25,3 +26,9 @@ def parameter_groups(
 def poly_schedule(optimizer: Optimizer, total_steps: int, power: float = 0.9) -> LambdaLR:
     """Learning rate `lr · (1 − step / total_steps)^power`, per step (DeepLab)."""
     return LambdaLR(optimizer, lambda step: max(0.0, 1 - step / total_steps) ** power)
+
+
+def with_poly_schedule(optimizer: Optimizer, trainer: Trainer) -> Any:
+    """What Lightning's `configure_optimizers` returns for the poly schedule."""
+    schedule = poly_schedule(optimizer, int(trainer.estimated_stepping_batches))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -10,11 +10,11 @@ from wsss.data.sample import VOID_LABEL
 from wsss.losses import void_aware_cross_entropy
 from wsss.metrics.segmentation import MeanIoU
 from wsss.models import Segmenter
-from wsss.tasks.schedule import OptimizerFactory, parameter_groups, poly_schedule
+from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
 
 
 class SegmentationTask(pl.LightningModule):
-    """Trains a segmenter on pseudo masks with a cross-entropy that leaves void pixels out."""
+    """Trains a segmenter on pseudo masks with a cross-entropy that ignores void pixels."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class SegmentationTask(pl.LightningModule):
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
         """Loss of a batch; agreement with the pseudo masks is logged beside it."""
         logits = self.segmenter(batch["images"].float() / 255)
-        # Ranks have different numbers of labelled pixels, and their gradients are averaged.
+        # Gradients are averaged over ranks, which have different numbers of labelled pixels.
         labelled = (batch["masks"] != VOID_LABEL).sum().float()
         labelled = self.trainer.strategy.reduce(labelled, reduce_op="mean")
         loss = void_aware_cross_entropy(logits, batch["masks"], labelled)
@@ -61,7 +61,4 @@ class SegmentationTask(pl.LightningModule):
         network = self.segmenter.network
         head = [*network.decoder.parameters(), *network.segmentation_head.parameters()]
         groups = parameter_groups(network.encoder.parameters(), head, self.lr, self.head_lr_factor)
-        optimizer = self.optimizer(groups)
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = poly_schedule(optimizer, total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return with_poly_schedule(self.optimizer(groups), self.trainer)

@@ -1,5 +1,7 @@
 """Properties that methods need of a model."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -50,9 +52,9 @@ def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedEr
     )
 
 
-def offers(model: "SplitClassifier") -> frozenset[Need]:
+def offers(model: SplitClassifier) -> frozenset[Need]:
     """The needs that a model meets."""
-    # Imported here, since a data check names needs without torch.
+    # Settings know the needs without torch.
     from wsss.models.classifier import LinearHead
     from wsss.models.reactivated import ReactivatedHead
 

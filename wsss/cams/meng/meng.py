@@ -15,8 +15,7 @@ from wsss.models.backbones import Backbone
 from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
 from wsss.models.last_stage import boundary
-from wsss.models.pair_heads import PairHeads
-from wsss.models.pair_networks import PairNetworks
+from wsss.models.pair_heads import PairHeads, PairNetworks
 from wsss.validation import check_at_least, check_choice, check_layers, layer_names
 
 # Shape suffixes: b = batch, n = classes of an image, r = opponents of a class, j = n·r pairs of an

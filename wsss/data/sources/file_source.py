@@ -1,4 +1,4 @@
-"""Data sets whose images and masks are files: how they are read, fingerprinted and audited."""
+"""Data sets of image and mask files: reading, fingerprints and audit."""
 
 import os
 from collections import Counter
@@ -10,18 +10,18 @@ import numpy as np
 from jaxtyping import UInt8
 
 from wsss.artifacts import fingerprint
-from wsss.data.images import check_mask_size, image_size, read_mask, read_rgb
+from wsss.data.images import check_mask_size, read_header, read_mask, read_rgb
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.errors import Problem, Severity
 from wsss.wording import name_some, plural
 
 _SAMPLED_BYTES = 4096
-"""Read from either end of a file to tell it from others."""
+"""Bytes hashed at both ends of a file."""
 
 
 class FileSource(Source):
-    """A data set whose items name image files, and mask files where there is ground truth."""
+    """A data set of image files, with mask files where there is ground truth."""
 
     root: Path
     """The folder that holds everything; absolute."""
@@ -32,24 +32,15 @@ class FileSource(Source):
         return self._items[split]
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
-        """The image as upright RGB.
-
-        Raises:
-            WsssError: the file is missing, truncated or not an image.
-        """
+        """The image as upright RGB; errors as for `Source`."""
         return read_rgb(_image(item))
 
     def read_mask(self, item: Item) -> UInt8[np.ndarray, "h w"] | None:
-        """The ground truth: 0 background, 1…C classes, 255 void; None where there is none.
-
-        Raises:
-            WsssError: the file is unreadable, of another size than the upright image, or holds
-                values that are no label.
-        """
+        """The ground truth, or None; errors as for `Source`."""
         if item.mask is None:
             return None
         mask = read_mask(item.mask, len(self.class_names))
-        check_mask_size(item.mask, mask.shape, image_size(_image(item)))
+        check_mask_size(item.mask, mask.shape, read_header(_image(item)).size)
         return mask
 
     def fingerprint(self, split: str) -> str:
@@ -66,7 +57,7 @@ class FileSource(Source):
         return fingerprint([self.class_names, [item.id for item in items], contents])
 
     def audit(self) -> Sequence[Problem]:
-        """What is wrong with the splits as such, whatever they were read from."""
+        """Problems of the splits, whatever files they were read from."""
         return [
             *self._audit_empty(),
             *self._audit_overlap(),
@@ -140,8 +131,8 @@ class FileSource(Source):
 def walk_files(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
     """Files below a folder that end in one of the (lower case) suffixes, relative to it, sorted.
 
-    Links are followed, each folder is visited once, and hidden files and folders are left out:
-    `.DS_Store`, `._photo.jpg` and their like are no data.
+    Links are followed, each folder is visited once, and hidden files and folders are left out, such
+    as `.DS_Store` and `._photo.jpg`.
     """
     endings = tuple(suffixes)
     found: list[Path] = []
@@ -165,10 +156,9 @@ def walk_files(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
 def _digest_files(paths: Iterable[Path | None]) -> str:
     """Hash of the contents of files, in their order.
 
-    Of each file its size and its first and last 4 KiB count: it follows from the content alone (not
-    from the folder's place, nor from times that copying changes), and reads a data set of 100,000
-    images in seconds. An edit in the middle that keeps the size goes unseen: in BMP and plain TIFF,
-    and where a compressed file was damaged rather than written anew.
+    Hashed are size, first and last 4 KiB of each file, independent of paths and times; 100,000
+    images take seconds. Edits in the middle that keep the size are missed: in BMP and plain TIFF,
+    and damage of compressed files.
     """
     digest = blake2b(digest_size=16)
     for path in paths:
@@ -177,7 +167,7 @@ def _digest_files(paths: Iterable[Path | None]) -> str:
 
 
 def _sample_file(path: Path) -> bytes:
-    """Hash of a file's size and both ends; of nothing where it cannot be read."""
+    """Hash of a file's size and both ends; a constant if it cannot be read."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)

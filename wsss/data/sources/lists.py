@@ -12,7 +12,7 @@ SEPARATOR = "|"
 """Between the labels of one image."""
 
 BACKGROUND_NAMES = frozenset({"background", "bg"})
-"""Names, without underscores and in lower case, of what belongs to no class."""
+"""Names of the background, without underscores and in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Row:
     labels: tuple[str, ...]
     """As written, without repeats."""
     surplus: tuple[str, ...] = ()
-    """What stands in further columns."""
+    """Cells of further columns."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -60,7 +60,7 @@ def read_class_names(path: Path) -> tuple[tuple[str, ...], list[Problem]]:
     """Names of the classes 1…C from a classes.txt whose first line is the background.
 
     Returns:
-        The names, and what is wrong with them.
+        The names, and their problems.
 
     Raises:
         WsssError: the file is unreadable.
@@ -92,7 +92,7 @@ def read_class_names(path: Path) -> tuple[tuple[str, ...], list[Problem]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of the lines that are not blank, stripped.
+    """Number, from 1, and stripped text of the lines that are not blank.
 
     Raises:
         WsssError: the file is unreadable.
@@ -128,7 +128,7 @@ def read_text(path: Path) -> str:
 
 
 def is_background(name: str) -> bool:
-    """Whether a name means what belongs to no class."""
+    """Whether a name is one of the background."""
     return name.strip("_ ").lower() in BACKGROUND_NAMES
 
 

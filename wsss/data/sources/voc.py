@@ -27,7 +27,7 @@ CLASS_NAMES = (
 TRAIN_AUG = "train_aug"
 _TRAIN_AUG_FILES = ("train_aug.txt", "trainaug.txt")
 _MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
-"""Where masks are, the first one that has the image counts."""
+"""Folders of masks, in order of precedence."""
 
 
 class Voc(FileSource):
@@ -53,7 +53,7 @@ class Voc(FileSource):
             root: the folder that holds VOCdevkit/, VOCdevkit itself, or VOC<year> in it.
             year: of the challenge, "2007" to "2012".
             train: list in ImageSets/Segmentation to train on. `train_aug` falls back to `train`
-                where its list is missing, which `audit` tells.
+                where its list is missing, which `audit` reports.
             val: list in ImageSets/Segmentation to validate with.
             download: fetch what is missing with torchvision, into `root`.
 
@@ -90,15 +90,11 @@ class Voc(FileSource):
         }
 
     def audit(self) -> Sequence[Problem]:
-        """Everything wrong with lists and annotations; problems alike are grouped."""
+        """Problems of lists and annotations, grouped."""
         return group_alike([*self._problems, *super().audit()])
 
     def _read_list(self, split: str, name: str, year: str) -> list[str]:
-        """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`.
-
-        Raises:
-            WsssError: there is no such list.
-        """
+        """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`."""
         folder = self.root / "ImageSets" / "Segmentation"
         path = _find_list(self.root, name)
         if path is None and name == TRAIN_AUG and year == "2012":
@@ -118,7 +114,7 @@ class Voc(FileSource):
         return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
 
     def _read_labels(self, item_id: str) -> tuple[int, ...]:
-        """Mask values of the classes in an image's annotation; what is wrong with it is noted."""
+        """Mask values of the classes in an image's annotation; its problems are recorded."""
         path = self.root / "Annotations" / f"{item_id}.xml"
         try:
             names = {node.text for node in ElementTree.parse(path).iterfind("object/name")}
@@ -182,11 +178,7 @@ def _has_lists(devkit: Path | None, names: Sequence[str]) -> bool:
 
 
 def _download(root: Path, year: str, lists: Sequence[str]) -> None:
-    """Fetch the archives that hold the lists.
-
-    Raises:
-        WsssError: torchvision could not.
-    """
+    """Fetch the archives that hold the lists, with torchvision."""
     from torchvision.datasets import VOCSegmentation
 
     # One archive holds train, trainval and val; the test images of 2007 have one of their own.

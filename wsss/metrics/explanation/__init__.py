@@ -1,1 +1,1 @@
-"""How faithful an explanation is to the network."""
+"""Faithfulness of explanations to the network."""

@@ -16,10 +16,10 @@ def complexity(maps: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch"]:
 def coherency(
     maps: Float[Tensor, "*batch h w"], maps_of_kept: Float[Tensor, "*batch h w"]
 ) -> Float[Tensor, "*batch"]:
-    """Likeness of a map and the map of the image times that map, `(1 + ρ) / 2`, in [0, 1].
+    """Similarity of a map and the map of the image times that map, `(1 + ρ) / 2`, in [0, 1].
 
-    ρ is Pearson's correlation of the two over all pixels. Where one of them is constant there is
-    none, and the coherency is 0, as in the authors' code. High is better.
+    ρ is Pearson's correlation of the two over all pixels. If one of them is constant, the coherency
+    is 0, as in the authors' code. High is better.
 
     Args:
         maps: M(x) of a class.
@@ -28,10 +28,10 @@ def coherency(
     ours, others = (
         (one - one.mean(dim=(-2, -1), keepdim=True)).flatten(-2) for one in (maps, maps_of_kept)
     )
-    # Rounding leaves a constant map with differences from its mean that would correlate.
-    varies = _varies(maps) & _varies(maps_of_kept)
+    # Differences of a constant map from its mean are rounding errors, which would correlate.
+    varies_both = [m.amax(dim=(-2, -1)) > m.amin(dim=(-2, -1)) for m in (maps, maps_of_kept)]
     lengths = ours.norm(dim=-1) * others.norm(dim=-1)
-    usable = varies & (lengths > 0)
+    usable = varies_both[0] & varies_both[1] & (lengths > 0)
     correlation: Tensor = (ours * others).sum(dim=-1) / lengths.where(usable, 1)
     return correlation.clamp(-1, 1).add(1).div(2).where(usable, 0)
 
@@ -44,7 +44,3 @@ def adcc(
     """Harmonic mean `3 / (1/Coh + 1/(1−Compl) + 1/(1−AD))` of fractions; 0 where one part is 0."""
     inverses: Tensor = 1 / coherencies + 1 / (1 - complexities) + 1 / (1 - drops)
     return inverses.reciprocal().mul(3)
-
-
-def _varies(maps: Float[Tensor, "*batch h w"]) -> Tensor:
-    return maps.amax(dim=(-2, -1)) > maps.amin(dim=(-2, -1))

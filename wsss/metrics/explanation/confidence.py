@@ -1,4 +1,4 @@
-"""How a class's probability changes when its map hides or keeps parts of the image.
+"""Change of a class's probability when its map masks the image.
 
 `whole` is the probability of a class on the image (Y in the formulas), `kept` on the image times
 its map (O), `deleted` on the image times one minus its map (D); the same class throughout.
@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 MIN_CONFIDENCE = 1e-6
-"""Pairs whose class is less probable on the image are left out: ratios mean nothing there."""
+"""Pairs of image and class with a lower probability are left out."""
 
 
 def counted(whole: Float[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
-    """Which pairs of image and class have a probability that ratios can be taken of."""
+    """Whether a pair of image and class is probable enough for ratios."""
     return whole > MIN_CONFIDENCE
 
 
@@ -35,7 +35,7 @@ def increase(
 def drop_in_deletion(
     whole: Float[Tensor, "*shape"], deleted: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """Fraction lost without the map's part, `(Y − D) / Y`, at most 1; negative where it rises.
+    """Fraction of the probability lost by deletion, `(Y − D) / Y`, at most 1; may be negative.
 
     From LIFT-CAM (Jung and Oh, ICCV 2021). NaN where Y is near zero.
     """

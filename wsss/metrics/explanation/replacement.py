@@ -26,7 +26,7 @@ def replacement_ranks(maps: Float[Tensor, "h w"]) -> Int64[Tensor, "h w"]:
 
 
 def num_steps(num_cells: int, step: int) -> int:
-    """Steps of `step` cells until all are replaced; the last may be smaller."""
+    """Number of steps of `step` cells until all are replaced; the last may be smaller."""
     return -(-num_cells // step)
 
 
@@ -41,8 +41,8 @@ def replacement_curve(
     """Probability of a class while `start` becomes `finish`, most important cells first.
 
     From an image to a plain substrate this is RISE's deletion, from a blurred image to the image
-    its insertion. A map as large as the image replaces pixels, RISE's way. A smaller one replaces
-    whole cells of the feature map, Recipro-CAM's way (with `step=1`).
+    its insertion. A map as large as the image replaces pixels, as in RISE; a smaller one replaces
+    cells of the feature map, as in Recipro-CAM (with `step=1`).
 
     Args:
         confidence: probability of the explained class on images.

@@ -1,4 +1,4 @@
-"""What is put in the place of image parts that a map hides."""
+"""Substrates: images that replace the masked parts of an image."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Substrate = Callable[[Tensor], Tensor]
-"""From RGB images [b, 3, h, w] in [0, 1] to what replaces their hidden parts, of the same shape."""
+"""From RGB images [b, 3, h, w] in [0, 1] to the replacement of masked pixels, same shape."""
 
 
 class MeanColour:
@@ -32,20 +32,20 @@ def black(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
 
 
 class Blur:
-    """The images seen through a Gaussian blur: RISE's substrate of the insertion curve.
+    """Blurred images, RISE's substrate of the insertion curve.
 
-    Edges are continued with their own colours, where RISE's code takes the mean colour.
+    Images are padded by replication, where RISE's code pads with the mean colour.
     """
 
     def __init__(self, kernel_px: int = 11, sigma_px: float = 5.0) -> None:
-        """Choose the blur.
+        """Set the Gaussian.
 
         Args:
             kernel_px: side of the kernel, odd.
             sigma_px: standard deviation of the Gaussian.
 
         Raises:
-            ValueError: the kernel has no centre.
+            ValueError: the kernel size is even.
         """
         if kernel_px < 1 or kernel_px % 2 == 0:
             raise ValueError(f"kernel_px={kernel_px}: expected an odd number")
@@ -70,7 +70,7 @@ def blend(
 ) -> Float[Tensor, "*batch 3 h w"]:
     """The image where the map is 1, the substrate where it is 0, a mixture between.
 
-    With the mean colour as substrate this is `x ⊙ M` in normalised space. Both ends are exact: a
-    full mask neither lowers nor raises a probability.
+    With the mean colour as substrate this is `x ⊙ M` in normalised space. It is exact for maps of 0
+    and 1.
     """
     return torch.lerp(substrate, images, maps.unsqueeze(-3))

@@ -28,16 +28,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "pvig_tiny": pyramid((48, 96, 240, 384), (2, 2, 6, 2)),
     "pvig_small": pyramid((80, 160, 400, 640), (2, 2, 6, 2)),
 }
-"""Published networks by our names: widths and depths."""
+"""The published networks."""
 
 HEAD_WIDTH = 1024
 
 
 class VisionGnnBackbone(Backbone):
-    """A Vision GNN whose last vertices are the feature map, and whose graphs can be seen.
+    """A Vision GNN whose last vertices are the feature map, and which returns its graphs.
 
-    Module names are the released checkpoints', which load as they are, without their head. Their
-    `relative_pos` is skipped: it was never trained and is computed here.
+    Module names are those of the released checkpoints. Their untrained `relative_pos` is skipped
+    and computed instead.
     """
 
     stem = ("stem",)
@@ -118,7 +118,7 @@ class VisionGnnHead(nn.Module):
 def load_vision_gnn_classifier(
     name: str, weights: str, output_stride: int | None = None
 ) -> SplitClassifier:
-    """A released checkpoint with its own head: a classifier of one label an image.
+    """A released checkpoint with its own head: a single-label classifier.
 
     Args:
         name: of the network, such as `vig_tiny`.
@@ -163,7 +163,7 @@ def load_checkpoint(name: str, weights: str) -> dict[str, torch.Tensor]:
             "its path.",
         )
     state = load_state_dict(name, weights)
-    # Training on several GPUs leaves its wrapper's name in front.
+    # `DataParallel` prefixes names with `module.`.
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 

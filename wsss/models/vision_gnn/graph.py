@@ -12,12 +12,12 @@ MAX_SCORES = 2**24
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The graph that one block built of its vertices, and what it was built from."""
+    """The graph that one block built, with the features it was built from."""
 
     edges: Int64[Tensor, "2 b n k"]
-    """Row 0 holds the index of each neighbour, row 1 that of the vertex it belongs to."""
+    """Indices of each neighbour (row 0) and of its vertex (row 1)."""
     features: Float[Tensor, "b d n"]
-    """Features of the vertices that neighbours were found by, not yet normalised."""
+    """Features of the vertices, before the L2 normalisation of the neighbour search."""
     size: tuple[int, int]
     """Height and width of the grid of vertices, row by row."""
     pooling: int = 1
@@ -44,8 +44,8 @@ def dilated_neighbours(
         vertices: L2-normalised over their channels.
         candidates: likewise.
         count: neighbours k of each vertex.
-        dilation: how many candidates a neighbour stands for.
-        positions: vectors of vertices and candidates whose dot product brings a pair closer.
+        dilation: step in the list of nearest candidates.
+        positions: vectors p, q of vertices and candidates; `2 p·q` is subtracted from distances.
     """
     num_vertices = vertices.shape[2]
     num_candidates = candidates.shape[2]
@@ -66,11 +66,11 @@ def nearest_candidates(
 ) -> Int64[Tensor, "b n count"]:
     """Indices of the candidates nearest to each vertex, nearest first.
 
-    By `|x_i − y_j|² − 2 p_i·q_j`, as long as `x`, `y` are features and `p`, `q` positions. Half of
-    its negative without the constant `|x_i|²` is ranked: `x_i·y_j − |y_j|²/2 + p_i·q_j`.
+    The distance is `|x_i − y_j|² − 2 p_i·q_j` for features `x`, `y` and positions `p`, `q`; ranked
+    is `x_i·y_j − |y_j|²/2 + p_i·q_j`, half of its negative without the constant `|x_i|²`.
     """
     offsets = candidates.square().sum(dim=1, keepdim=True) / -2
-    # One product of stacked vectors instead of a position for every pair, N × M numbers.
+    # One product of stacked vectors, instead of an N × M matrix of `p·q`.
     if positions is not None:
         own, others = (one.expand(len(vertices), -1, -1) for one in positions)
         vertices = torch.cat([vertices, own], dim=1)

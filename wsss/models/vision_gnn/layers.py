@@ -12,7 +12,7 @@ from wsss.models.vision_gnn.graph import Graph, dilated_neighbours
 from wsss.models.vision_gnn.positions import RelativePositions
 
 CONV_GROUPS = 4
-"""Groups of the convolution that updates a vertex: its heads."""
+"""Groups (heads) of the convolution that updates a vertex."""
 FFN_RATIO = 4
 """Hidden channels of a feed-forward module, per channel."""
 
@@ -34,13 +34,13 @@ def neighbour_maximum(
     table = features.transpose(1, 2).reshape(-1, channels)
     first = torch.arange(batch, device=features.device) * num_candidates
     rows = (neighbours + first[:, None, None]).flatten(0, 1)
-    # Reduces while it looks up: the k features of every vertex never exist together.
+    # Fused gather and maximum: the k features of every vertex are never materialised.
     maxima = F.embedding_bag(rows, table, mode="max")
     return maxima.view(batch, -1, channels).transpose(1, 2)
 
 
 class Stem(nn.Module):
-    """Convolutions that turn the image into a grid of vertices, two pixels a stride."""
+    """Strided convolutions from the image to a grid of vertices."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         """Stack a strided convolution for each of `widths`, and one more without a stride."""
@@ -56,7 +56,7 @@ class Stem(nn.Module):
 
 
 class Downsample(nn.Module):
-    """The step between two stages of a pyramid."""
+    """Down-sampling between two stages of a pyramid."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 2) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class MaxRelativeConv(nn.Module):
 
 
 class GraphConv(nn.Module):
-    """The graph of the vertices, built anew, and the update along its edges."""
+    """Builds the graph of the vertices, and updates them along its edges."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Grapher(nn.Module):
             count: neighbours of each vertex.
             dilation: every `dilation`-th of the nearest becomes a neighbour.
             pooling: neighbours are means over cells of this many vertices a side.
-            positions: what brings near vertices closer; None for features alone.
+            positions: added to distances of features; None for features alone.
         """
         super().__init__()
         self.fc1 = convolution(channels, channels)

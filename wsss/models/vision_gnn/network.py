@@ -14,7 +14,7 @@ from wsss.models.vision_gnn.positions import RelativePositions, resize_table
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What tells one Vision GNN from another; all numbers are the paper's."""
+    """Hyperparameters of a Vision GNN, as in the paper."""
 
     widths: tuple[int, ...]
     """Channels of each stage."""
@@ -31,7 +31,7 @@ class Architecture:
     poolings: tuple[int, ...]
     """Side of the cells of vertices that are each stage's candidates."""
     relative_positions: bool = False
-    """Whether near vertices are brought closer."""
+    """Whether distances of features include relative positions."""
 
 
 def isotropic(width: int, depth: int) -> Architecture:
@@ -47,16 +47,15 @@ def pyramid(widths: tuple[int, int, int, int], depths: tuple[int, int, int, int]
 
 
 class VisionGnn(nn.Module):
-    """Vertices that are updated along graphs built anew in every block."""
+    """A stem and blocks that update vertices, each along a graph of its own."""
 
     def __init__(self, architecture: Architecture, keep_last_stride: bool = True) -> None:
         """Build the network with random weights (He et al.; biases are zero).
 
         Args:
-            architecture: its numbers.
-            keep_last_stride: False leaves out the last halving of the grid, and takes only every
-                fourth as many of its neighbours, so that they reach as far: a dilated convolution's
-                counterpart. The parameters are the same.
+            architecture: its hyperparameters.
+            keep_last_stride: False replaces the last stride by a dilation of the last stage's
+                neighbourhoods by 4, as dilated convolutions do. The parameters are the same.
         """
         super().__init__()
         a = architecture

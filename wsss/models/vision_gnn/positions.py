@@ -1,4 +1,4 @@
-"""Positions of vertices: tables that follow the size of the image."""
+"""Position embeddings of vertices, resized to the image's grid."""
 
 import torch
 from jaxtyping import Float
@@ -11,14 +11,14 @@ WAVELENGTH_BASE = 10_000
 def resize_table(
     table: Float[Tensor, "1 c h w"], size: tuple[int, int]
 ) -> Float[Tensor, "1 c h2 w2"]:
-    """A table of positions for another grid (bicubic); itself for its own."""
+    """A position table resized to another grid (bicubic); unchanged for its own."""
     if table.shape[2:] == size:
         return table
     return F.interpolate(table, size=size, mode="bicubic", align_corners=False)
 
 
 def sine_cosine_table(channels: int, side: int) -> Float[Tensor, "1 c side side"]:
-    """Sines and cosines of column and row: half of the channels each, from fast to slow waves.
+    """Sines and cosines of column and row, half of the channels each, in falling frequency.
 
     Args:
         channels: a multiple of 4.
@@ -34,17 +34,17 @@ def sine_cosine_table(channels: int, side: int) -> Float[Tensor, "1 c side side"
 
 
 class RelativePositions(nn.Module):
-    """Vectors `p`, `q` of vertices and candidates, so that `p·q` is large for near ones.
+    """Position vectors `p`, `q` of vertices and candidates; `p·q` is large for near ones.
 
-    The pyramid networks add `−2 P Pᵀ / D` to the squared distances of features, `P` the sine-cosine
-    table of the stage's grid. Their released code shrinks this matrix to the pooled candidates by
-    bicubic resizing along the flattened index, which is kept here, because the weights were trained
-    with it: the same as resizing the candidates' own table so. For other image sizes each table is
-    resized on its grid, where the released code resizes the matrix over flattened indices.
+    The pyramid networks add `−2 P Pᵀ / D` to the squared distances of features, with `P` the
+    sine-cosine table of the stage's grid. The released code resizes this matrix to the pooled
+    candidates bicubically along the flattened index; the weights were trained so, and the same
+    resizing of the candidates' table is kept here. For other image sizes each table is resized on
+    its grid, where the released code resizes the matrix along flattened indices.
     """
 
     def __init__(self, channels: int, side: int, pooling: int) -> None:
-        """Compute the tables; they are no part of a network's weights.
+        """Compute the tables, which are in no state dict.
 
         Args:
             channels: length of the vectors, a multiple of 4.

@@ -1,6 +1,6 @@
-"""Affinity of pixels, learned or found, and the random walk between them.
+"""Affinity of pixels, learned or training-free, and the random walk on it.
 
-Needs torch, and is therefore no part of `wsss.refine`, which CPU processes import.
+It needs torch and is not exported by `wsss.refine`, which CPU processes import.
 """
 
 from wsss.refine.affinity.attention_affinity import AttentionAffinity as AttentionAffinity

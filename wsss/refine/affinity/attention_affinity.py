@@ -1,4 +1,4 @@
-"""Affinity without training: what a vision transformer pays attention alike."""
+"""Affinity without training, from the attention of a vision transformer."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -6,35 +6,35 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional as F
 
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
 from wsss.models.attention_network import second_network, whole_patches
-from wsss.refine.affinity.colours import colour_affinity
+from wsss.refine.affinity.colours import colour_similarity
 from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
 from wsss.validation import check_positive, check_whole, layer_numbers
 
 SHORTEST = 1e-6
-"""Vectors are taken to be this long at least: what is shorter is rounding."""
+"""Lower bound of a vector's length: shorter ones are rounding errors."""
 
 # Shape suffixes: B = batch, N = patches, in raster order, H, W = map, K = `pair_offsets(radius)`.
 
 
 class AttentionAffinity(PairAffinity):
-    """Agreement of a transformer's attention times a Gaussian of colours; ours, nothing is learned.
+    """Similarity of attention rows times a Gaussian of colours; our own method, nothing is learned.
 
-    `A_ij = max(0, cos(r_i, r_j)) · exp(−|c_i − c_j|² / 2σ²)`. For a patch, `r` are the square roots
-    of what it pays to each patch, averaged over heads and layers, so that the cosine of two patches
-    is the Bhattacharyya coefficient of their attention; less their mean over the image, which all
-    patches have in common. Pixels of the walk are a quarter as large as patches: they have the
-    bilinear mixture of the four nearest patches' `r`. `c` are the colours, which part what lies
-    within a patch.
+    `A_ij = max(0, cos(r_i, r_j)) · exp(−|c_i − c_j|² / 2σ²)`. `r` of a patch is the square root of
+    its attention to all patches, averaged over heads and layers, minus the mean over the image;
+    uncentred, the cosine is the Bhattacharyya coefficient. At the resolution of the walk, `r` is
+    interpolated bilinearly from the four nearest patches. `c` are the colours, which separate
+    pixels within a patch.
 
-    Attention comes from the classifier itself or, as in AD-CAM, from a second network that looks at
-    the same image. Images are looked at one by one, since every head and layer needs N × N numbers
-    for N patches: 1.0 GB with DeiT-S at 1024 × 1024 (measured on a CPU).
+    Attention comes from the classifier itself or, as in AD-CAM, from a second network on the same
+    image. Images are processed one by one, as each head and layer takes N × N numbers for N
+    patches: 1.0 GB with DeiT-S at 1024 × 1024 (measured on a CPU).
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class AttentionAffinity(PairAffinity):
         sigma_rgb: float | None = 30.0,
         centred: bool = True,
     ) -> None:
-        """Set what is compared.
+        """Set the terms of the affinity.
 
         Args:
             radius: pairs nearer than this, in pixels of the map.
             attention_network: a vision transformer beside the classifier; None for the classifier's
-                own attention. It is frozen and put into evaluation mode, itself and not a copy.
+                own attention. It is frozen and put into evaluation mode in place.
             layers: of the attention, from 0, or negative from the end; None for all.
             sigma_rgb: standard deviation of colours, in RGB levels of 0…255; None leaves colours
                 out.
-            centred: compare attention less its mean over the image.
+            centred: subtract the mean over the image from the roots of attention.
 
         Raises:
             ValueError: network or layers are of another kind.
@@ -88,7 +88,7 @@ class AttentionAffinity(PairAffinity):
 
     @torch.no_grad()
     def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:
-        """Affinities of attention and colours; of boundaries nothing is known."""
+        """Affinities from attention and colours; no boundaries."""
         size = grid_of(images)
         network = self._network(model).to(images.device)
         seen = whole_patches(images, network.output_stride)
@@ -96,30 +96,31 @@ class AttentionAffinity(PairAffinity):
             [self._agreement(network, image, size) for image in torch.split(seen, 1)]
         )
         if self.sigma_rgb is not None:
-            affinity = affinity * colour_affinity(images, size, self.radius, self.sigma_rgb)
+            colours = F.interpolate(images, size, mode="area")
+            affinity = affinity * colour_similarity(colours, self.radius, self.sigma_rgb)
         return PixelRelations(affinity, images.new_zeros((len(images), *size)))
 
     def _agreement(
         self, network: VitBackbone, image: Float[Tensor, "b 3 H W"], size: tuple[int, int]
     ) -> Float[Tensor, "b k h w"]:
-        """Agreement of attention between the pixels of maps of `size`."""
+        """Cosines of attention between the pixels of maps of `size`."""
         _, attention = network.forward_with_attention(image, self.layers)
         products = agreement_products(attention, self.centred)
         return interpolated_cosine(products, network.grid(image), size, self.radius)
 
     def _network(self, model: SplitClassifier) -> VitBackbone:
-        """The network whose attention is looked at."""
+        """The network whose attention is used."""
         if self.attention_network is not None:
             return self.attention_network
         return cast("VitBackbone", model.features)
 
 
 def agreement_products(attention: Float[Tensor, "b t t"], centred: bool) -> Float[Tensor, "b N N"]:
-    """Scalar products of the square roots of what patches pay to each other.
+    """Scalar products of the square roots of the patches' attention rows.
 
     Args:
         attention: of tokens, the class token first.
-        centred: take the mean over the patches off first. Without that, the products are
+        centred: subtract the mean over the patches first; otherwise the products are
             Bhattacharyya coefficients.
     """
     roots = patch_attention(attention).sqrt()
@@ -133,9 +134,9 @@ def interpolated_cosine(
 ) -> Float[Tensor, "b k h w"]:
     """Cosine of the angle between every pixel's vector and its neighbours', where positive.
 
-    It is 0 outside the map, and where there is hardly a vector to have an angle. A pixel's vector
-    is that of the cells of `grid`, bilinearly interpolated at `size`. Of the cells' vectors the
-    products alone are known, and needed: 16 of them for a pair of pixels.
+    It is 0 outside the map and for vectors of almost no length. A pixel's vector is interpolated
+    bilinearly from those of the cells of `grid`, of which only the scalar products are needed: 16
+    of them for a pair of pixels.
 
     Args:
         products: scalar products of the cells' vectors.
@@ -161,7 +162,7 @@ def interpolated_cosine(
 def nearest_cells(
     grid: tuple[int, int], size: tuple[int, int]
 ) -> tuple[Int64[Tensor, "4 h w"], Float[Tensor, "4 h w"]]:
-    """The four cells that each pixel lies between, in raster order, and their bilinear weights."""
+    """The four cells around each pixel, in raster order, and their bilinear weights."""
     (rows, down), (columns, right) = (
         _between(cells, pixels) for cells, pixels in zip(grid, size, strict=True)
     )
@@ -171,7 +172,7 @@ def nearest_cells(
 
 
 def _between(cells: int, pixels: int) -> tuple[Int64[Tensor, "2 p"], Float[Tensor, "2 p"]]:
-    """The two cells of a row that each pixel's centre lies between, and their weights."""
+    """The two cells of a row around each pixel's centre, and their linear weights."""
     centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5
     place = centres.clamp(0, cells - 1)
     low = place.floor()

@@ -1,4 +1,4 @@
-"""From a boundary map to the affinity of pixels."""
+"""Affinity of pixels from a boundary map."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -18,7 +18,7 @@ def boundary_affinity(boundary: Float[Tensor, "b h w"], radius: int) -> Float[Te
     The gradient goes to the first strongest pixel of each path.
 
     Args:
-        boundary: how surely a pixel is on a boundary, in [0, 1].
+        boundary: probability of a boundary at each pixel, in [0, 1].
         radius: pairs nearer than this, in pixels of the map.
 
     Returns:
@@ -26,8 +26,8 @@ def boundary_affinity(boundary: Float[Tensor, "b h w"], radius: int) -> Float[Te
     """
     height, width = boundary.shape[1:]
     reach = radius - 1
-    # One row of memory: a step to a neighbour is the same distance for all pixels, and what is
-    # read is contiguous. Columns are padded on both sides, rows below alone, where paths go.
+    # In flattened padded maps the step to a neighbour is one offset for all pixels, and reads are
+    # contiguous. Columns are padded on both sides, rows at the bottom only, where paths lead.
     padded = F.pad(boundary, (reach, reach, 0, radius), value=1.0)
     row = width + 2 * reach
     flat = padded.flatten(1)

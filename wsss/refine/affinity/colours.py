@@ -1,28 +1,13 @@
-"""How alike the colours of neighbouring pixels are."""
+"""Colour similarity of neighbouring pixels."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from wsss.refine.affinity.paths import neighbour, pair_offsets
 
 LEVELS = 255.0
 """Images are in [0, 1], standard deviations of colours in levels of 0…255."""
-
-
-def colour_affinity(
-    images: Float[Tensor, "b 3 H W"], size: tuple[int, int], radius: int, sigma_rgb: float
-) -> Float[Tensor, "b k h w"]:
-    """Similarity of colours in maps of `size`, whose pixels are means over the images'.
-
-    Args:
-        images: RGB in [0, 1].
-        size: height and width of the maps.
-        radius: pairs nearer than this, in pixels of the maps.
-        sigma_rgb: standard deviation in levels of 0…255.
-    """
-    return colour_similarity(F.interpolate(images, size, mode="area"), radius, sigma_rgb)
 
 
 def colour_similarity(

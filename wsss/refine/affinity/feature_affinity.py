@@ -1,4 +1,4 @@
-"""Affinity without training: what a frozen classifier finds alike."""
+"""Affinity without training, from the features of a frozen classifier."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,18 @@ from torch.nn import functional as F
 
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
-from wsss.refine.affinity.colours import colour_affinity
+from wsss.refine.affinity.colours import colour_similarity
 from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
 from wsss.validation import check_layers, check_positive, check_whole
 
 
 class FeatureAffinity(PairAffinity):
-    """Cosine similarity of features times a Gaussian of colours; ours, nothing is learned.
+    """Cosine similarity of features times a Gaussian of colours; our own, nothing is learned.
 
     `A_ij = max(0, mean_l cos(f_l,i, f_l,j)) · exp(−|c_i − c_j|² / 2σ²)`, where `f_l` are the
-    features of layer `l` less their mean over the image, which all pixels have in common, and `c`
-    the colours; all at a quarter of the image's size. A backbone without inner layers gives the
-    feature map itself.
+    features of layer `l` minus their mean over the image, and `c` the colours; all at a quarter of
+    the image's size. Of a backbone without inner layers the feature map is used.
     """
 
     def __init__(
@@ -31,14 +30,14 @@ class FeatureAffinity(PairAffinity):
         sigma_rgb: float | None = 30.0,
         centred: bool = True,
     ) -> None:
-        """Set what is compared.
+        """Set the terms of the affinity.
 
         Args:
             radius: pairs nearer than this, in pixels of the map.
             layers: names of inner layers; None takes all.
             sigma_rgb: standard deviation of colours, in RGB levels of 0…255; None leaves colours
                 out.
-            centred: compare features less their mean over the image.
+            centred: subtract the features' mean over the image.
 
         Raises:
             WsssError: the radius is below 2, or the deviation not above 0.
@@ -60,7 +59,7 @@ class FeatureAffinity(PairAffinity):
         check_layers(self.layers or (), model.inner_layers)
 
     def __call__(self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]) -> PixelRelations:
-        """Affinities of features and colours; of boundaries nothing is known."""
+        """Affinities from features and colours; no boundaries."""
         size = grid_of(images)
         names = list(model.inner_layers) if self.layers is None else self.layers
         layers = [model.inner_layers[name] for name in names] or [model.features]
@@ -70,7 +69,8 @@ class FeatureAffinity(PairAffinity):
         ]
         affinity = torch.stack(similarities).mean(dim=0).clamp(0, 1)
         if self.sigma_rgb is not None:
-            affinity = affinity * colour_affinity(images, size, self.radius, self.sigma_rgb)
+            colours = F.interpolate(images, size, mode="area")
+            affinity = affinity * colour_similarity(colours, self.radius, self.sigma_rgb)
         return PixelRelations(affinity, images.new_zeros((len(images), *size)))
 
 
@@ -82,7 +82,7 @@ def cosine_similarity(
     Args:
         features: of one layer.
         radius: pairs nearer than this.
-        centred: take the mean over the map off first.
+        centred: subtract the mean over the map first.
     """
     if centred:
         features = features - features.mean(dim=(2, 3), keepdim=True)

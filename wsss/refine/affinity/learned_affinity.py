@@ -13,8 +13,8 @@ from wsss.validation import check_whole
 class LearnedAffinity(PairAffinity):
     """`1 - max` of the boundary map between two pixels (Ahn, Cho and Kwak, CVPR 2019).
 
-    The boundary map is that of the heads which the stage `affinity` trained, with the mirror image
-    averaged in before the sigmoid, as the authors do.
+    The boundary map comes from the heads of the stage `affinity`; logits are averaged with the
+    mirror image's, as by the authors.
     """
 
     def __init__(self, radius: int = 5, flip: bool = True) -> None:
@@ -22,10 +22,10 @@ class LearnedAffinity(PairAffinity):
 
         Args:
             radius: pairs nearer than this, in pixels of the map.
-            flip: see the mirror image, too.
+            flip: average the logits with the mirror image's.
 
         Raises:
-            WsssError: no pixel has a neighbour nearer than that.
+            WsssError: the radius is below 2.
         """
         check_whole(2, radius=radius)
         self.radius = radius
@@ -35,7 +35,7 @@ class LearnedAffinity(PairAffinity):
         """Refuse a model without heads.
 
         Raises:
-            WsssError: nothing has learned boundaries.
+            WsssError: there are none.
         """
         if model.affinity_heads is None:
             raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""What a source of affinities is."""
+"""The interface of affinities of neighbouring pixels."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -13,26 +13,26 @@ from wsss.models.capture import outputs_of
 
 
 class PixelRelations(NamedTuple):
-    """How the pixels of maps at a quarter of the images' size belong together."""
+    """Affinities and boundaries in maps at a quarter of the images' size."""
 
     affinity: Float[Tensor, "b k h w"]
     """Of every pixel and its neighbours `pair_offsets(radius)`, in [0, 1]."""
     boundary: Float[Tensor, "b h w"]
-    """How surely a pixel is on a boundary, in [0, 1]; 0 where nothing is known of boundaries."""
+    """Probability of a boundary at each pixel, in [0, 1]; 0 for methods without boundaries."""
 
 
 class PairAffinity(ABC):
-    """Computes the affinity of neighbouring pixels from what a classifier knows."""
+    """Computes the affinity of neighbouring pixels with a classifier."""
 
     radius: int
     """Pairs nearer than this, in pixels of the map."""
 
     @abstractmethod
     def check(self, model: SplitClassifier) -> None:
-        """Refuse a model that lacks what is needed.
+        """Refuse a model that the method does not support.
 
         Raises:
-            WsssError: names what is missing, and what has it.
+            WsssError: names the missing part.
         """
 
     @abstractmethod

@@ -15,8 +15,8 @@ Offset = tuple[int, int]
 def pair_offsets(radius: int) -> tuple[Offset, ...]:
     """From a pixel to its neighbours nearer than `radius`, each pair of pixels once.
 
-    Of an offset and its opposite the one that comes later in raster order is listed, itself in
-    raster order: 34 for a radius of 5, 152 for 10.
+    Of an offset and its opposite the later one in raster order is listed: 34 for a radius of 5, 152
+    for 10.
     """
     reach = range(1 - radius, radius)
     return tuple(
@@ -50,7 +50,7 @@ def path(offset: Offset) -> tuple[Offset, ...]:
 def neighbour(
     maps: Shaped[Tensor, "*b h w"], offset: Offset, outside: float
 ) -> Shaped[Tensor, "*b h w"]:
-    """For every pixel what is at its neighbour `offset` away; `outside` beyond the map."""
+    """The maps shifted by `offset`: each pixel's neighbour; `outside` beyond the map."""
     down, right = offset
     height, width = maps.shape[-2:]
     if abs(down) >= height or abs(right) >= width:

@@ -1,4 +1,4 @@
-"""Spreading scores by a random walk between pixels that belong together."""
+"""Propagation of score maps by a random walk on pixel affinities."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -19,19 +19,18 @@ def random_walk(
 
     As in Ahn, Cho and Kwak, CVPR 2019, and Ahn and Kwak, CVPR 2018.
 
-    `A^exponent` is taken element by element and holds 1 for a pixel and itself; `D` has its row
-    sums. Each step replaces a pixel's scores by an average over its neighbourhood, so that a
-    constant map stays as it is and no score leaves the range of the others.
+    `A^exponent` is element-wise, with 1 on the diagonal; `D` holds its row sums. A step averages
+    each pixel's scores over its neighbourhood, so that scores stay within their range.
 
-    The matrix is never built, let alone its powers: K weights a pixel, the scores twice and three
-    maps more are all that is held, 10 MB for one score map of 250 × 250 and a radius of 5.
+    The matrix is never built: memory holds K weights a pixel, the scores twice and three maps more,
+    10 MB for one score map of 250 × 250 and a radius of 5.
 
     Args:
         scores: maps to spread.
-        affinity: of every pixel and its neighbours `pair_offsets(radius)`, in [0, 1]; pairs that
-            leave the map do not count, whatever is there.
+        affinity: of every pixel and its neighbours `pair_offsets(radius)`, in [0, 1]; values of
+            neighbours outside the map are ignored.
         radius: pairs nearer than this walk, in pixels of the map.
-        exponent: β, how much strong affinities outweigh weak ones.
+        exponent: β, applied to affinities.
         num_steps: t; the authors square the matrix eight times, which are 256 steps.
     """
     height, width = scores.shape[2:]
@@ -40,8 +39,8 @@ def random_walk(
         for index, (down, right) in enumerate(pair_offsets(radius))
         if down < height and abs(right) < width
     ]
-    # In raster order a step to a neighbour is one distance for all pixels of the map. Where it
-    # would run over the edge into another row the weight is 0.
+    # In raster order the step to a neighbour is one offset for all pixels of the map; weights are
+    # 0 where it crosses the edge into another row.
     distances = [down * width + right for _, (down, right) in inside]
     ones = scores.new_ones((height, width))
     weights = [

@@ -1,4 +1,4 @@
-"""Which vertices of a lattice touch along an axis, as chains from one to the next."""
+"""Neighbouring vertices of a lattice along each axis, as chains."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from wsss.refine.dense_crf.packing import RESIDUE_BITS
 from wsss.refine.dense_crf.vertex_table import find, look, place_of
 
 BLOCK = 256
-"""Vertices whose neighbours are looked up together."""
+"""Vertices whose neighbours are looked up at a time."""
 
 _REMAINDER = np.uint64(2**RESIDUE_BITS - 1)
 
@@ -17,9 +17,9 @@ def chains_of(keys: Array, slots: Array, steps: Array) -> tuple[Array, Array]:
     """Chains along all axes, and their lengths (see `Lattice`).
 
     Args:
-        keys: of all vertices, the first of which does not exist.
+        keys: of all vertices, the first of them the null vertex.
         slots: the hash table of their numbers.
-        steps: what a step along each axis adds to a key (`Packing.steps`).
+        steps: change of a key by a step along each axis (`Packing.steps`).
     """
     num, count = len(steps), len(keys)
     chains = np.empty((num, count + count // 2 + 1), np.uint32)
@@ -37,7 +37,7 @@ def chains_of(keys: Array, slots: Array, steps: Array) -> tuple[Array, Array]:
 
 @compiled
 def _follow(following: Array, keys: Array, slots: Array, step: Array) -> None:
-    """Find each vertex's next along an axis, +d on it and −1 elsewhere; 0 where there is none."""
+    """Find each vertex's successor along an axis, +d on it and −1 elsewhere; 0 for none."""
     inside, around = step
     place = place_of(slots)
     wanted = np.empty(BLOCK, np.uint64)
@@ -60,7 +60,7 @@ def _follow(following: Array, keys: Array, slots: Array, step: Array) -> None:
 
 @compiled
 def _chain(chain: Array, following: Array, follows: Array, heads: Array) -> int:
-    """List vertices that touch one after the other, a 0 after each chain; of what length it is."""
+    """List neighbouring vertices in order, a 0 after each chain; returns the list's length."""
     num_heads = length = 0
     for vertex in range(1, len(following)):
         heads[num_heads] = vertex

@@ -14,12 +14,12 @@ from wsss.validation import check_at_least, check_positive, check_whole
 class DenseCrfEngine(ABC):
     """Mean-field inference of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
 
-    Potts compatibility; a Gaussian kernel on positions, which smooths, and a bilateral kernel on
-    positions and colours, which snaps labels to contours; both symmetrically normalised.
+    Potts compatibility; a smoothness kernel on positions and an appearance kernel on positions and
+    colours, both Gaussian and symmetrically normalised.
     """
 
     in_batches: ClassVar[bool] = False
-    """Whether many images at once are solved faster than one after the other, as on a GPU."""
+    """Whether batches of images are faster than single ones, as on a GPU."""
 
     def __init__(
         self,
@@ -40,12 +40,11 @@ class DenseCrfEngine(ABC):
             bilateral_srgb: its standard deviation in RGB levels of 0…255.
             bilateral_compat: its weight.
             num_iterations: mean-field iterations.
-            device: torch's name of what to compute on; None: what the engine is made for. It is
-                looked for by `check`, and when it is needed, since an engine may be made in another
-                process.
+            device: torch's name of a device; None for the engine's default. It is validated by
+                `check` and on use, as engines are also built in other processes.
 
         Raises:
-            WsssError: a deviation is not above 0, or a weight or the number of iterations is below.
+            WsssError: a deviation is not above 0, or a weight or number of iterations negative.
         """
         check_positive(
             gaussian_sxy_px=gaussian_sxy_px,
@@ -63,10 +62,10 @@ class DenseCrfEngine(ABC):
         self.device = device
 
     def check(self) -> None:
-        """Refuse a device that is not the engine's, and an engine that cannot work here.
+        """Refuse a device that the engine does not support.
 
         Raises:
-            WsssError: names the setting, and an engine that can.
+            WsssError: names the setting, and an engine for the device.
         """
         if self.device not in (None, "cpu"):
             raise InvalidOptionError(
@@ -85,11 +84,10 @@ class DenseCrfEngine(ABC):
 
         Args:
             image: RGB.
-            energies: unary energies, minus the logarithm of the labels' probabilities; finite.
+            energies: unary energies, minus log-probabilities of the labels; finite.
 
         Raises:
-            ValueError: image and energies do not belong together, or energies are not finite, or of
-                another type.
+            ValueError: image and energies differ in size, or energies are not finite float32.
         """
         (posterior,) = self.solve(image, [energies])
         return posterior
@@ -99,8 +97,7 @@ class DenseCrfEngine(ABC):
     ) -> list[Float32[np.ndarray, "_ h w"]]:
         """Posteriors for several unaries of one image, each as by a call of its own.
 
-        What depends on the image alone is done once: IRN solves for sure foreground and sure
-        background, two unaries of the same image.
+        Kernels are built once, as for IRN's two unaries: confident foreground and background.
 
         Raises:
             ValueError: as for a call.
@@ -126,7 +123,7 @@ class DenseCrfEngine(ABC):
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
     ) -> list[Float32[np.ndarray, "_ h w"]]:
-        """Posteriors for the unaries of one image; both have been checked."""
+        """Posteriors for the unaries of one image; the arguments are valid."""
 
     def _solve_batch(
         self,
@@ -139,11 +136,7 @@ class DenseCrfEngine(ABC):
 def _check_problem(
     image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
 ) -> None:
-    """Refuse what compiled code would read out of bounds, or get wrong.
-
-    Raises:
-        ValueError: says what came and what was expected.
-    """
+    """Raise a ValueError for arguments that compiled code would read out of bounds."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ValueError(
             f"image {image.dtype} {image.shape}: expected uint8 (height, width, 3), none of them 0"

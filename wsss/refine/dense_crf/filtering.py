@@ -1,4 +1,4 @@
-"""Values at the points of a lattice and at its vertices: slice, splat, blur (Adams et al., 2010).
+"""Filtering on a lattice: splat, blur and slice (Adams et al., 2010).
 
 Vertex values are float32 [m · w]: `w` channels side by side, as many as the tuple `width` has
 items.
@@ -20,8 +20,8 @@ def blur(values: Array, lattice: Lattice, width: Width) -> None:
     """Blur vertex values along all axes (p. 4), in place.
 
     Args:
-        values: of the lattice's vertices; the first is 0, and room for one follows the last.
-        lattice: says which vertices touch.
+        values: of the lattice's vertices; the first is 0, and one more is scratch.
+        lattice: the neighbours of the vertices.
         width: channels of a vertex.
     """
     for axis in range(len(lattice.lengths)):
@@ -38,13 +38,13 @@ def _blur_axis(values: Array, chain: Array, nowhere: int, width: Width) -> None:
         after = load(values, np.int64(vertex) * num, width)
         store(values, place * num, here + _HALF * (before + after))
         before, here = here, after
-        # What is written between two chains is never read: no branch where one ends.
+        # Values written between two chains are never read, which saves a branch at their ends.
         place = int(vertex) if vertex != 0 else nowhere
 
 
 @compiled
 def add_blurred(values: Array, changes: Array, lattice: Lattice, width: Width) -> None:
-    """Add the blurred changes to the values of vertices, and leave no change."""
+    """Add the blurred changes to the values of vertices, and zero the changes."""
     blur(changes, lattice, width)
     for i in range(len(values)):
         values[i] += changes[i]
@@ -77,7 +77,7 @@ def slice_block(
 def splat_block(
     values: Array, rows: Array, moving: Array, start: int, lattice: Lattice, width: Width
 ) -> None:
-    """Add rows to the vertices of their points: of those `moving`, counted from `start` on."""
+    """Add the rows of points `moving`, counted from `start`, to their vertices."""
     corners, weights = lattice.corners, lattice.weights
     num = len(width)
     for k in moving:
@@ -91,10 +91,10 @@ def splat_block(
 
 @compiled
 def normalise(lattice: Lattice, count: int, compat: float) -> None:
-    """Make barycentric weights those of `compat` times the symmetrically normalised kernel.
+    """Scale barycentric weights so that splat, blur and slice are the normalised kernel × `compat`.
 
-    With the new weights a splat, a blur and a slice are that kernel: they hold the roots of the
-    weight, of the lattice's scale 1 / (1 + 2^-d) and of each point's sum over all `count` points.
+    The factors are the roots of `compat`, of the lattice's scale 1 / (1 + 2^-d) and of the inverse
+    sum of each point's row over all `count` points.
     """
     corners, weights = lattice.corners, lattice.weights
     num = len(lattice.axes)

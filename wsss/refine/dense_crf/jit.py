@@ -1,4 +1,4 @@
-"""How functions of this folder are compiled: once a machine, without the GIL."""
+"""Compilation of the functions in this folder: cached on disk, without the GIL."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -9,13 +9,13 @@ import numba
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-"""An array inside compiled code, where shapes are told by docstrings."""
+"""An array inside compiled code; docstrings state shapes."""
 
 Axes = tuple[int, ...]
-"""A tuple of zeros whose length, known to the compiler, unrolls loops."""
+"""A tuple of zeros, whose length is a compile-time constant that unrolls loops."""
 
 Width = Axes
-"""The same, for the channels that are side by side in lanes."""
+"""The same, for the channels in lanes."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,7 +35,7 @@ _FILES = (
 SOURCES = blake2b(
     b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in _FILES), digest_size=8
 ).hexdigest()
-"""What compiled code depends on: functions contain those of other files that they call."""
+"""Hash of all sources, as compiled functions inline functions of other files."""
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 # Not `reassoc`: sums keep their order, whatever the vector width of the machine.
@@ -48,12 +48,12 @@ def compiled(function: Function) -> Function:
 
 
 def compiled_loosely(function: Function) -> Function:
-    """Compile for finite numbers, with fused multiply-add and reciprocals: to a few ulps."""
+    """Compile with fused multiply-add and reciprocals, for finite numbers: to a few ulps."""
     return cast("Function", _kept_with_sources(numba.njit(fastmath=_LOOSE, **_OPTIONS)(function)))
 
 
 def _kept_with_sources(dispatcher: Any) -> Any:
-    """Let the code on disk be that of all files here; numba looks at the function's own alone."""
+    """Make numba's cache depend on all files of this folder, not the function's own alone."""
     kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None and hasattr(kept, "_source_stamp"):
         kept._source_stamp = (kept._source_stamp, SOURCES)

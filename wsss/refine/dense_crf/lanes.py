@@ -1,7 +1,7 @@
-"""Lanes: a few float32 channels side by side in one register of the processor.
+"""Lanes: a few float32 channels in one SIMD register.
 
-Compiled code that spells them out is several times faster: the compiler, which cannot know that
-arrays do not overlap, would work on one channel after the other.
+Explicit lanes are several times faster: the compiler cannot rule out that arrays overlap, and would
+not vectorise over channels.
 """
 
 import operator
@@ -33,7 +33,7 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def _address(context: Any, builder: Any, signature: Any, arguments: Any, lanes: Lanes) -> Any:
-    """Where the lanes begin in the array that is the first argument, at the index that follows."""
+    """Address of the lanes at the index, the second argument, in the array, the first one."""
     array = make_array(signature.args[0])  # type: ignore[no-untyped-call]
     data = array(context, builder, arguments[0]).data
     index = context.cast(builder, arguments[1], signature.args[1], types.intp)
@@ -104,7 +104,7 @@ def _multiply(factor, lanes):  # type: ignore[no-untyped-def]
 
 @compiled
 def to_planes(planes: Array, start: int, rows: Array, count: int, width: Width) -> None:
-    """Part the channels of `count` pixels [count · w] into planes [w, n], from pixel `start` on."""
+    """Copy channels-last rows [count · w] into planes [w, n], from pixel `start` on."""
     for k in range(count):
         for c in range(len(width)):
             planes[c, start + k] = rows[k * len(width) + c]
@@ -112,7 +112,7 @@ def to_planes(planes: Array, start: int, rows: Array, count: int, width: Width) 
 
 @compiled
 def to_rows(rows: Array, planes: Array, start: int, count: int, width: Width) -> None:
-    """Put the channels of `count` pixels side by side again."""
+    """Copy planes [w, n] of `count` pixels into channels-last rows [count · w]."""
     for k in range(count):
         for c in range(len(width)):
             rows[k * len(width) + c] = planes[c, start + k]

@@ -1,8 +1,8 @@
-"""The permutohedral lattice of a set of points: where each lies, and which vertices touch.
+"""The permutohedral lattice of a set of points: their simplices, and neighbouring vertices.
 
 Adams, Baek and Davis, Fast High-Dimensional Filtering Using the Permutohedral Lattice,
-Eurographics 2010. Arithmetic is that of Krähenbühl's program in float32, so that every point falls
-into the same simplex: roundings to even, strict comparisons, no fused operations.
+Eurographics 2010. Arithmetic is that of Krähenbühl's program in float32, so that every point is in
+the same simplex: rounding to even, strict comparisons, no fused operations.
 """
 
 from typing import NamedTuple
@@ -16,27 +16,24 @@ from wsss.refine.dense_crf.packing import check_packing, packing, scales
 from wsss.refine.dense_crf.vertex_table import empty_table, grown, number
 
 BLOCK = 256
-"""Points that are located together: small enough for the nearest cache, long enough for vectors."""
+"""Points located at a time: fits the L1 cache, and is long enough for SIMD."""
 
 _NONE, _ONE = np.uint64(0), np.uint64(1)
 
 
 class Lattice(NamedTuple):
-    """Vertices are numbered from 1, about in order of appearance; 0 is one that does not exist."""
+    """Vertices are numbered from 1, roughly in order of appearance; 0 is the null vertex."""
 
     corners: UInt32[np.ndarray, "n d1"]
     """The vertices of every point's simplex, by remainder."""
     weights: Float32[np.ndarray, "n d1"]
-    """Their barycentric weights, or what a kernel makes of them."""
+    """Their barycentric weights, scaled by `normalise`."""
     chains: UInt32[np.ndarray, "d1 l"]
-    """Per axis the vertices that touch, one after the other, and a 0 after each chain of them.
-
-    Those that touch no other are left out.
-    """
+    """Per axis the chains of neighbouring vertices, a 0 after each; isolated ones are left out."""
     lengths: Int64[np.ndarray, " d1"]
-    """How much of each row of `chains` is in use."""
+    """Used length of each row of `chains`."""
     num_vertices: int
-    """With the one that does not exist."""
+    """With the null vertex."""
     axes: Axes
     """As many items as there are axes."""
 
@@ -45,7 +42,7 @@ def build_lattice(features: Float32[np.ndarray, "d n"]) -> Lattice:
     """The lattice of points in units of the kernel's standard deviation.
 
     Raises:
-        WsssError: the points spread over more cells than float32 can tell apart.
+        WsssError: the points spread over more cells than float32 resolves.
     """
     layout = check_packing(packing(features.max(axis=1)))
     arrays = (scales(len(features)), layout.low, layout.units, layout.steps())
@@ -65,7 +62,7 @@ def _locate(
 ) -> None:
     """Find the simplices of a block of points.
 
-    Fills per coordinate: `cell`, the remainder-0 vertex over d + 1; `rank` of the offset from it;
+    Outputs per coordinate: `cell`, the remainder-0 vertex over d + 1; `rank` of the offset from it;
     `rest`, that offset over d + 1. All are [d + 1 (and one row of scratch for `rank`), BLOCK].
     """
     num = len(elevated)
@@ -97,7 +94,7 @@ def _locate(
                 rank[j, k] += one - less
     for i in range(num):
         for k in range(count):
-            # Rounding may have left the lattice's plane: step back along the worst coordinates.
+            # Rounding may leave the lattice's plane: correct the coordinates of largest error.
             moved = rank[i, k] + excess[k]
             step = (one if moved < zero else zero) - (one if moved >= size else zero)
             rank[i, k] = moved + step * size
@@ -120,7 +117,7 @@ def _weigh(rest: Array, rank: Array, ordered: Array, weights: Array) -> None:
 
 @compiled
 def _take(target: Array, values: Array, ranks: Array, rank: np.float32) -> None:
-    """Take the values of a rank, and leave the others alone."""
+    """Copy the values of one rank; branch-free."""
     for k in range(len(target)):
         value, other = values[k], target[k]
         target[k] = value if ranks[k] == rank else other

@@ -1,8 +1,8 @@
-"""Mean-field iterations for many channels: some are filtered through the whole image, then others.
+"""Mean-field iterations for many channels, filtered in groups.
 
-The same mathematics as in `mean_field`. The values of all channels at all vertices would be larger
-than the caches; here a group's are used up before the next group's are computed, in the same place.
-A group in which nothing has changed is left out: in most images most labels are nowhere.
+The same mathematics as in `mean_field`. The vertex values of all channels would exceed the caches;
+groups are filtered one after the other in the same memory. Unchanged groups are skipped: most
+labels occur nowhere in an image.
 """
 
 from collections.abc import Sequence
@@ -67,10 +67,10 @@ def _update(
     starts: Array,
     ends: Array,
 ) -> Array:
-    """Let `current` differences of probabilities [C', n] follow the messages.
+    """Update `current` differences of probabilities [C', n] from the messages.
 
     Returns:
-        which groups of channels have changed.
+        Whether each group of channels has changed.
     """
     num_points = energies.shape[1]
     planes = np.zeros((len(messages), BLOCK), np.float32)
@@ -97,7 +97,7 @@ def _conclude(
     copies: Array,
     channel_of: Array,
 ) -> None:
-    """Fill in the posterior [L, n] that follows from the messages [C', n]."""
+    """Compute the posterior [L, n] from the messages [C', n]."""
     num_points = energies.shape[1]
     planes = np.empty((len(messages), BLOCK), np.float32)
     top, last = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
@@ -126,12 +126,12 @@ def _filter(
     near[:] = 0
     alike[:] = 0
     rows = np.empty(BLOCK * w, np.float32)
-    everybody = np.arange(BLOCK)
+    every_point = np.arange(BLOCK)
     for start in range(0, num_points, BLOCK):
         count = min(BLOCK, num_points - start)
         to_rows(rows, current, start, count, width)
-        splat_block(near, rows, everybody[:count], start, gaussian, width)
-        splat_block(alike, rows, everybody[:count], start, bilateral, width)
+        splat_block(near, rows, every_point[:count], start, gaussian, width)
+        splat_block(alike, rows, every_point[:count], start, bilateral, width)
     blur(near, gaussian, width)
     blur(alike, bilateral, width)
     for start in range(0, num_points, BLOCK):

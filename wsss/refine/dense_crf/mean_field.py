@@ -1,14 +1,14 @@
-"""Mean-field iterations on permutohedral lattices, for few channels: one fused pass for each.
+"""Mean-field iterations on permutohedral lattices, for few channels: one fused pass each.
 
 With Potts compatibility label c's update is `q_c ∝ exp(K q_c − u_c)`, where K is the sum of both
 normalised kernels times their weights. Only differences from the last label matter,
 `u_last − u_c + K (q_c − q_last)`, so that `C − 1` channels of differences are filtered. Labels of
-the same energies share a channel, whose multiplicity counts them.
+equal energies share a channel, weighted by their number.
 
-Filters are linear: only what changed is splatted and blurred, and added to the values of vertices.
-Most pixels soon have no change. Sums of changes begin at zero in each iteration; added to what was
-there before, one after the other, the small ones would be lost in rounding. Every tenth iteration
-begins anew, from all pixels, so that rounding does not add up for ever.
+Filters are linear: only changes are splatted, blurred and added to the vertex values; most pixels
+converge soon. Changes are summed from zero in each iteration, since small ones added to large
+values one by one would be lost in rounding. Every tenth iteration starts from all pixels again,
+which bounds the accumulated rounding error.
 """
 
 import numpy as np
@@ -20,10 +20,10 @@ from wsss.refine.dense_crf.lattice import Lattice
 from wsss.refine.dense_crf.soft_max import SETTLED, advance, probabilities, soften, soften_two
 
 BLOCK = 512
-"""Pixels of a fused step: sliced, soft-maxed and splatted while they are in the near caches."""
+"""Pixels of a fused step of slice, soft-max and splat: fits the L1 and L2 caches."""
 
 RENEWED = 10
-"""Iterations after which values of vertices are summed anew."""
+"""Iterations after which vertex values are recomputed from all pixels."""
 
 
 @compiled
@@ -82,10 +82,10 @@ def mean_field(
             if anew:
                 current[:, start:stop] = 0
             advance(planes[:num], current, start, largest[:count])
-            who = moving[: _list_moving(moving, largest, count)]
+            changed = moving[: _list_moving(moving, largest, count)]
             to_rows(rows, planes, 0, count, width)
-            splat_block(near_changes, rows, who, start, gaussian, width)
-            splat_block(alike_changes, rows, who, start, bilateral, width)
+            splat_block(near_changes, rows, changed, start, gaussian, width)
+            splat_block(alike_changes, rows, changed, start, bilateral, width)
         if anew:
             near_values[:] = 0
             alike_values[:] = 0
@@ -97,7 +97,7 @@ def mean_field(
 
 @compiled
 def _list_moving(moving: Array, largest: Array, count: int) -> int:
-    """List the pixels of a block that are not settled, without a branch for each."""
+    """List the pixels of a block that have not converged; branch-free."""
     found = 0
     for k in range(count):
         moving[found] = k

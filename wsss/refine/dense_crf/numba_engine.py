@@ -1,4 +1,4 @@
-"""The CPU engine: compiled by numba at the first call, then kept on disk."""
+"""The CPU engine: numba compiles it at the first call and caches it on disk."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,22 +6,20 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from wsss.refine.dense_crf.channels import shared_channels
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.filtering import normalise
 from wsss.refine.dense_crf.lattice import Lattice, build_lattice
 from wsss.refine.dense_crf.many_channels import grouped_mean_field
 from wsss.refine.dense_crf.mean_field import mean_field
 from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
+from wsss.refine.dense_crf.unaries import shared_channels
 
 WIDTHS = (1, 2, 4, 8, 16)
-"""Channels that are filtered together: the smallest of these that holds all, or groups of the last.
-
-Each is compiled when it is first met.
-"""
+"""Numbers of channels filtered together, each compiled on first use: the smallest that fits all
+channels, or groups of the largest."""
 
 FUSED_WIDTH = 4
-"""So many channels at most take one fused pass an iteration."""
+"""Largest number of channels with one fused pass an iteration."""
 
 
 class NumbaEngine(DenseCrfEngine):
@@ -39,7 +37,7 @@ class NumbaEngine(DenseCrfEngine):
 
 
 def kernel(features: Float32[np.ndarray, "d n"], num_points: int, compat: float) -> Lattice:
-    """The lattice whose weights make it `compat` times the normalised kernel of the features."""
+    """The lattice of `compat` times the normalised kernel of the features."""
     lattice = build_lattice(features)
     normalise(lattice, num_points, float(compat))
     return lattice
@@ -47,7 +45,7 @@ def kernel(features: Float32[np.ndarray, "d n"], num_points: int, compat: float)
 
 @lru_cache(maxsize=4)  # about 26 bytes a pixel each
 def gaussian_kernel(size: tuple[int, int], sxy_px: float, compat: float) -> Lattice:
-    """The kernel of positions, which images of the same (height, width) share."""
+    """The kernel of positions, shared by images of equal (height, width)."""
     return kernel(gaussian_features(size, sxy_px), size[0] * size[1], compat)
 
 
@@ -73,7 +71,7 @@ def infer(
 
 
 def group_widths(num_channels: int) -> list[int]:
-    """Widths of groups that together hold all channels: those of the largest come last."""
+    """Widths of groups for all channels; those of the largest width come last."""
     most = WIDTHS[-1]
     full = (num_channels - 1) // most
     others = num_channels - full * most

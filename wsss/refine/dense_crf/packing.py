@@ -1,4 +1,4 @@
-"""How a vertex of the permutohedral lattice is written as one number of 64 bits."""
+"""Keys of the vertices of a permutohedral lattice as 64-bit integers."""
 
 import math
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from wsss.errors import UnsupportedError
 KEY_BITS = 64
 RESIDUE_BITS = 3
 COORDINATE_BITS = 20
-"""More cells along a coordinate than these tell apart, float32 cannot tell apart either."""
+"""Resolution of float32: most bits of a coordinate."""
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 over the golden ratio: a key times this has its place in a hash table in its upper bits."""
+"""Multiplier of Fibonacci hashing, 2^64 over the golden ratio; the upper bits are the hash."""
 
 _MIXED = np.array(
     [0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
@@ -25,33 +25,32 @@ _MIXED = np.array(
 
 
 class Packing(NamedTuple):
-    """Which part of a key says what.
+    """The layout of a key.
 
     A vertex's coordinates are all congruent modulo d + 1. A key is that remainder, in its lowest
-    three bits, plus the quotients above `low` times their units, modulo 2^64. It is linear: along
-    an axis all keys change by the same number.
+    three bits, plus the quotients above `low` times their units, modulo 2^64. It is linear: a step
+    along an axis changes all keys by the same number.
 
     Units are powers of 2, each with room for the neighbours of the coordinate below it, so that no
-    two vertices have the same key. Where 64 bits have no room for that (deviations of a small part
-    of a pixel or level) they are large odd numbers times 8: then a key belongs to two of m
-    vertices, or to one and a neighbour that another lacks, with a probability of 13 m² / 2^62. That
-    is 10^-4 for a megapixel of noise.
+    two vertices have the same key. If 64 bits do not suffice (standard deviations of a small
+    fraction of a pixel or level), units are large odd numbers times 8; then keys of m vertices and
+    their neighbours collide with a probability of 13 m² / 2^62, 10^-4 for a megapixel of noise.
     """
 
     low: Int64[np.ndarray, " d"]
     """Least quotient of each coordinate but the last, which follows from the others."""
     units: UInt64[np.ndarray, " d"]
-    """What one quotient of each coordinate adds to a key."""
+    """Unit of each coordinate's quotient in a key."""
     num_bits: int
-    """Bits that are needed for keys without a doubt: of up to 64, what lies above is free."""
+    """Bits of collision-free keys; if at most 64, the higher ones are free."""
     widest: int
-    """Bits of the coordinate that takes the most."""
+    """Bits of the largest coordinate."""
 
     def steps(self) -> UInt64[np.ndarray, "d1 2"]:
-        """What a step along each axis, +d on it and −1 elsewhere, adds to a vertex's key.
+        """Change of a key by a step along each axis, +d on it and −1 elsewhere.
 
-        First where the remainder falls by 1; then where it is 0 and becomes d, for which every
-        quotient falls.
+        Column 0: the remainder falls by 1; column 1: it wraps from 0 to d, and every quotient
+        falls.
         """
         rises = np.append(self.units, np.uint64(0))
         falls = np.full_like(rises, self.units.sum(dtype=np.uint64))
@@ -66,7 +65,7 @@ def scales(num_dimensions: int) -> Float32[np.ndarray, " d"]:
 
 
 def packing(largest: Float32[np.ndarray, " d"]) -> Packing:
-    """The packing for features in [0, largest], whether or not they can be told apart."""
+    """The packing for features in [0, largest]; see `check_packing` for its limits."""
     count = len(largest)
     spread = largest.astype(np.float64) * scales(count)
     lows, places, place = [], [], RESIDUE_BITS
@@ -86,10 +85,10 @@ def packing(largest: Float32[np.ndarray, " d"]) -> Packing:
 
 
 def check_packing(needed: Packing) -> Packing:
-    """The packing itself, if its coordinates are numbers that float32 can tell apart.
+    """The packing itself, if float32 resolves its coordinates.
 
     Raises:
-        WsssError: they are not.
+        WsssError: it does not.
     """
     if needed.widest > COORDINATE_BITS:
         raise UnsupportedError(

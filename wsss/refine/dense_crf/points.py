@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 PADDING = 4
-"""The reference fills up its pixels to a multiple of four with points at the origin."""
+"""The reference pads pixels to a multiple of four with points at the origin."""
 
 COLOUR_LEVELS = 255
 
@@ -12,8 +12,8 @@ COLOUR_LEVELS = 255
 def gaussian_features(size: tuple[int, int], sxy_px: float) -> Float32[np.ndarray, "2 n"]:
     """Columns and rows of an image of `size` (height, width) in units of `sxy_px`.
 
-    Points are in raster order. Where the number of pixels is no multiple of four a point at the
-    origin follows: it carries no value, but its corners exist, as in Krähenbühl's code.
+    Points are in raster order. If the number of pixels is no multiple of four, a point at the
+    origin follows, without a value but with vertices, as in Krähenbühl's code.
     """
     height, width = size
     features = np.zeros((2, _padded(height * width)), dtype=np.float32)

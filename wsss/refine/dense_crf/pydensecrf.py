@@ -15,29 +15,21 @@ class PydensecrfEngine(DenseCrfEngine):
     """Mean-field inference by Krähenbühl's C++ code. It holds the GIL: run it in processes."""
 
     def check(self) -> None:
-        """Refuse to work without the library, or on another device than the CPU.
-
-        Raises:
-            WsssError: says which.
-        """
+        """Refuse other devices than the CPU, or a missing library; raises a `WsssError`."""
         super().check()
         _densecrf()
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
     ) -> list[Float32[np.ndarray, "_ h w"]]:
-        """Posteriors for each of the unaries; the library builds its lattices anew for each.
-
-        Raises:
-            WsssError: `pydensecrf2` is not installed.
-        """
+        """Posteriors for each of the unaries; the library rebuilds its lattices for each."""
         return [self._posterior(image, energies) for energies in unaries]
 
     def _posterior(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
     ) -> Float32[np.ndarray, "l h w"]:
         num_labels, height, width = energies.shape
-        if num_labels == 1:  # A single label has nothing to compete with.
+        if num_labels == 1:  # A single label is certain.
             return np.ones_like(energies)
         crf = _densecrf().DenseCRF2D(width, height, num_labels)
         crf.setUnaryEnergy(np.ascontiguousarray(energies.reshape(num_labels, -1)))
@@ -53,11 +45,7 @@ class PydensecrfEngine(DenseCrfEngine):
 
 
 def _densecrf() -> ModuleType:
-    """The library, an optional extra.
-
-    Raises:
-        WsssError: it is not installed.
-    """
+    """The library, an optional extra."""
     try:
         return import_module("pydensecrf.densecrf")
     except ImportError as error:

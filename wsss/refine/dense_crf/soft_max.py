@@ -1,13 +1,13 @@
-"""The soft-max of a block of pixels, as differences `q_c − q_last`, one channel after the other."""
+"""Soft-max of a block of pixels, as differences `q_c − q_last`, in planes of channels."""
 
 import numpy as np
 
 from wsss.refine.dense_crf.jit import Array, compiled, compiled_loosely
 
 SETTLED = np.float32(2.0**-24)
-"""A change of a probability by no more than this is none."""
+"""Convergence threshold: smaller changes of probabilities are ignored."""
 
-_MOST = np.float32(80)  # e^80 is a float32 still, and a probability of e^-80 none
+_MOST = np.float32(80)  # e^80 is finite in float32, and a probability of e^-80 negligible
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _BIAS = np.int32(127)
 _MANTISSA_BITS = np.int32(23)
@@ -38,7 +38,7 @@ def soften_two(
     copies: Array,
     scratch: tuple[Array, Array, Array],
 ) -> None:
-    """What `soften` does, for two channels: one exponential a pixel."""
+    """`soften` for two channels: one exponential a pixel."""
     plane, last = planes[0], scratch[1]
     stop = start + len(last)
     own, other = energies[first[0], start:stop], energies[first[1], start:stop]
@@ -74,14 +74,14 @@ def soften(
     """Turn messages into differences of probabilities, for any number of channels.
 
     Args:
-        planes: will hold a block of pixels, [at least C', block].
+        planes: output, a block of pixels [at least C', block].
         messages: `K (q_c − q_last)`, may be `planes`.
         offset: where the block begins in `messages`.
         energies: of all labels and pixels [L, n].
-        first: the label whose energies are each channel's, the last channel's included [C' + 1].
+        first: the first label of each channel [C' + 1].
         start: the block's first pixel.
-        copies: how many labels each channel stands for [C' + 1].
-        scratch: three arrays, as long as the block is. The second will hold `q_last`.
+        copies: number of labels of each channel [C' + 1].
+        scratch: three arrays of the block's length; the second is the output `q_last`.
     """
     top, last, total = scratch
     num, stop = len(first) - 1, start + len(top)
@@ -128,13 +128,13 @@ def _normalise(plane: Array, last: Array, total: Array) -> None:
 
 @compiled_loosely
 def advance(planes: Array, current: Array, start: int, largest: Array) -> None:
-    """Leave in `planes` how far they are from `current`, which follows where that is not settled.
+    """Subtract `current` from `planes`, and update `current` where pixels have not converged.
 
     Args:
-        planes: new values of a block of pixels, [C', block], overwritten.
+        planes: new values of a block of pixels [C', block]; then their changes.
         current: values of all pixels so far [at least C', n].
         start: the block's first pixel.
-        largest: the largest change of each pixel, as long as the block is.
+        largest: output, the largest change of each pixel of the block.
     """
     stop = start + len(largest)
     for k in range(len(largest)):

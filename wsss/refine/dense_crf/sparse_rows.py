@@ -1,4 +1,4 @@
-"""Sparse matrices that are applied by gathering: without atomics, the same bytes come out again."""
+"""Sparse matrix products by gathering: deterministic, without atomics."""
 
 from typing import NamedTuple
 
@@ -8,26 +8,22 @@ from jaxtyping import Float32, Int32
 from torch import Tensor
 
 LONGEST = 64
-"""Entries of a row that one thread of a GPU sums before others take over (`balanced`)."""
+"""Most entries of a row that one GPU thread sums (`balanced`)."""
 
 
 class SparseRows(NamedTuple):
-    """A sparse matrix [r, n] in compressed rows, with less than 2^31 entries."""
+    """A sparse matrix [r, n] in CSR format, with less than 2^31 entries."""
 
     columns: Int32[Tensor, " e"]
     """The column of each entry."""
     weights: Float32[Tensor, " e"]
     """Its value."""
     offsets: Int32[Tensor, " r1"]
-    """Where each row's entries start; then their number."""
+    """Start of each row's entries; then their total number."""
 
 
 def product(matrix: SparseRows, values: Float32[Tensor, "n c"]) -> Float32[Tensor, "r c"]:
-    """Matrix times values: the only work of a mean-field iteration besides a soft-max.
-
-    One launch. On a GPU a thread sums one row and channel, entry after entry; a kernel of one's own
-    would go here.
-    """
+    """Matrix times values, in one kernel launch; a GPU thread sums one row and channel in order."""
     return F.embedding_bag(
         matrix.columns,
         values,
@@ -39,10 +35,10 @@ def product(matrix: SparseRows, values: Float32[Tensor, "n c"]) -> Float32[Tenso
 
 
 def balanced(matrix: SparseRows, longest: int = LONGEST) -> tuple[SparseRows, ...]:
-    """Factors of the matrix, to be applied one after the other, whose rows have `longest` entries.
+    """Factors of the matrix, to be applied in order, with at most `longest` entries a row.
 
-    A vertex in a flat region sums ten thousand pixels, which one thread would do while all others
-    wait. Its row is cut into pieces, and another matrix sums the pieces.
+    A vertex of a flat region sums ten thousand pixels, too many for one thread. Its row is split
+    into pieces, which another matrix sums.
     """
     counts = matrix.offsets.diff()
     if len(counts) == 0 or int(counts.max()) <= longest:
@@ -60,7 +56,7 @@ def balanced(matrix: SparseRows, longest: int = LONGEST) -> tuple[SparseRows, ..
 def compressed(
     columns: Int32[Tensor, "r k"], weights: Float32[Tensor, " k"], exists: Tensor
 ) -> SparseRows:
-    """Rows of those of `k` entries that exist (bool [r, k]); all rows have the same weights."""
+    """Rows of `k` entries, of which those that exist (bool [r, k]) are kept; equal weights."""
     return SparseRows(
         columns[exists], weights.expand(columns.shape)[exists], _offsets(exists.sum(dim=1))
     )

@@ -6,33 +6,33 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
-from wsss.refine.dense_crf.channels import shared_channels
 from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
+from wsss.refine.dense_crf.unaries import shared_channels
 
 
 class PointBatch(NamedTuple):
-    """The pixels of all images, one image after the other, each filled up (see `features.py`)."""
+    """The concatenated points of all images, with padding (see `points.py`)."""
 
     gaussian: Float32[np.ndarray, "2 n"]
     bilateral: Float32[np.ndarray, "5 n"]
     image: Int64[np.ndarray, " n"]
-    """The number of each point's image."""
+    """Index of each point's image."""
     is_pixel: Bool[np.ndarray, " n"]
-    """False for points that fill up."""
+    """False for padding."""
     starts: Int64[np.ndarray, " b"]
     """The first point of each image."""
 
 
 class UnaryBatch(NamedTuple):
-    """Unary energies of all points. Labels of the same energies share a channel.
+    """Unary energies of all points; labels of equal energies share a channel.
 
-    Images have K unaries of C channels: where one has fewer, channels of infinite energy, which no
-    iteration makes likely, or unaries that nobody asks for fill up.
+    Every image has K unaries of C channels, padded with channels of infinite energy, whose
+    probability stays 0, and with unused unaries.
     """
 
     energies: Float32[np.ndarray, "n k c"]
     shares: Float32[np.ndarray, "b k c"]
-    """What a label gets of its channel: 1 over the number of labels."""
+    """Share of a label in its channel: 1 over the number of labels."""
     channels: list[list[Int64[np.ndarray, " l"]]]
     """Per image and unary each label's channel."""
 

@@ -1,4 +1,4 @@
-"""The engine for GPUs: a batch of images is one lattice of unconnected parts."""
+"""The engine for GPUs: a batch of images is one lattice with disconnected parts."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,22 +23,22 @@ from wsss.refine.dense_crf.torch_lattice import build_vertices
 
 
 class TorchEngine(DenseCrfEngine):
-    """Mean-field inference by torch on a GPU or the CPU; the same bytes each time on a CPU.
+    """Mean-field inference by torch on a GPU or the CPU; deterministic on a CPU.
 
-    An iteration takes about twenty launches for the whole batch and waits for none. Labels are
-    those of pydensecrf but for near ties. `wsss.refine` does not export this class, since its
-    processes start without torch.
+    An iteration takes about twenty asynchronous launches for the whole batch. Labels are those of
+    pydensecrf but for near ties. `wsss.refine` does not export this class, as its processes start
+    without torch.
     """
 
     in_batches = True
 
     def check(self) -> None:
-        """Refuse a device that is not there.
+        """Refuse a missing device.
 
         Raises:
-            WsssError: says what torch says of it.
+            WsssError: with torch's message.
         """
-        self._usable_device()
+        usable_device(self.device)
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
@@ -55,15 +55,10 @@ class TorchEngine(DenseCrfEngine):
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         """Posteriors of several images of any sizes, whose kernels are built and applied as one.
 
-        A batch for which keys or memory have no room is solved in halves. Images have the channels
-        of the one with the most: sort images by their number of labels where it varies a lot.
-        Memory grows with the pixels of the batch: 600 bytes a pixel on scenes and 20 for each
-        channel; 1300 and 70 on noise, where no pixels share vertices (measured on a CPU, all that
-        is kept on the host included).
-
-        Raises:
-            WsssError: the device is not there or its memory too small for an image, or the kernels
-                of an image have too many cells.
+        A batch too large for 64-bit keys or memory is solved in halves. All images are padded to
+        the largest number of channels: sort them by their number of labels. Memory: 600 bytes a
+        pixel on scenes and 20 for each channel; 1300 and 70 on noise, where no pixels share
+        vertices (measured on a CPU, host memory included).
         """
         if not any(len(several) for _, several in zip(images, unaries, strict=True)):
             return [[] for _ in images]
@@ -72,7 +67,7 @@ class TorchEngine(DenseCrfEngine):
         )
         solved = None
         if len(images) == 1 or _has_room(points):
-            # Nothing is done about it in the block: the error holds all tensors of the batch.
+            # Handled after the block, as the error keeps all tensors of the batch alive.
             with suppress(torch.OutOfMemoryError):
                 solved = self._solve_points(points, images, unaries)
         if solved is not None:
@@ -97,7 +92,7 @@ class TorchEngine(DenseCrfEngine):
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         """Posteriors of images whose points share one lattice."""
         batch = stack_unaries(unaries, points)
-        device = self._usable_device()
+        device = torch.device(usable_device(self.device))
         kernels = (
             _kernel(points, points.gaussian, self.gaussian_compat, device),
             _kernel(points, points.bilateral, self.bilateral_compat, device),
@@ -109,10 +104,6 @@ class TorchEngine(DenseCrfEngine):
         posteriors = mean_field(energies, shares, kernels, self.num_iterations)
         return split_posteriors(posteriors.cpu().numpy(), batch, points, images)
 
-    def _usable_device(self) -> torch.device:
-        """The device that is named; without a name a GPU if there is one, else the CPU."""
-        return torch.device(usable_device(self.device))
-
 
 def mean_field(
     energies: Float32[Tensor, "n k c"],
@@ -123,8 +114,8 @@ def mean_field(
     """Posteriors of a label of each channel after `num_iterations`.
 
     With Potts compatibility a label's update is `q_l ∝ exp(K q_l − u_l)`, where K is the sum of the
-    kernels, so that labels of the same energies stay equally likely. A channel of several is as
-    likely as all of them; each has its share.
+    kernels, so that labels of equal energies stay equally likely. The probability of a channel is
+    the sum over its labels.
 
     Args:
         energies: unary energies of `k` problems with `c` channels each.
@@ -153,11 +144,7 @@ def _posteriors(
 def _kernel(
     points: PointBatch, features: Float32[np.ndarray, "d n"], compat: float, device: torch.device
 ) -> TorchKernel:
-    """The kernel of features.
-
-    Raises:
-        WsssError: it has too many cells.
-    """
+    """The kernel of features."""
     layout = check_packing(packing(features.max(axis=1)))
     vertices = build_vertices(
         torch.from_numpy(features).to(device),
@@ -169,7 +156,7 @@ def _kernel(
 
 
 def _has_room(points: PointBatch) -> bool:
-    """Whether keys have room for the images, and 32 bits for the numbers of a blur's entries."""
+    """Whether 64-bit keys and 32-bit indices suffice for a batch."""
     image_bits = (len(points.starts) - 1).bit_length()
     used = max(packing(f.max(axis=1)).num_bits for f in (points.gaussian, points.bilateral))
     most = 3 * 6 * len(points.image)  # every point has six vertices of its own

@@ -12,12 +12,12 @@ from wsss.refine.dense_crf.torch_lattice import Vertices, next_vertices
 
 
 class TorchKernel(NamedTuple):
-    """`compat` times the symmetrically normalised kernel of points, each image for itself."""
+    """`compat` times the symmetrically normalised kernel of points, separate for each image."""
 
     splat: tuple[SparseRows, ...]
     """From points to vertices."""
     blurs: tuple[SparseRows, ...]
-    """Along each axis, in order: where vertices are missing the order matters."""
+    """Along each axis; where vertices are missing, the order matters."""
     slice: SparseRows
     """From vertices to points."""
 
@@ -29,10 +29,10 @@ class TorchKernel(NamedTuple):
 
 
 def build_kernel(vertices: Vertices, layout: Packing, compat: float) -> TorchKernel:
-    """Turn barycentric weights into those of the normalised kernel.
+    """Build the normalised kernel from barycentric weights.
 
-    Splat and slice each hold the root of a point's sum over all points, slice also holds `compat`
-    and the lattice's scale 1 / (1 + 2^-d).
+    Splat and slice each include the inverse root of a point's row sum, slice also `compat` and the
+    lattice's scale 1 / (1 + 2^-d).
     """
     num_points, num = vertices.corners.shape
     blurs = tuple(_blur(vertices, axis, layout) for axis in range(num))
@@ -58,7 +58,7 @@ def _blur(vertices: Vertices, axis: int, layout: Packing) -> SparseRows:
     here = torch.arange(len(following), device=following.device, dtype=torch.int32)
     columns = torch.stack([here, following.to(torch.int32), torch.zeros_like(here)], dim=1)
     exists = torch.stack([torch.ones_like(has_following), has_following, has_following], dim=1)
-    # The way back: a vertex follows one vertex at most.
+    # The inverse: a vertex has one predecessor at most.
     previous, after = here[has_following], following[has_following]
     columns[:, 2].scatter_(0, after, previous)
     exists[:, 2] = False

@@ -1,13 +1,12 @@
 """The permutohedral lattices of the points of several images, built by sorting on any device.
 
 Adams, Baek and Davis, Fast High-Dimensional Filtering Using the Permutohedral Lattice,
-Eurographics 2010. A lattice of one image is that of `lattice.py`; those of a batch lie side by
-side, the image's number being part of a vertex's key. A batch takes as many launches as an image.
+Eurographics 2010. The lattice of one image is that of `lattice.py`; those of a batch are
+disconnected, as keys include the image's index. A batch takes as many launches as an image.
 
-Arithmetic is that of Krähenbühl's program in float32, so that every point falls into the same
-simplex. Operations are torch's own, one a launch: a compiler that fuses them (`torch.compile`) may
-contract a product and a sum, and move points to other simplices. None is divided by a number, which
-torch replaces by a product on GPUs.
+Arithmetic is that of Krähenbühl's program in float32, so that every point is in the same simplex.
+Operations are not fused: `torch.compile` may contract a product and a sum, which moves points to
+other simplices. None is a division by a number, which torch replaces by a product on GPUs.
 """
 
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from wsss.refine.dense_crf.packing import KEY_BITS, RESIDUE_BITS, Packing, scale
 
 
 class Vertices(NamedTuple):
-    """All vertices, sorted by key, and the points around them."""
+    """All vertices, sorted by key, with the points in their simplices."""
 
     keys: Int64[Tensor, " m"]
     corners: Int32[Tensor, "n d1"]
@@ -35,7 +34,7 @@ class Vertices(NamedTuple):
 
 
 class Simplices(NamedTuple):
-    """Where points lie."""
+    """The simplices of points."""
 
     cell: Int64[Tensor, "d1 n"]
     """The remainder-0 vertex over d + 1."""
@@ -57,7 +56,7 @@ def locate(features: Float32[Tensor, "d n"]) -> Simplices:
     for i in range(size):
         # Of equal coordinates the earlier one has the lower rank.
         rank[i] = (rest[i] < rest[i + 1 :]).sum(dim=0) + (rest[:i] >= rest[i]).sum(dim=0)
-    # Rounding may have left the lattice's plane: step back along the worst coordinates.
+    # Rounding may leave the lattice's plane: correct the coordinates of largest error.
     moved = rank + cell.sum(dim=0).to(torch.int64)
     step = (moved < 0).to(torch.int64) - (moved >= size).to(torch.int64)
     rank = moved + step * size
@@ -69,7 +68,7 @@ def locate(features: Float32[Tensor, "d n"]) -> Simplices:
 
 
 def _elevated(features: Float32[Tensor, "d n"]) -> Float32[Tensor, "d1 n"]:
-    """Coordinates in the hyperplane of the lattice, which sum to 0 but for rounding."""
+    """Coordinates in the hyperplane of the lattice, which sum to 0 up to rounding."""
     elevated = features.new_zeros(len(features) + 1, features.shape[1])
     for j, scale in reversed(list(enumerate(scales(len(features)).tolist(), start=1))):
         value = features[j - 1] * scale
@@ -81,15 +80,15 @@ def _elevated(features: Float32[Tensor, "d n"]) -> Float32[Tensor, "d1 n"]:
 def corner_keys(
     simplices: Simplices, image: Int64[Tensor, " n"], layout: Packing
 ) -> Int64[Tensor, "n d1"]:
-    """Keys of the vertices around each point; a batch's keys hold the image above all else.
+    """Keys of the vertices around each point, with the image's index in the highest bits.
 
-    They are 64 bits: where the highest is in use they are negative, and in order all the same.
+    Keys of 64 bits may be negative, which does not affect sorting and searching.
     """
     key = image << layout.num_bits if layout.num_bits < KEY_BITS else torch.zeros_like(image)
     units = layout.units.view(np.int64).tolist()
     for cell, low, unit in zip(simplices.cell, layout.low.tolist(), units, strict=False):
         key = key + (cell - low) * unit
-    # One quotient of each coordinate, in a key; none for the last, which no key holds.
+    # Units of each coordinate's quotient; 0 for the last, which is in no key.
     steps = torch.tensor([*units, 0], device=key.device)
     by_rank = torch.empty_like(simplices.rank)
     by_rank.scatter_(0, simplices.rank, steps[:, None].expand_as(by_rank))
@@ -113,14 +112,14 @@ def build_vertices(
     Args:
         features: in units of the kernel's standard deviation.
         image: number of each point's image.
-        exists: false for points that fill up: their corners exist, their weights are 0.
-        layout: a packing with room for all features and images.
+        exists: false for padding, whose vertices exist with weights of 0.
+        layout: a packing for all features and images.
     """
     simplices = locate(features)
     keys = corner_keys(simplices, image, layout)
     weights = torch.where(exists, simplices.weights, 0).T.contiguous()
     del simplices
-    # A vertex has one remainder, so that its entries, being sorted stably, are in order of points.
+    # A vertex has one remainder, so that the stable sort orders its entries by point.
     found, entries = keys.flatten().sort(stable=True)
     is_first = torch.ones_like(found, dtype=torch.bool)
     torch.ne(found[1:], found[:-1], out=is_first[1:])

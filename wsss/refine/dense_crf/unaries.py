@@ -1,18 +1,18 @@
-"""Unary energies: minus the logarithm of how likely a label is, its neighbours unheard."""
+"""Unary energies: minus the log-probability of each label at each pixel."""
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 from wsss.data.sample import VOID_LABEL
 
 MIN_PROBABILITY = 1e-5
-"""Probabilities are clipped here before the logarithm, so that no label is ruled out for good."""
+"""Lower bound of probabilities, which keeps energies finite."""
 
 
 def energies_from_softmax(
     probabilities: Float[np.ndarray, "l h w"],
 ) -> Float32[np.ndarray, "l h w"]:
-    """Unary energies `-log p`; `p` may be scores in [0, 1] that do not sum to 1."""
+    """Unary energies `-log p`; `p` may be unnormalised scores in [0, 1]."""
     energies: Float32[np.ndarray, "l h w"]
     energies = -np.log(np.clip(probabilities, MIN_PROBABILITY, 1)).astype(np.float32)
     return energies
@@ -23,11 +23,11 @@ def energies_from_labels(
 ) -> Float32[np.ndarray, "l h w"]:
     """Unary energies of pixels whose label is right with probability `gt_prob`.
 
-    The other labels share the rest evenly; where the label is void all are equally likely. Absent
-    labels have the same energies everywhere, which engines may use.
+    The other labels share the rest evenly; void pixels have a uniform distribution. Absent labels
+    have equal energies everywhere, and so share a channel (`shared_channels`).
 
     Args:
-        labels: 0…`num_labels` − 1, or 255 where it is not known.
+        labels: 0…`num_labels` − 1, or 255 void.
         num_labels: at least 2.
         gt_prob: in (0, 1). IRN and ReCAM use 0.7.
 
@@ -47,3 +47,26 @@ def energies_from_labels(
     for label in range(num_labels):
         energies[label][labels == label] = certain
     return energies
+
+
+def shared_channels(
+    energies: Float32[np.ndarray, "l h w"],
+) -> tuple[list[int], Int64[np.ndarray, " l"]]:
+    """Group labels of equal energies, hence equal posteriors, into channels.
+
+    Returns:
+        The first label of each channel, and each label's channel.
+    """
+    flat = energies.reshape(len(energies), -1)
+    glimpse = flat[:, :: max(1, flat.shape[1] // 64)]
+    first: list[int] = []
+    channel_of = np.empty(len(flat), dtype=np.int64)
+    for label, row in enumerate(flat):
+        for channel, other in enumerate(first):
+            if np.array_equal(glimpse[label], glimpse[other]) and np.array_equal(row, flat[other]):
+                channel_of[label] = channel
+                break
+        else:
+            channel_of[label] = len(first)
+            first.append(label)
+    return first, channel_of

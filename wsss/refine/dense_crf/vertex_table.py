@@ -1,8 +1,8 @@
-"""The hash table of a lattice's vertices: by its key, which number a vertex has.
+"""The hash table from keys to numbers of a lattice's vertices.
 
-Open addressing with linear probing. A vertex's number is in `slots`, its key in `keys` at that
-number; 0 is no vertex. Most vertices are in the first slot that is looked at, so that this is done
-for a block of keys at once, without a branch, and what remains one by one.
+Open addressing with linear probing. `slots` hold vertex numbers, `keys` the key of each number; 0
+is the null vertex. Most vertices are in their first slot, which is probed branch-free for a block
+of keys; the others follow one by one.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ _ONE = np.uint64(1)
 
 @compiled
 def empty_table() -> tuple[Array, Array]:
-    """Keys and slots of no vertex. There is room for keys of a quarter of the slots."""
+    """Keys and slots without a vertex; the load factor is at most 1/4."""
     return np.zeros(_FEWEST_SLOTS // 4 + 1, np.uint64), np.zeros(_FEWEST_SLOTS, np.uint32)
 
 
 @compiled
 def grown(keys: Array, slots: Array, count: int) -> tuple[Array, Array]:
-    """Twice the room for the first `count` vertices, the one that does not exist included."""
+    """A table of twice the size with the first `count` vertices, the null vertex included."""
     more = np.zeros(2 * slots.size // 4 + 1, np.uint64)
     more[:count] = keys[:count]
     slots = np.zeros(2 * slots.size, np.uint32)
@@ -34,7 +34,7 @@ def grown(keys: Array, slots: Array, count: int) -> tuple[Array, Array]:
 
 @compiled
 def place_of(slots: Array) -> np.uint64:
-    """How far a spread key is shifted to the number of its first slot."""
+    """Right shift from the hash of a key to its first slot."""
     place = np.uint64(64)
     size = slots.size
     while size > 1:
@@ -45,7 +45,7 @@ def place_of(slots: Array) -> np.uint64:
 
 @compiled
 def look(found: Array, wanted: Array, slots: Array, place: np.uint64) -> None:
-    """What is in the first slots of the wanted keys: their vertices, others, or none."""
+    """Vertices in the first slots of the wanted keys: theirs, others, or 0."""
     for k in range(len(wanted)):
         found[k] = slots[(wanted[k] * SPREAD) >> place]
 
@@ -60,13 +60,13 @@ def find(key: np.uint64, keys: Array, slots: Array, place: np.uint64) -> np.uint
 def number(
     found: Array, wanted: Array, count: int, keys: Array, slots: Array, remaining: Array
 ) -> int:
-    """Fill in the numbers of the wanted keys; new ones go on from `count`, whose end is returned.
+    """Look up or insert the wanted keys; new vertices are numbered from `count`; returns the count.
 
     Args:
-        found: will hold the numbers.
-        wanted: keys, as many.
-        count: of vertices so far, the one that does not exist included.
-        keys: of vertices, with room for all that may come.
+        found: output, the vertex of each key.
+        wanted: the keys.
+        count: of vertices so far, the null vertex included.
+        keys: of vertices, with room for all new ones.
         slots: of the table.
         remaining: scratch, as long as `found`.
     """
@@ -76,8 +76,8 @@ def number(
     for k in range(len(wanted)):
         remaining[num_remaining] = k
         num_remaining += keys[found[k]] != wanted[k]
-    # They are new, or came a moment ago, or are in another slot. Which is hard to predict: all are
-    # treated as if they were in the first.
+    # They are new, just inserted, or in another slot. As this is hard to predict, all are treated
+    # branch-free as if in the first slot.
     num_elsewhere = 0
     for item in range(num_remaining):
         k = remaining[item]
@@ -104,7 +104,7 @@ def number(
 
 @compiled
 def _slot_of(key: np.uint64, keys: Array, slots: Array, place: np.uint64) -> np.uint64:
-    """The slot where a key is, or the free one where it would be."""
+    """The slot of a key, or the free one for it (linear probing)."""
     mask = np.uint64(slots.size - 1)
     slot = (key * SPREAD) >> place
     while slots[slot] != 0 and keys[slots[slot]] != key:

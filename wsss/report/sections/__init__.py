@@ -1,4 +1,4 @@
-"""The sections of a report: one function each, from results to a section or nothing."""
+"""The sections of a report: one function each, from results to a section or None."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     failures,
     settings,
 )
-"""In the order of the page. None stands for a section whose stages did not run."""
+"""In the order of the page; each returns None if its stages did not run."""
 
 
 def all_sections(results: Results) -> list[Section]:

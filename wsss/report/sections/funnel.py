@@ -1,4 +1,4 @@
-"""How much is won or lost from stage to stage."""
+"""Mean IoU from stage to stage."""
 
 from wsss.report import text
 from wsss.report.results import Results

@@ -1,4 +1,4 @@
-"""What the masks look like."""
+"""The gallery of images and masks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wsss.report.section import Section
 
 TITLES = {BEST: "Best", MEDIAN: "Median", WORST: "Worst", SAMPLE: "Sample"}
 SCORE_OF = {"train": "pseudo mask", "val": "prediction"}
-"""Which panel of a row its score belongs to."""
+"""The panel of a row that is scored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the results came from: stages, their failures, their settings."""
+"""Provenance of the results: stages, failures, settings."""
 
 import json
 
@@ -23,7 +23,7 @@ def stages(results: Results) -> Section | None:
 
 
 def failures(results: Results) -> Section | None:
-    """The images that stages could not work on, with the reasons."""
+    """The images that stages could not process, with the reasons."""
     failed = {
         stage: list(manifest.failures.items())
         for stage, manifest in results.manifests.items()

@@ -1,4 +1,4 @@
-"""How the seeds depend on their background threshold."""
+"""Mean IoU of the seeds over background thresholds."""
 
 from wsss.report.charts import Marker, line_chart
 from wsss.report.results import Results

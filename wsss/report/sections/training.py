@@ -1,4 +1,4 @@
-"""The course of the trainings."""
+"""Training curves."""
 
 from wsss.report.charts import Chart, line_chart
 from wsss.report.results import Results
@@ -17,7 +17,7 @@ TITLES = {
     "val_accuracy": "accuracy of the pairs on validation tags",
     "pseudo_miou": "mIoU with the pseudo masks",
 }
-"""What a reader calls a logged quantity; others follow under the names of their columns."""
+"""Titles of logged quantities; others follow under the names of their columns."""
 
 LABELS = {
     "classify": "Classifier",
@@ -28,7 +28,7 @@ LABELS = {
 }
 
 _LEFT_OUT = ("lr", "lr-")
-"""Columns that start like this say nothing of the result."""
+"""Prefixes of columns that are not shown."""
 
 
 def training(results: Results) -> Section | None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
+from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.models import Segmenter
 from wsss.models.inference import label_probabilities
@@ -39,7 +40,7 @@ def predictions(
     def predict(batch: PyramidBatch) -> list[Prediction]:
         if not batch.items:
             return []
-        working = [scales.bounded(size) for size in batch.sizes]
+        working = [shrunk_size(size, scales.max_side_px) for size in batch.sizes]
         pyramid = [level.to(device) for level in batch.pyramid]
         single = label_probabilities(segmenter, pyramid[:1], working, flip=False)
         averaged = label_probabilities(segmenter, pyramid, working, flip)

@@ -17,7 +17,7 @@ from wsss.validation import check_inside_unit
 from wsss.wording import did_you_mean, name_some, plural, readable
 
 MASKS, SPLIT_LISTS = "masks", "splits"
-"""Folders that are looked for without being asked for."""
+"""Default folders, which may be missing."""
 
 
 class Folder(FileSource):
@@ -38,7 +38,7 @@ class Folder(FileSource):
         val_fraction: float = 0.2,
         name: str | None = None,
     ) -> None:
-        """Read the lists; no image is opened. All that is wrong with them is left to `audit`.
+        """Read the lists; no image is opened. `audit` reports their problems.
 
         Args:
             root: the folder that holds everything.
@@ -48,11 +48,11 @@ class Folder(FileSource):
             splits: folder of the lists `<split>.txt`; where it is missing images are split by hash.
             train: name of the list of the training split.
             val: name of the list of the validation split.
-            val_fraction: fraction of the images that validate where there are no lists, in (0, 1).
+            val_fraction: fraction of validation images where there are no lists, in (0, 1).
             name: short name of the data set; that of the folder if None.
 
         Raises:
-            WsssError: there is nothing to work with: no images folder, no readable labels.
+            WsssError: there is no images folder, or no readable table of labels.
         """
         check_inside_unit(val_fraction=val_fraction)
         self.root = Path(root).expanduser().absolute()
@@ -91,16 +91,12 @@ class Folder(FileSource):
         ]
 
     def audit(self) -> Sequence[Problem]:
-        """Everything wrong with the lists and folders; problems alike are grouped."""
+        """Problems of the lists and folders, grouped."""
         return group_alike([*self._problems, *super().audit()])
 
 
 def _images_folder(root: Path, images: str) -> Path:
-    """The images folder.
-
-    Raises:
-        WsssError: it does not exist.
-    """
+    """The images folder, which must exist."""
     if not root.is_dir():
         siblings = [entry.name for entry in root.parent.glob("*/")]
         raise InvalidOptionError(
@@ -131,11 +127,7 @@ def _images_folder(root: Path, images: str) -> Path:
 
 
 def _labels_file(root: Path, labels: str, index: ImageIndex) -> Path:
-    """The table of labels.
-
-    Raises:
-        WsssError: it does not exist; the message shows what it could look like.
-    """
+    """The table of labels, which must exist; the error shows an example."""
     path = root / labels
     if path.is_file():
         return path
@@ -171,7 +163,7 @@ def _colliding_stems(folder: Path, ids: Collection[str]) -> Iterator[Problem]:
 def _unused_masks(
     folder: Path, ids: Collection[str], mask_files: dict[str, Path]
 ) -> Iterator[Problem]:
-    """Say so when there are masks, but none of them belongs to a labelled image."""
+    """A problem if there are masks, but none of a labelled image."""
     present = list(mask_files.values()) or list(walk_files(folder, IMAGE_SUFFIXES))
     if present and ids and not mask_files.keys() & set(ids):
         yield Problem(
@@ -185,7 +177,7 @@ def _unused_masks(
 
 
 def _missing_folder(key: str, folder: Path, is_default: bool) -> Iterator[Problem]:
-    """Say so when a folder that the user named is not there."""
+    """A problem if a folder that the user named is missing."""
     if not is_default and not folder.is_dir():
         yield Problem(
             str(folder),

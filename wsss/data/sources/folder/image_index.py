@@ -1,4 +1,4 @@
-"""Which image file an entry of a list means."""
+"""Looking up the image file of an entry in a list."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,8 +13,7 @@ from wsss.wording import name_some, plural, readable
 class ImageIndex:
     """The images below a folder by id: path in the folder, without extension, with `/`.
 
-    Ids are in Unicode's composed form (NFC): a list written on one system finds its files after a
-    copy from another that decomposes accents.
+    Ids are in Unicode's composed form (NFC), as some systems decompose accents in file names.
     """
 
     def __init__(self, folder: Path, files: Iterable[Path]) -> None:
@@ -22,8 +21,8 @@ class ImageIndex:
 
         Args:
             folder: the images folder.
-            files: images in it, relative to it; of those with the same id the first counts. One
-                whose name is not UTF-8 is left out: no list could name it.
+            files: images in it, relative to it; of those with the same id the first is used. Names
+                that are not UTF-8 are left out, as lists cannot contain them.
         """
         self.folder = folder
         self._files: dict[str, list[Path]] = defaultdict(list)
@@ -52,11 +51,11 @@ class ImageIndex:
         return self.folder / self._files[item_id][0]
 
     def file(self, item_id: str) -> str:
-        """The image file of an id as a list would name it."""
+        """The image file of an id, relative to the images folder."""
         return self._files[item_id][0].as_posix()
 
     def find(self, entry: str) -> str | None:
-        """Id of the image that an entry means, with or without extension; None where none is."""
+        """Id of the image of an entry, with or without extension; None if there is none."""
         for name in (entry, entry.replace("\\", "/")):
             if escapes(name):
                 continue
@@ -100,7 +99,7 @@ def file_id(file: Path) -> str:
 
 
 def entry_id(entry: str) -> str:
-    """The id an entry asks for, whether or not there is such an image."""
+    """The id of an entry, whether or not there is such an image."""
     path = PurePosixPath(normalize("NFC", entry.replace("\\", "/")))
     return (path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path).as_posix()
 

@@ -1,4 +1,4 @@
-"""The labels of a folder's images: rows of labels.csv brought together with classes and files."""
+"""The labels of a folder's images: labels.csv, checked against classes and image files."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from wsss.wording import did_you_mean, name_some, plural
 
 @dataclass(frozen=True, slots=True)
 class FolderLabels:
-    """What a table of labels says of the images that exist."""
+    """The labels of the images that exist."""
 
     class_names: tuple[str, ...]
     labels: dict[str, tuple[int, ...]]
@@ -66,7 +66,7 @@ def _names_in_use(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _check_classes(path: Path, class_names: Sequence[str]) -> Iterator[Problem]:
-    """Too few or too many classes, and names that are hardly different."""
+    """Too few or too many classes, and names that differ only in case or spaces."""
     if not class_names:
         yield Problem(
             str(path),
@@ -96,7 +96,7 @@ def _check_classes(path: Path, class_names: Sequence[str]) -> Iterator[Problem]:
 
 
 def _check_labels(path: Path, rows: Sequence[Row], class_names: Sequence[str]) -> Iterator[Problem]:
-    """Rows with surplus columns, and labels that are no class."""
+    """Rows with surplus columns, and unknown labels."""
     known = set(class_names)
     hints: dict[str, str] = {}
     for row in rows:
@@ -129,7 +129,7 @@ def _check_labels(path: Path, rows: Sequence[Row], class_names: Sequence[str]) -
 def _find_images(
     path: Path, rows: Sequence[Row], index: ImageIndex
 ) -> tuple[dict[str, Row], frozenset[str], list[Problem]]:
-    """The row of each image by id, the ids of rows without an image, and what is wrong."""
+    """The row of each image by id, the ids of rows without an image, and problems."""
     found: dict[str, Row] = {}
     rejected: set[str] = set()
     problems: list[Problem] = []
@@ -186,7 +186,7 @@ def _repeated(path: Path, row: Row, earlier: Row) -> Problem:
 
 
 def _without_row(path: Path, index: ImageIndex, found: dict[str, Row]) -> Iterator[Problem]:
-    """Images that nobody labelled."""
+    """Images without a row."""
     unlabelled = [index.file(item_id) for item_id in index if item_id not in found]
     if unlabelled:
         yield Problem(

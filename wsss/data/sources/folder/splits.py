@@ -1,4 +1,4 @@
-"""Which of a folder's images train and which validate: lists of ids, or a hash."""
+"""Training and validation split of a folder: by lists of ids, or by a hash."""
 
 from collections.abc import Collection
 from hashlib import blake2b
@@ -16,11 +16,10 @@ SplitIds = dict[str, list[str]]
 
 
 def split_by_hash(ids: Collection[str], val_fraction: float) -> SplitIds:
-    """Send each id to `val` with probability `val_fraction`, by a hash of the id alone.
+    """Assign each id to `val` with probability `val_fraction`, by a hash of the id alone.
 
-    Nothing is drawn: the same id lands in the same split on every machine, and images added later
-    move none of those that were there. Only where a split would stay empty (a handful of images)
-    the nearest id is moved into it, so that two images always make two splits.
+    The split is deterministic, and unchanged by images added later. If a split of two images or
+    more would be empty, the id with the nearest hash is moved into it.
 
     Args:
         ids: ids of all images.
@@ -49,7 +48,7 @@ def read_splits(
         index: all images.
 
     Returns:
-        Ids of labelled images in the order of the lists, and what is wrong with the lists.
+        Ids of labelled images in the order of the lists, and problems of the lists.
     """
     ids: SplitIds = {}
     problems: list[Problem] = []
@@ -74,7 +73,7 @@ def read_splits(
 def _read_split(
     path: Path, split: str, table: FolderLabels, index: ImageIndex
 ) -> tuple[list[str], list[Problem]]:
-    """Ids of one list, in its order, and what is wrong with it."""
+    """Ids of one list, in its order, and its problems."""
     if not path.is_file():
         return [], [_no_list(path, split)]
     try:
@@ -122,5 +121,5 @@ def _no_list(path: Path, split: str) -> Problem:
 
 
 def _unit_hash(item_id: str) -> float:
-    """A number in [0, 1) that follows from the id."""
+    """Hash of the id as a number in [0, 1)."""
     return int.from_bytes(blake2b(item_id.encode(), digest_size=6).digest(), "big") / 2**48

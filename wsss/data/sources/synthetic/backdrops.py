@@ -1,4 +1,4 @@
-"""Where the objects of the synthetic data set are: a table of places and the motifs they show."""
+"""Backdrops of the synthetic data set: a table of places and their motifs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Backdrop:
     top: RGB
     bottom: RGB
     hides: tuple[RGB, ...]
-    """Colours of bodies that would hardly be seen here."""
+    """Body colours with too little contrast to this place."""
     motifs: tuple[Motif, ...]
 
     def paint(self, height: int, width: int, rng: np.random.Generator) -> Canvas:

@@ -1,4 +1,4 @@
-"""Scenes of the synthetic data set: what is where, as a label mask and as a picture."""
+"""Scenes of the synthetic data set: composed at random, drawn as mask and image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from wsss.data.sources.synthetic.backdrops import BACKDROPS, Canvas
 from wsss.data.sources.synthetic.shapes import CLUTTER, HALF_BOX, RGB, SHAPES, Outline, Shape
 
 MIN_VISIBLE_AREA = 0.03
-"""Least part of the image that an object takes up."""
+"""Least fraction of the image that is covered by an object."""
 MIN_VISIBLE_SHARE = 0.75
-"""Least part of an object that is neither occluded nor outside the image."""
+"""Least fraction of an object that is neither occluded nor outside the image."""
 
 _FRAMES = ((1.0, 1.0), (0.8, 1.2), (1.2, 0.8))
 """Height and width of an image as factors on the nominal size."""
 _OBJECT_EXTENT = (0.28, 0.44)
 """Least and greatest half size of a lone object as part of the mean image side."""
 _CROWDING = 0.3
-"""Objects shrink with this power of their number."""
+"""Objects shrink by their number to this power."""
 _CLUTTER_EXTENT = (0.04, 0.11)
 _MAX_TRIES = 60
 """Poses tried to find room for an object."""
@@ -65,12 +65,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is to be seen in one image; drawing it needs nothing else but random paint."""
+    """The contents of one image, without its random texture."""
 
     height: int
     width: int
     backdrop: int
-    """Index in `BACKDROPS`; that of a class's own place is its label - 1."""
+    """Index in `BACKDROPS`; a class's typical backdrop is its label - 1."""
     placements: tuple[Placement, ...]
     """Clutter, then objects, from back to front."""
 
@@ -98,7 +98,7 @@ def compose(
         _place(CLUTTER[kind], BACKGROUND_LABEL, _CLUTTER_EXTENT, empty, rng)
         for kind in rng.integers(len(CLUTTER), size=rng.integers(2, 7))
     ]
-    # The lesser of two draws, since crowded scenes are rarer than lone objects.
+    # The minimum of two draws: crowded scenes are rarer.
     num_objects = int(rng.integers(1, max_objects + 1, size=2).min())
     least, greatest = (extent * num_objects**-_CROWDING for extent in _OBJECT_EXTENT)
     objects: list[Placement] = []
@@ -155,7 +155,7 @@ def _place(
 
 
 def _all_visible(objects: list[Placement], empty: Scene) -> bool:
-    """Whether each of the objects, from back to front, shows enough of itself on a preview."""
+    """Whether enough of each object, from back to front, is visible on a preview."""
     zoom = _PREVIEW_PX / max(empty.height, empty.width)
     covered = np.zeros((1, 1), dtype=bool)
     for placement in reversed(objects):

@@ -1,10 +1,10 @@
-"""What the objects of the synthetic data set look like: a table of outlines and colours.
+"""Shapes of the synthetic data set: a table of outlines and colours.
 
-Every class has a large plain body, whose colour it shares with other classes, and one small part
-that only it has. A classifier can live on the part alone; a segmenter needs the body too. That is
-the difficulty of weak supervision in miniature.
+Every class has a large plain body, in a colour shared with other classes, and one small
+discriminative part. A classifier needs the part alone, a segmenter also the body: the difficulty of
+weak supervision.
 
-Outlines live in a box of [-100, 100] × [-100, 100], x to the right and y downwards, and are
+Outlines lie in a box of [-100, 100] × [-100, 100], x to the right and y downwards, and are
 written like the points of an SVG polygon.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 HALF_BOX = 100
-"""Half the side of the box that outlines live in."""
+"""Half the side of the box of the outlines."""
 
 RGB = tuple[int, int, int]
 Outline = Float[np.ndarray, "n 2"]
@@ -31,7 +31,7 @@ CLAY, OCHRE, CREAM, SAGE, TEAL, SLATE, PLUM, UMBER = BODY_COLORS = (
     (140, 92, 138),
     (142, 102, 72),
 )
-"""The colours bodies are painted in; no class has one to itself."""
+"""Colours of bodies, each shared by several classes."""
 
 WHITE, BLACK, RED, YELLOW, PINK, NAVY = (
     (248, 246, 240),

@@ -1,4 +1,4 @@
-"""The embedded data set: eight kinds of things in eight kinds of places, drawn on the fly."""
+"""The embedded data set: eight classes on eight backdrops, drawn on the fly."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -14,14 +14,14 @@ from wsss.data.sources.synthetic.shapes import SHAPES
 from wsss.validation import check_fraction, check_whole
 
 _SCENE, _PAINT = range(2)
-"""Independent streams of randomness of an image, so that its mask needs the first one only."""
+"""Independent random streams of an image; its mask needs the first one only."""
 
 
 class Synthetic(Source):
     """A controlled benchmark of weak supervision without files, downloads or licences.
 
-    It has what makes weak supervision hard: small discriminative parts on plain bodies, places
-    that occur together with the class, clutter, occlusion. Image `i` of a split depends on the
+    It has the difficulties of weak supervision: small discriminative parts on plain bodies,
+    backdrops that correlate with the class, clutter, occlusion. Image `i` of a split depends on the
     parameters, the split and `i` alone.
     """
 
@@ -37,16 +37,16 @@ class Synthetic(Source):
         max_objects: int = 3,
         seed: int = 0,
     ) -> None:
-        """Describe the data set; nothing is drawn yet.
+        """Set the parameters; nothing is drawn yet.
 
         Args:
             num_train: images of the training split.
             num_val: images of the validation split.
             size_px: nominal side length; heights and widths are within 20 % of it.
-            context_bias: probability that an image shows the place typical of its first object;
-                otherwise the place says nothing about the classes.
+            context_bias: probability of the backdrop typical of the first object's class; otherwise
+                the backdrop is independent of the classes.
             max_objects: most objects an image shows; there is at least one.
-            seed: what everything is drawn from.
+            seed: of all random draws.
 
         Raises:
             InvalidOptionError: a parameter is out of its range.
@@ -94,12 +94,12 @@ class Synthetic(Source):
         )
 
     def mask_fingerprint(self, split: str) -> str:
-        """Hash of what the masks follow from, and of the first of them."""
+        """Hash of the parameters, and of the first masks as drawn by this version."""
         drawn = self._drawn(split, self.read_mask)
         return fingerprint(["mask", self.fingerprint(split), drawn])
 
     def _drawn(self, split: str, draw: Callable[[Item], np.ndarray]) -> str:
-        """Digest of what is drawn of the first C items, which a change of the drawing changes."""
+        """Digest of the first C drawings, which detects changes of the drawing code."""
         key = (split, draw.__name__)
         if key not in self._digests:
             digest = sha256()
@@ -109,7 +109,7 @@ class Synthetic(Source):
         return self._digests[key]
 
     def scene(self, item_id: str) -> Scene:
-        """What the image of an id shows.
+        """The scene of an image.
 
         Every class is the first object of every C-th image, in an order of the split's own, so
         that C images in a row hold all classes.
