@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wsss.cams.fg_cam import FGCAM, fg_cam
 from wsss.cams.core.gradients import mean_gradients
+from wsss.cams.fg_cam import FGCAM, fg_cam
 from wsss.errors import WsssError
 from wsss.models import LinearHead, SplitClassifier
 

@@ -18,7 +18,7 @@ from wsss.pipeline.chain import select, stage_module
 from wsss.pipeline.check_data import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.launch import launched
-from wsss.pipeline.plan import Plan, check_inputs, make_plans, stage_configs, surroundings
+from wsss.pipeline.plan import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage, told_by_setting
@@ -55,7 +55,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
         )
         # Checks come before anything that takes hours.
         report = check_usable(context)
-        shared = surroundings(cfg.seed, trainer, report.unusable)
+        shared = common_basis(cfg.seed, trainer, report.unusable)
         work_dir = Path(cfg.work_dir).absolute()
         with told_by_setting(cfg):
             plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
