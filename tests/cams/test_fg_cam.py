@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.fg_cam import FGCAM, fg_cam
-from wsss.cams.fg_cam.fg_cam import gradient_weights
 from wsss.errors import WsssError
 from wsss.models import LinearHead, SplitClassifier
 
@@ -250,10 +250,10 @@ def test_score_weights_take_a_pass_for_each_channel(vgg, images, classes):
     assert sum(map(len, seen)) == 2 * (1 + 5)
 
 
-def test_gradient_weights_of_a_linear_head_are_its_weights(toy, toy_images, toy_classes):
-    found = gradient_weights(toy, features := toy.features(toy_images), toy_classes)
+def test_mean_gradients_of_a_linear_head_are_its_weights(toy, toy_images, toy_classes):
+    found = mean_gradients(toy.head, features := toy.features(toy_images), toy_classes)
     torch.testing.assert_close(
-        found.transpose(0, 1) * features[0, 0].numel(), toy.head.weight[toy_classes], **CLOSE
+        found * features[0, 0].numel(), toy.head.weight[toy_classes], **CLOSE
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from wsss.pipeline.plan import LEFT_OUT, make_plans, surroundings
+from wsss.pipeline.plan import IGNORED, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
 from wsss.settings.build import build
 from wsss.settings.folder import config_dir
@@ -16,7 +16,7 @@ def folders(tmp_path, tiny_overrides):
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
             cfg = compose("run", overrides=[*tiny_overrides, *overrides])
         configs = stage_configs(cfg)
-        shared = surroundings(cfg.seed, OmegaConf.to_container(cfg.trainer), ())
+        shared = common_basis(cfg.seed, OmegaConf.to_container(cfg.trainer), ())
         plans = make_plans(configs, tuple(configs), tmp_path, shared, build(cfg.data))
         return {stage: one.folder.name for stage, one in plans.items()}
 
@@ -40,10 +40,10 @@ def test_a_setting_of_the_trainer_renews_all_that_may_depend_on_it(folders, sett
 
 
 def test_what_is_left_out_renews_nothing_and_has_a_reason(folders):
-    own = [key for key in LEFT_OUT if key.startswith("trainer.")]
+    own = [key for key in IGNORED if key.startswith("trainer.")]
     assert folders(*(f"++{key}=3" for key in own)) == folders()
     assert folders("segment.checkpoint_every_n_epochs=3", "refine.max_batch_px=9") == folders()
-    assert all(LEFT_OUT.values())
+    assert all(IGNORED.values())
 
 
 def test_a_setting_of_a_stage_is_not_taken_for_one_of_the_trainer(folders):

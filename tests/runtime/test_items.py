@@ -8,7 +8,7 @@ import pytest
 
 from wsss.data.sample import Item
 from wsss.data.sources.folder.folder import Folder
-from wsss.runtime.items import failures, process_here, process_items
+from wsss.runtime.items import failures, process_items
 
 
 def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
@@ -41,7 +41,7 @@ def test_items_of_this_process_are_noted_where_they_fail(tmp_path):
             raise ValueError("this one")
         seen.append((item.id, factor))
 
-    done = process_here(task, ((item, 2) for item in items), tmp_path)
+    done = process_items(task, ((item, 2) for item in items), 0, tmp_path)
     assert [item.id for item in done] == ["0", "1", "2"]
     assert seen == [("0", 2), ("2", 2)]
     (note,) = tmp_path.rglob("*.json")

@@ -1,4 +1,4 @@
-"""`wsss.cam`: where in an image a network sees a class."""
+"""`wsss.cam`: activation maps of a classifier for an image."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,16 +36,16 @@ from wsss.report.panels import Panel
 
 @dataclass(frozen=True)
 class ActivationMaps:
-    """Where a network sees classes in an image."""
+    """Activation maps of an image."""
 
     maps: Float[Tensor, "n H W"]
     """A map in [0, 1] of each class at the size of the image: positive evidence, stretched."""
     raw: Float[Tensor, "n h w"]
-    """The maps as the method gives them: signed, on a scale of its own."""
+    """The method's raw maps: signed, not normalised."""
     classes: tuple[int, ...]
     """Index of each map's class."""
     probabilities: tuple[float, ...]
-    """Probability of each map's class, as the network sees it."""
+    """Predicted probability of each map's class."""
     picture: UInt8[np.ndarray, "H W 3"] = field(repr=False)
     """The image."""
     class_names: Sequence[str] | None = field(default=None, repr=False)
@@ -82,20 +82,19 @@ def cam(
     normalise: Statistics | Literal[False] | None = None,
     size: int | Size | None = None,
 ) -> ActivationMaps:
-    """Maps over an image of where a network sees classes, by any of the package's CAM methods.
+    """Activation maps of classes over an image, by any of the package's CAM methods.
 
     The network is left as it was: parameters, buffers, gradients and their flags, training modes,
     hooks, the states of torch's random generators.
 
     **Scale.** Files, Pillow images and whole numbers are levels of 0…255, floats in [0, 1] are
     colours; both are normalised as the network expects: by `normalise`, or not if it normalises
-    itself (a classifier of this package, or a module with `mean` and `std` in it), or by what timm
-    knows of its own network, or by ImageNet's mean and deviation. Floats outside [0, 1] but within
-    ±10 are taken as normalised already, and refused where the network normalises itself. Floats
-    beyond that are levels that somebody forgot to divide, and refused.
+    itself (a classifier of this package, or a module with `mean` and `std` in it), or by timm's
+    statistics of its own network, or by ImageNet's. Floats outside [0, 1] but within ±10 are taken
+    as normalised already, and refused where the network normalises itself. Larger ones are refused.
 
-    **Size.** The network sees the image at its own size, but at most 1024 px a side. One that
-    refuses it sees the size that it takes.
+    **Size.** The image's own, but at most 1024 px a side; where the network refuses that, its
+    fixed input size.
 
     **Layer.** The last module whose output is a map [B, K, h, w] or [B, h, w, K] of several
     positions, before a pooling to a fixed size; it is found by running the network once.
@@ -105,21 +104,19 @@ def cam(
             several labels an image is assumed: probabilities are a soft-max.
         image: a file, a Pillow image, an array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W]; also
             grey ones, and RGB with opacity.
-        class_: index 0…C-1 or name, or several in a list, an array or a tensor; None for what the
-            network predicts: the most probable class, or all of 0.5 and more where an image can
-            have several labels.
+        class_: index 0…C-1 or name, or several in a list, an array or a tensor; None for the
+            predicted ones: the most probable class, or all of 0.5 and more where an image can have
+            several labels.
         method: a name of `wsss explain --list`, or a `CamMethod` or class of yours.
         layer: another layer, by its name or as the module.
         names: of all classes, in the order of the logits. A loaded network has them, 1,000 classes
             are ImageNet's.
         normalise: mean and deviation of each colour in [0, 1], `(mean, std)`; False for a network
             that takes colours in [0, 1] as they are.
-        size: length of the shorter side in pixels, or (height, width), at which the network sees
-            the image.
+        size: of the network's input: length of the shorter side in pixels, or (height, width).
 
     Raises:
-        WsssError: the image, the class, the layer or the method is none that will do; it says
-            what would.
+        WsssError: the image, class, layer or method cannot be used; says which could.
     """
     network, names = _network(model, names)
     with unchanged(network), torch.inference_mode(False), torch.no_grad():
@@ -144,7 +141,7 @@ def cam(
 def _network(
     model: nn.Module | LoadedClassifier, names: Sequence[str] | None
 ) -> tuple[nn.Module, Sequence[str] | None]:
-    """The network that is explained, and the names of its classes where they are known."""
+    """The explained network, and the names of its classes where they are known."""
     if isinstance(model, LoadedClassifier):
         return model.network, model.names if names is None else names
     if not isinstance(model, nn.Module) or isinstance(model, Segmenter):
@@ -154,13 +151,13 @@ def _network(
             "a classifier: a `torch.nn.Module`, or what `wsss.load` returns",
             "Give the network itself, such as `torchvision.models.resnet50(weights=…)`.",
         )
-    return getattr(model, "_orig_mod", model), names  # what torch.compile has wrapped
+    return getattr(model, "_orig_mod", model), names  # wrapped by torch.compile
 
 
 def _observed(
     network: nn.Module, given: Input, asked: int | Size | None
 ) -> tuple[Input, list[LayerCall], Float[Tensor, "1 c"]]:
-    """The input at a size that the network takes, the calls of its modules, its logits.
+    """The input at an accepted size, the calls of the network's modules, its logits.
 
     Raises:
         WsssError: the network takes none of the sizes that were tried, or gives no logits.
@@ -193,11 +190,11 @@ def _split(
     layer: str | nn.Module | None,
     method: CamMethod,
 ) -> SplitClassifier:
-    """The network as methods take it: features up to a layer, and a head.
+    """The network as features up to a layer, and a head.
 
-    Hooks make them of any network, but with a head that runs the network as a whole, unless it is
-    linear. Methods may run it for every position of the map; those that take gradients run it once.
-    So for others the network is cut if it can be.
+    Hooks split any network, but a head that is not linear then reruns the network as a whole.
+    Gradient methods run it once; for others, which may run it for every position of the map, the
+    network is cut where possible.
     """
     if isinstance(network, SplitClassifier):
         if layer is None:

@@ -1,4 +1,4 @@
-"""A CAM method by its name, as `configs/cam/` has it, without loading the others."""
+"""CAM methods by their names in `configs/cam/`; loads the named one alone."""
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -11,15 +11,15 @@ from wsss.settings.folder import config_dir
 
 
 def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -> CamMethod:
-    """The method that is meant, its own networks on `device`.
+    """The CAM method of a name or a class, its own networks on `device`.
 
     Args:
         method: a name of `configs/cam/`, whose settings are the defaults; a method, or a class of
             them with defaults of its own.
-        device: of the network that is explained.
+        device: of the explained network.
 
     Raises:
-        WsssError: there is no such method, or what it brings along cannot be had.
+        WsssError: there is no such method, or its own network cannot be loaded.
     """
     if isinstance(method, str):
         method = _by_name(method)

@@ -1,4 +1,4 @@
-"""Which classes of a network are meant: indices or names, one or several."""
+"""Class indices from indices or names, one or several."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -16,7 +16,7 @@ IMAGENET_CLASSES = 1000
 def class_indices(
     classes: ClassLike, num_classes: int, names: Sequence[str] | None
 ) -> tuple[int, ...]:
-    """The indices 0…C-1 of the classes that are meant, in their order.
+    """Class indices 0…C-1 of indices or names, in their order.
 
     Args:
         classes: indices or names.

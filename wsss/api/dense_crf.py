@@ -28,8 +28,8 @@ def dense_crf(
 ) -> Scores:
     """Posterior label probabilities of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
 
-    Labels spread between pixels that are near to each other, and more so between those of alike
-    colours: a coarse segmentation gets the contours of its image.
+    Labels spread between near pixels, and more so between those of similar colours: a coarse
+    segmentation gets the contours of its image.
 
     Args:
         image: RGB of height H and width W, as for `wsss.cam`; floats are colours in [0, 1].
@@ -45,8 +45,7 @@ def dense_crf(
         Posterior probabilities [C, H, W], of the type, precision and device of `probabilities`.
 
     Raises:
-        WsssError: image and probabilities do not belong together, these are none, or a setting has
-            a value that it cannot have.
+        WsssError: image and probabilities differ in size, or one of the arguments is invalid.
     """
     picture = as_bytes(as_picture(image))
     values = _checked(probabilities, picture.shape[:2])
@@ -105,7 +104,7 @@ def _no_probabilities(came: str, remedy: str) -> Exception:
 
 
 def _engine(name: str, settings: dict[str, Any]) -> DenseCrfEngine:
-    """The engine of a name of `configs/refine/engine/`, which alone is loaded.
+    """The engine of a name in `configs/refine/engine/`; loads that one alone.
 
     Raises:
         WsssError: there is no such engine, or a setting is none of its own or out of range.

@@ -1,4 +1,4 @@
-"""What a network is shown of an image: on which scale its values are, and at which size."""
+"""The input of a network: scale of values, normalisation and size of an image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ from wsss.models.normalisation import Normalisation
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AS_IT_IS = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 USUAL_SIDE_PX = 224
-"""What is tried where a network takes images of one size and does not say which."""
+"""Input side tried last, for networks of a fixed size that no attribute tells."""
 MOST_DEVIATIONS = 10.0
-"""Values that are further from 0 are levels of 0…255, and no normalised colours."""
+"""Bound of normalised colours; larger values are taken for levels of 0…255."""
 
 Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Mean and standard deviation of each colour, for values in [0, 1]."""
@@ -28,13 +28,13 @@ Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An image as a network takes it."""
+    """An image as the input of a network."""
 
     image: Float[Tensor, "1 3 H W"]
-    """What is normalised."""
+    """Before `normalise`."""
     normalise: Normalisation
     picture: UInt8[np.ndarray, "h w 3"]
-    """What a person sees, at the size of the image that was given."""
+    """For display, at the size of the given image."""
 
     def resized(self, size: Size) -> "Input":
         """The same at another size (height, width)."""
@@ -47,10 +47,10 @@ class Input:
 def as_input(
     network: nn.Module, picture: Picture, normalise: Statistics | Literal[False] | None
 ) -> Input:
-    """An image as a network takes it, by the rules of `wsss.cam`.
+    """An image as the input of a network, by the rules of `wsss.cam`.
 
     Raises:
-        WsssError: its values are on a scale that the network does not take.
+        WsssError: its values are on a scale that does not fit the network.
     """
     own = isinstance(network, SplitClassifier) or any(map(_normalises, network.modules()))
     statistics = normalise or (AS_IT_IS if own or normalise is False else _statistics(network))
@@ -70,12 +70,12 @@ def as_input(
 
 
 def sizes_to_try(network: nn.Module, size: Size, asked: int | Size | None) -> Iterator[Size]:
-    """Sizes (height, width) at which a network may take an image of `size`; the first one first.
+    """Candidate input sizes (height, width) for an image of `size`, the preferred one first.
 
     Args:
-        network: one that is cut in two gets whole cells of its feature map.
+        network: a `SplitClassifier` gets multiples of its stride.
         size: of the image.
-        asked: a size that is asked for, or a length of the shorter side; it alone is tried.
+        asked: size, or length of the shorter side; where given, the only candidate.
     """
     if isinstance(asked, tuple):
         yield asked
@@ -99,12 +99,12 @@ def sizes_to_try(network: nn.Module, size: Size, asked: int | Size | None) -> It
 
 
 def _statistics(network: nn.Module) -> Statistics:
-    """What timm knows of the images that a network of its own was trained on, or ImageNet's."""
+    """Mean and deviation by timm's configuration of a network of its own, or ImageNet's."""
     config: dict[str, Any] = getattr(network, "pretrained_cfg", {})
     return config.get("mean", IMAGENET[0]), config.get("std", IMAGENET[1])
 
 
 def _normalises(module: nn.Module) -> bool:
-    """Whether a module subtracts a mean of three colours, and divides by their deviation."""
+    """Whether a module has a mean and a deviation of three colours."""
     found = (getattr(module, name, None) for name in ("mean", "std"))
     return all(isinstance(v, Tensor | list | tuple) and np.size(v) == 3 for v in found)

@@ -1,4 +1,4 @@
-"""`wsss.load`: the network that a finished stage left, ready to be shown images."""
+"""`wsss.load`: trained networks of finished stages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,8 +64,8 @@ class LoadedSegmenter:
     def predict(self, image: ImageLike) -> Segmentation:
         """The label of every pixel, from one pass over the image at its own size.
 
-        Images with a longer side than 1024 px are seen at that. The stage `evaluate` also averages
-        over scales and mirror images, and refines by a CRF.
+        Longer sides are reduced to 1024 px. The stage `evaluate` also averages over scales and
+        mirror images, and refines by a CRF.
 
         Args:
             image: as for `wsss.cam`; floats are colours in [0, 1].
@@ -110,7 +110,7 @@ class LoadedClassifier:
 
 
 def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
-    """The segmenter or the classifier that a folder holds, on the CPU, in evaluation mode.
+    """The segmenter or the classifier of a folder, on the CPU, in evaluation mode.
 
     Args:
         folder: of a finished stage, such as `runs/segment/3f0c…`, or one above it that has a single
@@ -142,7 +142,7 @@ def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
 
 
 def _holding(folder: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
-    """The folders that hold a network of one of these kinds: this one, or else those in it."""
+    """Folders with a network of one of these kinds: this one, or else those below it."""
     if any((folder / f"{kind}.json").is_file() for kind in kinds):
         yield folder
         return
@@ -154,6 +154,6 @@ def _holding(folder: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
 def _seen(
     picture: UInt8[np.ndarray, "h w 3"], cell_px: int, network: torch.nn.Module
 ) -> UInt8[Tensor, "1 3 _ _"]:
-    """An image in whole cells of the feature map, on the network's device."""
+    """An image at multiples of the stride, on the network's device."""
     (size,) = Scales(multiple_px=cell_px).sizes((picture.shape[0], picture.shape[1]))
     return to_tensor(rescale(picture, size))[None].to(next(network.parameters()).device)

@@ -1,4 +1,4 @@
-"""Images as people have them at hand: files, Pillow's, arrays, tensors."""
+"""Images from files, Pillow, arrays and tensors."""
 
 from os import PathLike
 from pathlib import Path
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ImageLike: TypeAlias = "str | PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor"
-"""What is taken as an image: see `as_picture`."""
+"""See `as_picture`."""
 Picture: TypeAlias = UInt8[np.ndarray, "h w 3"] | Float32[np.ndarray, "h w 3"]
 
 _CHANNELS = (1, 3, 4)
 
 
 def as_picture(image: ImageLike) -> Picture:
-    """An image as an array of RGB: bytes in 0…255, or floats as they came.
+    """An image as an RGB array: uint8 in 0…255, or float32 as given.
 
     Args:
         image: a file, a Pillow image, an array [h, w], [h, w, c] or [c, h, w], or a tensor
@@ -66,10 +66,10 @@ def as_bytes(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def check_unit_range(picture: Picture) -> None:
-    """Refuse floats that are no colours in [0, 1].
+    """Refuse floats outside [0, 1].
 
     Raises:
-        WsssError: says what they look like.
+        WsssError: says whether they look like levels or like normalised colours.
     """
     low, high = float(picture.min()), float(picture.max())
     if not (low >= 0 and high <= 1):
@@ -87,7 +87,7 @@ def check_unit_range(picture: Picture) -> None:
 
 
 def _array(image: Any) -> np.ndarray[Any, Any]:
-    """An array or a tensor on any device, of any type that numpy knows, as an array."""
+    """A tensor on any device, or an array, as an array."""
     if hasattr(image, "detach"):
         tensor = image.detach().cpu()  # numpy knows no bfloat16
         image = (tensor.float() if tensor.is_floating_point() else tensor).numpy()

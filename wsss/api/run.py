@@ -16,19 +16,19 @@ from wsss.api.load import LoadedClassifier, LoadedSegmenter, load
 from wsss.errors import user_error
 
 LIBRARIES = ("pytorch_lightning", "lightning_fabric")
-"""They say much about themselves that no user of this package needs to know."""
+"""Libraries whose messages below warnings are silenced."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of a run left, by their names and in their order."""
+    """Results of a run, by stage and in their order."""
 
     folders: Mapping[str, Path]
-    """The folder of each stage's results."""
+    """Folder of each stage's results."""
     numbers: Mapping[str, Mapping[str, Any]]
-    """What each stage measured."""
+    """Numbers of each stage."""
     cached: Mapping[str, bool] = field(repr=False)
-    """Whether each stage was found finished."""
+    """Whether each stage had finished before."""
 
     @property
     def report(self) -> Path:
@@ -77,7 +77,7 @@ def run(settings: Sequence[str] = ()) -> Run:
     environment, nor what is logged and warned of.
 
     Args:
-        settings: the words behind `wsss run`, such as `["data=folder", "data.root=my_images"]`.
+        settings: the words after `wsss run`, such as `["data=folder", "data.root=my_images"]`.
 
     Raises:
         WsssError: the settings, the data or a stage have a problem the user can mend.

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import LinearHead, SplitClassifier
 
@@ -26,12 +26,7 @@ class CAM(CamMethod):
         "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
     )
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
         head = cast("LinearHead", model.head)
         return class_activation_maps(model.features(images), head.weight, classes)

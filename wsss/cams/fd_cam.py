@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.gradients import mean_gradients
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.validation import check_number, check_whole
@@ -40,10 +40,7 @@ def order_statistic(values: Float[Tensor, "m k"], index: int) -> Float[Tensor, "
 
 
 def switching_scores(
-    head: nn.Module,
-    features: Float[Tensor, "k h w"],
-    groups: Float[Tensor, "k k"],
-    chunk_rows: int,
+    head: nn.Module, features: Float[Tensor, "k h w"], groups: Float[Tensor, "k k"], chunk_rows: int
 ) -> Float[Tensor, "k c"]:
     """Logits with a channel's group alone, plus what they lose without it: `on_k + off_k`.
 
@@ -99,18 +96,10 @@ class FDCAM(CamMethod):
         self.quantile = quantile
         self.chunk_rows = chunk_rows
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image; images one by one, their groups are K × K."""
-        features, logits = differentiable_head(model.head, model.features(images))
-        gradients = torch.stack(
-            [of.mean(dim=(2, 3)) for (of,) in class_gradients(logits, [features], classes)], dim=1
-        )
-        features = features.detach()
+        features = model.features(images).detach()
+        gradients = mean_gradients(model.head, features, classes)
         maps = []
         for activations, slopes, own in zip(features, gradients, classes, strict=True):
             groups = similar_channels(activations, self.quantile)

@@ -4,11 +4,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.errors import InvalidOptionError
 from wsss.models.capture import differentiable_from
@@ -79,12 +79,7 @@ class GradientMethod(CamMethod):
         check_layers(self.layers or (), model.inner_layers)
         return [layer for name, layer in model.inner_layers.items() if name in (self.layers or ())]
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image: one forward pass, `n` backward to the layers.
 
         Of one layer they are signed and at its resolution; of several in [0, 1], at the finest.
@@ -100,7 +95,7 @@ class GradientMethod(CamMethod):
         return layers[0] if len(layers) == 1 else fused_layers(layers)
 
     def _observed(
-        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
+        self, model: SplitClassifier, images: Images
     ) -> tuple[list[Tensor], Float[Tensor, "b c"]]:
         """Activations of the layers and the logits, joined by an autograd graph."""
         if self.layers is None:

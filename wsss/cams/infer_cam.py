@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.errors import InvalidOptionError
@@ -60,7 +60,7 @@ class InferCAM(CamMethod):
 
         Args:
             scales: factors of a patch's sides; each is also seen mirrored.
-            max_rounds: most rounds of looking and erasing in a patch.
+            max_rounds: most rounds of erasing in a patch.
             erase_threshold: response from which a pixel is erased; above 1 nothing is.
             min_erased_fraction: of a patch's pixels; a round that erases less is the last.
             buffers_px: how far patches reach beyond the centres, in pixels, for one class, for two,
@@ -87,12 +87,7 @@ class InferCAM(CamMethod):
         self.buffers_px = tuple(buffers_px)
         self.compat = compat
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n H W"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Responses in [0, 1) at image size.
 
         The present classes of an image are the different ones among its `n`. They share one erased
@@ -118,7 +113,7 @@ class InferCAM(CamMethod):
         for patch in corner_patches(centres, (height, width), self.buffers_px[len(present) - 1]):
             top, bottom, left, right = patch
             window = merged[:, top:bottom, left:right]
-            # The whole image has just been looked at: its first round is known.
+            # The maps of the whole image are its first round.
             first_round = maps if patch == whole else None
             part = image[:, top:bottom, left:right]
             response = self._patch_response(model, part, present, first_round)
@@ -132,7 +127,7 @@ class InferCAM(CamMethod):
         present: Int64[Tensor, " n"],
         first_round: Float[Tensor, "n h w"] | None = None,
     ) -> Float[Tensor, "n h w"]:
-        """Look and erase, round by round."""
+        """Response of a patch after all rounds of erasing."""
         response = first_round
         if response is None:
             response = self._multiscale_maps(model, patch, present)

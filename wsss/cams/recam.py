@@ -2,11 +2,8 @@
 
 from typing import cast
 
-from jaxtyping import Float, Int64
-from torch import Tensor
-
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import SplitClassifier
 from wsss.models.reactivated import ReactivatedHead
@@ -25,12 +22,7 @@ class ReCAM(CamMethod):
         "CVPR 2022"
     )
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features."""
         head = cast("ReactivatedHead", model.head)
         product = head.weight * head.second_weight

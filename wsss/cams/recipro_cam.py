@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.validation import check_choice, check_whole
 
@@ -20,7 +20,7 @@ Baseline = Literal["zeros", "none"]
 
 
 def mask_kernel(mask: Mask) -> Float[Tensor, "q q"]:
-    """What a mask keeps around its centre, float64: the centre alone, or [1 2 1; 2 4 2; 1 2 1]/16.
+    """Weights of a mask around its centre, float64: 1, or [1 2 1; 2 4 2; 1 2 1]/16.
 
     The kernel of the main class and of Intel's code; it sums to 1, and its centre is 1/4.
     """
@@ -175,12 +175,7 @@ class ReciproCAM(CamMethod):
         self.shares_score = baseline == "zeros"  # what one position adds to a mean over all
         self.chunk_rows = chunk_rows
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Scores of `n` classes at each position of the features, less those of the baseline."""
         features = model.features(images)
         if isinstance(model.head, LinearHead):

@@ -3,10 +3,10 @@
 from typing import Literal, cast, get_args
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.recipro_cam import (
     Baseline,
@@ -36,10 +36,7 @@ def token_masks(mask: TokenMask, grid: tuple[int, int], num_prefix: int) -> Floa
 
 
 def logits_of_masked_tokens(
-    model: SplitClassifier,
-    images: Float[Tensor, "b 3 H W"],
-    mask: TokenMask,
-    chunk_rows: int,
+    model: SplitClassifier, images: Float[Tensor, "b 3 H W"], mask: TokenMask, chunk_rows: int
 ) -> Float[Tensor, "b m c"]:
     """Logits from the last layer on, for every mask of `token_masks` in turn.
 
@@ -103,12 +100,7 @@ class TokenReciproCAM(CamMethod):
         self.shares_score = baseline == "zeros"
         self.chunk_rows = chunk_rows
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Scores of `n` classes at each patch, less those of the baseline."""
         logits = logits_of_masked_tokens(model, images, self.mask, self.chunk_rows)
         nothing = logits[:, -1:] if self.baseline == "zeros" else None

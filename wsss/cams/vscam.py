@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.gradients import mean_gradients
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
@@ -24,7 +24,7 @@ MAX_PROBES = 2**24
 
 
 class Probes(ABC):
-    """A set of maps, the same for every class, that detect what the base map holds."""
+    """Probe maps, the same for every class, whose detections in the base map are aggregated."""
 
     @abstractmethod
     def __call__(
@@ -43,7 +43,7 @@ class Probes(ABC):
 
 
 class VertexProbes(Probes):
-    """One probe a vertex: the vertices it chose as neighbours, by how alike they are.
+    """One probe a vertex: its neighbours in the graph, weighted by cosine similarity.
 
     Reconstruction from the published abstract.
     """
@@ -54,7 +54,7 @@ class VertexProbes(Probes):
         Args:
             layers: how many of the last blocks' graphs are averaged; fewer where the network has
                 fewer on its last grid.
-            symmetrise: whether a vertex also probes those that chose it, `(P + Pᵀ) / 2`.
+            symmetrise: whether edges count in both directions, `(P + Pᵀ) / 2`.
             quantile: probes whose detections are below this quantile are dropped; 0 keeps all.
 
         Raises:
@@ -93,7 +93,7 @@ class ChannelProbes(Probes):
         features: Float[Tensor, "b d N"],
         graphs: Sequence[Graph],
     ) -> Float[Tensor, "b n N"]:
-        """Sum of the channels' maps by how alike they are to the base, `ReLU(Σ_d cos(P_d, b) P_d)`.
+        """Sum of the channels' maps by similarity to the base, `ReLU(Σ_d cos(P_d, b) P_d)`.
 
         Every channel is stretched to [0, 1] first.
         """
@@ -118,9 +118,7 @@ def channel_weights(
     """
     if isinstance(head, LinearHead):
         return head.weight[classes]
-    leaf, logits = differentiable_head(head, features)
-    gradients = class_gradients(logits, [leaf], classes)
-    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients], dim=1)
+    return mean_gradients(head, features, classes)
 
 
 def neighbour_likeness(graph: Graph, images: slice = slice(None)) -> Float[Tensor, "b N N"]:
@@ -162,7 +160,7 @@ def cells_of_vertices(
 def vertex_probes(
     likeness: Float[Tensor, "b N N"], symmetrise: bool = False
 ) -> Float[Tensor, "b N N"]:
-    """Probe of each vertex (row): likeness of the others, and 1 for itself."""
+    """Probe of each vertex (row): similarity of the others, and 1 for itself."""
     probes = likeness.clone()
     probes.diagonal(dim1=1, dim2=2).fill_(1)
     return (probes + probes.transpose(1, 2)) / 2 if symmetrise else probes
@@ -171,7 +169,7 @@ def vertex_probes(
 def aggregate(
     base: Float[Tensor, "b n N"], probes: Float[Tensor, "b N N"], quantile: float = 0.0
 ) -> Float[Tensor, "b n N"]:
-    """What the probes detect in the base map, brought back to the vertices.
+    """Detections of the probes in the base map, aggregated over the vertices.
 
     A probe detects the mean of the base under it, `r_v = Σ_u P_v(u) b_u / Σ_u P_v(u)`, and a vertex
     gets the mean of the probes over it, `H(u) = Σ_v r_v P_v(u) / Σ_v P_v(u)`.
@@ -213,12 +211,7 @@ class VSCAM(CamMethod):
         """
         self.probes = VertexProbes() if probes is None else probes
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Maps of `n` classes of each image, not negative, at the resolution of the features."""
         network = cast("VisionGnnBackbone", model.features)
         features, graphs = network.forward_with_graph(images)

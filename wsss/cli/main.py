@@ -1,4 +1,4 @@
-"""The command `wsss`: which words go to which command."""
+"""The command `wsss` and its subcommands."""
 
 import argparse
 import logging
@@ -33,7 +33,7 @@ examples:
 SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--hydra-help"}
 """Options of Hydra that show something and run nothing."""
 FOLLOWED = {"--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd"}
-"""Options of Hydra that are followed by a word of their own."""
+"""Options of Hydra whose value is the next word."""
 
 
 def main(first: Sequence[str] = ()) -> None:
@@ -107,7 +107,7 @@ def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(cfg: DictConfig) -> dict[str, float]:
-    """Run the pipeline and show what came out."""
+    """Run the pipeline and show its results."""
     from wsss.cli.tables import stages as summary
     from wsss.pipeline import run as pipeline
 
@@ -123,7 +123,7 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 
 
 def _check(cfg: DictConfig) -> None:
-    """Check the data set and show what was found."""
+    """Check the data set and show the report."""
     from wsss.cli.tables.data_report import render
     from wsss.pipeline.check_data import check_data
 
@@ -159,7 +159,7 @@ def _explain(words: list[str], arguments: argparse.Namespace) -> None:
 
 
 def _prepare() -> None:
-    """Set up the process: memory, and libraries that say less about themselves."""
+    """Set up the process: memory, and quieter libraries."""
     from wsss.machine.memory import keep_freed_memory
 
     keep_freed_memory()

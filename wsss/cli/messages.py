@@ -1,4 +1,4 @@
-"""What a command says when it cannot go on, and the status it leaves with."""
+"""Error messages and exit statuses of the commands."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The methods there are, as the heads of their configuration files describe them.
+"""The catalogue of CAM methods, read from the heads of their configuration files.
 
 Nothing here loads torch: `wsss explain --list` answers at once.
 """
@@ -11,26 +11,26 @@ from rich.table import Table
 from rich.text import Text
 
 GROUP = "cam"
-"""The group of settings that a method is one of."""
+"""The configuration group of CAM methods."""
 FIELDS = {"Reconstruction": "reconstructed", "Needs": "needs"}
-"""What lines of a head begin with that go on to another subject."""
+"""Labels in a head that begin another field."""
 MARK = "reconstruction"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the head of a method's configuration file says; the method's class says the same."""
+    """Provenance and needs of a method, as its class has them, too."""
 
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What is of neither the paper nor its authors' program, but filled in; empty if nothing."""
+    """Parts that are in neither the paper nor its authors' code; empty if none."""
     needs: frozenset[str] = frozenset()
-    """What a model must offer: words of `wsss.cams.core.needs.Need`, which loads torch."""
+    """Values of `wsss.cams.core.needs.Need`."""
 
 
 def method_names(config_dir: Path) -> tuple[str, ...]:
-    """The methods there are: one for each file of `configs/cam/`."""
+    """Names of all methods: one for each file of `configs/cam/`."""
     return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
 
 
@@ -43,10 +43,9 @@ def catalogue(config_dir: Path) -> dict[str, Entry]:
 
 
 def parse_head(text: str) -> Entry:
-    """The entry of a configuration file: its first comment, up to an empty line of it.
+    """The entry of a configuration file, from its first comment up to an empty line.
 
-    The paper comes first, then what is a reconstruction behind `Reconstruction:` and what a model
-    must offer behind `Needs:`, between commas, where there is any.
+    The paper comes first, then optionally `Reconstruction: …` and `Needs: …`, between commas.
     """
     words: dict[str, list[str]] = {"paper": []}
     current = "paper"
@@ -64,7 +63,7 @@ def parse_head(text: str) -> Entry:
 
 
 def method_table(entries: Mapping[str, Entry]) -> Table:
-    """One row a method: its name, its paper, what it needs of a model, what is a reconstruction."""
+    """One row a method: name, paper with reconstructed parts, needs."""
     table = Table("method", "paper", "needs", title="Methods", title_justify="left")
     table.show_lines = True
     for name, entry in entries.items():

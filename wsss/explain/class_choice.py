@@ -1,4 +1,4 @@
-"""Which classes of an image are explained: those the user names, or those the network predicts."""
+"""The choice of explained classes: named ones, or predicted ones."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from torch import Tensor
 from wsss.errors import unknown_word, user_error
 
 PREDICTED = "predicted"
-"""The word for the classes that the network predicts."""
+"""The word for the predicted classes."""
 PRESENT = 0.5
-"""Probability from which a network of several labels an image is taken to see a class."""
+"""Probability from which a multi-label network predicts a class."""
 MAX_TOP = 100
 """Largest N of `topN`: a sheet has a row for each class, and memory holds all maps of a method."""
 _TOP = re.compile(r"top(\d+)")
@@ -25,7 +25,7 @@ class ClassChoice:
     named: tuple[int, ...] = ()
     """Class indices 0…C-1 that are always explained."""
     top: int = 0
-    """So many of the most probable classes besides."""
+    """Number of most probable classes added to them."""
 
     def choose(self, probabilities: Float[Tensor, " c"], multi_label: bool) -> tuple[int, ...]:
         """Class indices, each once: the named ones first, then by falling probability.
@@ -42,10 +42,10 @@ class ClassChoice:
 
 
 def parse_classes(words: Sequence[str | int], class_names: Sequence[str]) -> ClassChoice:
-    """The choice that names, indices 0…C-1 and `topN` make, or `predicted`.
+    """The choice by names, indices 0…C-1 and `topN`, or by `predicted`.
 
-    A name is right if it is the whole name of a class or one of its synonyms; case does not matter.
-    A class that is called like a number is meant by it, and not the index.
+    Names are whole names or synonyms of classes, in any case. A number is a class name where there
+    is one of that name, else an index.
 
     Args:
         words: as written behind `classes=`, between commas.

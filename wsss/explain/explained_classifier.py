@@ -1,4 +1,4 @@
-"""The classifier that is explained, and how it looks at images."""
+"""The explained classifier and its input sizes."""
 
 from dataclasses import dataclass
 
@@ -13,41 +13,40 @@ from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import VisionGnnBackbone
 
 MAX_SIDE_PX = 1024
-"""Images with a longer side are reduced to it; factors above 1 enlarge them again."""
+"""Longer sides are reduced to it; scales above 1 enlarge them again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A classifier with all that an explanation must know of it."""
+    """A classifier with its class names and input sizes."""
 
     title: str
-    """What it is called in tables: `timm:resnet50`, a folder."""
+    """Name in tables: `timm:resnet50`, a folder."""
     model: SplitClassifier
     class_names: tuple[str, ...]
     cell_px: int
-    """Sides of images are rounded to multiples of this: whole cells of the feature map."""
+    """Stride of the feature map; input sides are rounded to its multiples."""
     short_side_px: int | None = None
-    """Shorter side at which images are seen; None is their own."""
+    """Shorter side of the input; None keeps the image's."""
     fixed_side_px: int | None = None
-    """Side of the squares that all images are squeezed to, where it takes no other size."""
+    """Side of the square input of a network of fixed size."""
 
     def sizes(self, size: Size, factors: tuple[float, ...]) -> tuple[Size, ...]:
-        """The sizes at which an image of `size` (height, width) is seen, one for each factor."""
+        """Input sizes (height, width) of an image of `size`, one for each scale."""
         if self.fixed_side_px is not None:
             return ((self.fixed_side_px, self.fixed_side_px),)
         zoom = 1.0 if self.short_side_px is None else self.short_side_px / min(size)
-        # A panorama seen at the right height would be too wide.
+        # Bounds the longer side of panoramas.
         zoom = min(zoom, MAX_SIDE_PX / max(size))
         scales = Scales(tuple(zoom * f for f in factors), self.cell_px, max(*size, MAX_SIDE_PX))
         return scales.sizes(size)
 
 
 def load_classifier(request: Request) -> Classifier:
-    """The classifier that is asked for.
+    """The classifier of a request.
 
     Raises:
-        WsssError: there is none, or images of other scales were asked of one that takes a fixed
-            size only.
+        WsssError: there is none, or it has a fixed input size and the request another.
     """
     if request.checkpoint is not None:
         model, names = load_finished(request.checkpoint)

@@ -1,4 +1,4 @@
-"""What methods see in one image."""
+"""Explanations of an image by several methods."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], Sequence[Figures
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An image, what the classifier thinks of it, and where the methods see that."""
+    """An image, its predicted probabilities, and the methods' maps."""
 
     image: UInt8[np.ndarray, "h w 3"]
     seen_at: tuple[Size, ...]
@@ -38,27 +38,27 @@ class Explanation:
     probabilities: Float[Tensor, " c"]
     """Of all classes, on the first scale."""
     classes: tuple[int, ...]
-    """The n classes that are explained."""
+    """The n explained classes."""
     maps: Mapping[str, Float[np.ndarray, "n h w"]]
     """In [0, 1], by the method."""
     figures: Mapping[str, Sequence[Figures]]
     """Of each class, by the method."""
     problems: Sequence[Problem]
-    """What was left out, and why."""
+    """Skipped methods, with reasons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """A classifier, the methods that explain it, and how they look at images."""
+    """A classifier, methods that explain it, scales and flips."""
 
     classifier: Classifier
     methods: Mapping[str, CamMethod]
     """By their names; checked against the classifier."""
     choice: ClassChoice
     factors: tuple[float, ...] = (1.0,)
-    """Of an image's size, at which it is seen; maps are summed."""
+    """Scales of an image; maps are summed over them."""
     flip: bool = False
-    """Whether every scale is also seen mirrored."""
+    """Whether mirror images are added to every scale."""
     device: str = "cpu"
     scorer: Scorer | None = None
     """Measures figures of every map; None measures none."""
@@ -129,7 +129,7 @@ def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
 
 
 def left_out(error: WsssError, prefix: str = "") -> list[Problem]:
-    """The problems of an error as reasons why something is left out."""
+    """The problems of an error, as reasons for skipping something."""
     return [
         replace(problem, where=prefix + problem.where, severity=Severity.SKIPPED)
         for problem in error.problems
@@ -137,14 +137,14 @@ def left_out(error: WsssError, prefix: str = "") -> list[Problem]:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Whether it is that an error says; on a CPU and on some devices it is a plain RuntimeError."""
+    """Whether memory ran out: a plain RuntimeError on a CPU and on some devices."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(words in str(error) for words in ("can't allocate memory", "out of memory"))
 
 
 def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:
-    """Why a method is left out on an image that it has no memory for."""
+    """The problem of a method that ran out of memory."""
     return Problem(
         where,
         f"no memory is left for an image of {size[1]} × {size[0]} px ({type(error).__name__})",

@@ -1,4 +1,4 @@
-"""Measure how faithful a method's maps are to a classifier: images with parts hidden, run again."""
+"""Faithfulness of a method's maps to a classifier, by probabilities of masked images."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ ClassRule = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def predicted_class(
     probabilities: Float[Tensor, "b c"], _tags: Bool[Tensor, "b c"]
 ) -> tuple[Int64[Tensor, " p"], Int64[Tensor, " p"]]:
-    """Explain the class that the network thinks most probable, as ADCC's authors do.
+    """Explain the most probable class, as ADCC's authors do.
 
     Returns:
         image and class of each pair, one pair an image.
@@ -33,7 +33,7 @@ def predicted_class(
 def labelled_classes(
     _probabilities: Float[Tensor, "b c"], tags: Bool[Tensor, "b c"]
 ) -> tuple[Int64[Tensor, " p"], Int64[Tensor, " p"]]:
-    """Explain every class that an image is tagged with, as Recipro-CAM's authors do.
+    """Explain every tag of an image, as Recipro-CAM's authors do.
 
     Returns:
         image and class of each pair; images without tags have none.
@@ -44,7 +44,7 @@ def labelled_classes(
 
 @dataclass(frozen=True, slots=True)
 class PairScores:
-    """What was measured of pairs of image and class; tensors [n] of values in [0, 1]."""
+    """Scores of n pairs of image and class, in [0, 1]."""
 
     whole: Float[Tensor, " n"]
     """Probability on the image, Y."""
@@ -62,11 +62,11 @@ class PairScores:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a figure depends on besides the method; the defaults are those of ADCC's authors."""
+    """Evaluation protocol; the defaults are those of ADCC's authors."""
 
     class_rule: ClassRule = predicted_class
     fill: Substrate | None = None
-    """What hides image parts; None is the colour that is 0 in normalised space."""
+    """Fills masked pixels; None is the colour that is 0 in normalised space."""
     rectify: bool = True
     """Whether negative values of maps are dropped before maps are stretched to [0, 1]."""
     own_resolution: bool = False
@@ -78,7 +78,7 @@ class Protocol:
     """Pixels (or cells) replaced between two points of a curve; None is RISE's 224 pixels, or one
     cell of a smaller map."""
     insertion_start: Substrate = Blur()  # noqa: RUF009  # It has no state that changes.
-    """What an image is inserted into."""
+    """First image of the insertion curve."""
     batch_size: int = 32
     """Images a forward pass."""
 
@@ -101,7 +101,7 @@ def judge(
         method: makes the maps.
         images: RGB in [0, 1].
         tags: multi-hot labels; any value where the rule looks at predictions.
-        protocol: what hides parts, at which resolution, and so on.
+        protocol: of the evaluation.
     """
     probabilities = model.probabilities(model(images))
     owners, classes = protocol.class_rule(probabilities, tags)

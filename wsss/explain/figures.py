@@ -1,4 +1,4 @@
-"""The numbers beside a picture: how much a class's probability owes to what its map shows."""
+"""Faithfulness scores of an image's maps."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
 
 INSERTION_START = Blur()
-"""What images are inserted into."""
+"""First image of the insertion curve."""
 
 
 def described_protocol() -> dict[str, Any]:
-    """What the figures of `faithfulness_scores` depend on besides method and classifier."""
+    """The protocol of `faithfulness_scores`, for `scores.json`."""
     blur = INSERTION_START
     return {
         "class_rule": "every class that is explained",

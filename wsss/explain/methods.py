@@ -27,8 +27,8 @@ def build_methods(
 
     Args:
         configs: settings of each method, by its name.
-        entries: of the catalogue. What they name as needed is looked at before a method is made,
-            for making one may download a network.
+        entries: of the catalogue, whose needs are checked before a method is built, since
+            building one may download a network.
         classifier: the classifier.
         device: where the methods' own networks are put.
     """
@@ -54,6 +54,6 @@ def build_methods(
 
 
 def _of_method(name: str, problem: Problem) -> Problem:
-    """Why a method is left out, and which of its options is to blame, if one is."""
+    """The reason for skipping a method, with the option at fault, if any."""
     came = problem.came if problem.where == GROUP else f"{problem.where}: {problem.came}"
     return replace(problem, where=f"{GROUP}={name}", came=came)

@@ -1,4 +1,4 @@
-"""The folder of explanations: how its files are called, and how they come and go."""
+"""The folder of explanations: names, writing and removal of its files."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ SCORES = "scores.json"
 
 
 def prepare(folder: Path) -> None:
-    """Make a folder, or remove what an earlier call has left in it: its scores name its pictures.
+    """Make a folder, or remove an earlier call's files, which its scores name.
 
     Raises:
         WsssError: the scores are none of this program, or the folder cannot be written.
@@ -31,7 +31,7 @@ def prepare(folder: Path) -> None:
 
 
 def write_scores(folder: Path, scores: Mapping[str, Any]) -> None:
-    """Write the scores, which name all that is in the folder.
+    """Write the scores, which name all files of the folder.
 
     Raises:
         WsssError: the folder cannot be written.
@@ -70,7 +70,7 @@ def overlay_name(method: str, class_name: str, index: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text with nothing in it that a file name may not have."""
+    """Text without characters that file names forbid."""
     return re.sub(r"[^\w.-]+", "_", text).strip("_.")[:80]
 
 
@@ -98,7 +98,7 @@ def _former(scores: Path) -> list[Path]:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file or folder that cannot be written into a user error."""
+    """Turn an OSError while writing into a user error."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What `wsss explain` is asked for, in the language of `wsss run`."""
+"""The settings of `wsss explain`, in the grammar of `wsss run`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ FLAGS = ("flip", "scores")
 
 
 def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
-    """The configuration of a request, and the words that are options of methods.
+    """The configuration of a request, and the words with options of methods.
 
     Args:
-        words: settings; what is a file, or has no `=`, is an image.
+        words: settings, and images: files, and words without `=`.
 
     Raises:
         WsssError: names every word that is wrong.
@@ -75,7 +75,7 @@ def request_of(cfg: DictConfig) -> Request:
     """The request of a configuration.
 
     Raises:
-        WsssError: something is missing, or does not go together.
+        WsssError: a setting is missing, or contradicts another.
     """
     request = read(cfg, Request, {})
     if not request.images:
@@ -105,7 +105,7 @@ def request_of(cfg: DictConfig) -> Request:
 
 
 def _former_options(words: Sequence[str]) -> Iterator[Problem]:
-    """The answers to options, which are settings now."""
+    """Problems of command-line options, which have become settings."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if not word.startswith("-"):
             continue

@@ -25,12 +25,12 @@ DEFAULT_OUTPUT = Path("runs", "explain")
 def run(
     request: Request, configs: Mapping[str, DictConfig], visible: bool = True
 ) -> tuple[Path, Explained]:
-    """Explain what was asked for; the folder of the results, and what they are.
+    """Explain the images of a request; returns the folder of the results, and a summary.
 
-    Methods that the classifier cannot support are left out, with what would do.
+    Methods that the classifier does not support are skipped, with a remedy.
 
     Args:
-        request: what the user asks for.
+        request: the checked settings.
         configs: settings of each method, by its name.
         visible: whether to show a progress bar.
 
@@ -72,7 +72,7 @@ def run(
 
 
 def _fingerprint(request: Request, described: Mapping[str, Any]) -> str:
-    """Names the folder of the results: the same call writes to the same place."""
+    """Fingerprint of a request: the same call writes to the same folder."""
     weights = () if request.checkpoint is None else weight_files(request.checkpoint)
     if request.weights is not None and Path(request.weights).is_file():
         weights = (Path(request.weights),)

@@ -1,4 +1,4 @@
-"""Everything that was found out about an image on one sheet: a row a class, a column a method."""
+"""The sheet of an image: a row a class, a column a method."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OtherImage = UInt8[np.ndarray, "H W 3"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One class of an image, as the methods see it."""
+    """One class of an image, with its maps."""
 
     class_name: str
     probability: float
@@ -72,7 +72,7 @@ def shortened(text: str, width_px: int) -> str:
 
 
 def _heading(row: Row, width_px: int) -> str:
-    """Class and probability; of the two, the name gives way."""
+    """Class and probability; a long name is shortened."""
     probability = f" {row.probability:.2f}"
     reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
     return shortened(row.class_name, int(width_px - reserved)) + probability

@@ -24,14 +24,14 @@ MOST_PROBABLE = 5
 
 @dataclass(slots=True)
 class Explained:
-    """What came of a call."""
+    """Results of a call."""
 
     sheets: dict[Path, Path] = field(default_factory=dict)
     """Sheet of each image."""
     top: dict[Path, tuple[str, float]] = field(default_factory=dict)
     """Most probable class of each image, with its probability."""
     problems: list[Problem] = field(default_factory=list)
-    """What was left out, and why."""
+    """Skipped images and methods, with reasons."""
 
 
 def explain_images(
@@ -43,8 +43,7 @@ def explain_images(
 ) -> Explained:
     """Explain every image: `<image>/<method>.<class>.png`, `<image>/sheet.png`, `scores.json`.
 
-    An image that cannot be read is noted and left out. What an earlier call has left in the folder
-    is removed first.
+    An unreadable image is noted and skipped. Files of an earlier call in the folder are removed.
 
     Args:
         folder: where everything is written.
@@ -80,7 +79,7 @@ def explain_images(
 
 
 def _entry(path: Path, name: str, explanation: Explanation) -> dict[str, Any]:
-    """What `scores.json` says of an image, whose pictures are in the folder `name`."""
+    """The entry of an image in `scores.json`; its pictures are in the folder `name`."""
     maps, names = explanation.maps, explanation.class_names
     ranked = explanation.probabilities.argsort(descending=True)[:MOST_PROBABLE].tolist()
     return {

@@ -9,7 +9,7 @@ from wsss.stages import CHAIN
 
 
 def stage_module(stage: str) -> ModuleType:
-    """The module of a stage, which holds its `run` and what the pipeline must know of it."""
+    """The module of a stage: its `run`, `check` and constants."""
     return import_module(f"wsss.stages.{stage}")
 
 

@@ -27,7 +27,7 @@ def check_data(cfg: DictConfig) -> DataReport:
 
 
 def check_folder(cfg: DictConfig, source: Source) -> Path:
-    """Where the data check of a source keeps what it found."""
+    """Folder of the notes of a source's data check."""
     return Path(cfg.work_dir).absolute() / "check" / data_check.data_fingerprint(source)
 
 

@@ -19,7 +19,7 @@ INSPECTIONS = "inspections.json"
 
 @dataclass(frozen=True, slots=True)
 class InspectItem:
-    """Reads an image and its mask, and notes what was found."""
+    """Reads an image and its mask, and notes their problems."""
 
     source: Source
     folder: Path
@@ -48,7 +48,7 @@ def run(context: Context) -> DataReport:
 
 
 def inspect(source: Source, folder: Path, workers: int) -> None:
-    """Inspect every image once, on all cores, and keep what was found in the folder."""
+    """Inspect every image once, on all cores, and keep the notes in the folder."""
     path = folder / INSPECTIONS
     if path.is_file():
         return
@@ -64,10 +64,10 @@ def inspect(source: Source, folder: Path, workers: int) -> None:
 
 
 def report(source: Source, folder: Path, max_failed_fraction: float) -> DataReport:
-    """What would break a run, from the inspections in the folder.
+    """The report of the inspections in the folder.
 
-    What they mean is judged afresh each time, since rows and files that are no image of the data
-    set may have changed.
+    It is made anew each time, since rows and files without an image of the data set may have
+    changed.
     """
     inspections = [_inspection(note) for note in read_json(folder / INSPECTIONS)]
     return summarise(source, inspections, max_failed_fraction)

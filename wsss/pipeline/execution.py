@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a stage in this run."""
+    """The result of a stage in this run."""
 
     stage: str
     folder: Path
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def key_number(self) -> tuple[str, float] | None:
-        """The number that says most about the stage, with its name."""
+        """The stage's key number, with its name."""
         name = stage_module(self.stage).KEY_NUMBER
         numbers = self.manifest.numbers
         return (name, numbers[name]) if name in numbers else None

@@ -37,10 +37,10 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
     """
     fabric = _fabric(trainer)
     fabric.launch()
-    # Under torchrun and SLURM there is no such list: they tell what became of a process.
+    # Torchrun and SLURM, which watch their processes themselves, leave no such list.
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
     children = tuple(started)
-    started.clear()  # Lightning's own watcher looks at this list, and ends a run without a word.
+    started.clear()  # Lightning's own watcher of this list ends a run without a message.
     for rank, child in enumerate(children, fabric.global_rank + 1):
         _watch(_wait_for_child, rank, child, children)
     finished = Event()
@@ -55,7 +55,7 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
         finished.set()
         raise
     except Exception:
-        # What torch says of a lost connection hides the reason: let the watcher speak first.
+        # Torch's error of a lost connection hides the reason: the watcher's message comes first.
         if children or fabric.local_rank:
             time.sleep(GRACE_S + 1 if children else 1)
         raise

@@ -1,4 +1,4 @@
-"""Where the results of each stage belong: a folder named by what decides them."""
+"""The folder of each stage's results, named by their fingerprint."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.chain import select, stage_module
 from wsss.stages import CHAIN
 
-LEFT_OUT = {
+IGNORED = {
     "checkpoint_every_n_epochs": "how much a killed run loses",
     "device": "rounds otherwise, as another machine does, which is in no fingerprint either",
     "max_batch_px": "how much memory a batch takes; its images do not see each other",
@@ -31,23 +31,23 @@ LEFT_OUT = {
     "trainer.profiler": "what is measured while training",
     "trainer.enable_progress_bar": "what is shown while training",
 }
-"""The settings of stages (by name, wherever they are) and of the trainer that do not change a
-result, each with the reason. All others are in the fingerprint, also those we know nothing of.
+"""Settings of stages (by name, at any depth) and of the trainer that do not change a result, with
+the reason. All others are in the fingerprint, unknown ones included.
 """
 
 
 INSTALLED = {"site-packages", "dist-packages"}
-"""Folders of packages that somebody else has written."""
+"""Folders of installed packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a stage's results are or will be, and the stages it takes its inputs from."""
+    """The folder of a stage's results, and the stages of its inputs."""
 
     folder: Path
     inputs: tuple[str, ...]
     basis: dict[str, Any]
-    """What the folder's fingerprint is the hash of."""
+    """Hashed to the folder's fingerprint."""
 
     @property
     def finished(self) -> bool:
@@ -70,7 +70,7 @@ def make_plans(
         configs: resolved settings of every stage that is part of the run.
         chosen: stages that will run.
         work_dir: parent of the stages' folders.
-        shared: the `surroundings` of all stages.
+        shared: the `common_basis` of all stages.
         source: the data set.
 
     Raises:
@@ -79,7 +79,7 @@ def make_plans(
     plans: dict[str, Plan] = {}
     for stage in select(configured=configs):
         module = stage_module(stage)
-        settings = that_matter(configs[stage])
+        settings = relevant(configs[stage])
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name
@@ -101,19 +101,19 @@ def make_plans(
     return plans
 
 
-def surroundings(seed: int, trainer: dict[str, Any], unusable: Iterable[str]) -> dict[str, Any]:
-    """What decides the result of every stage: seed, trainer, images that cannot be used."""
-    return {"seed": seed, "unusable": sorted(unusable), **that_matter(trainer, "trainer.")}
+def common_basis(seed: int, trainer: dict[str, Any], unusable: Iterable[str]) -> dict[str, Any]:
+    """The part of every stage's basis: seed, trainer, unusable images."""
+    return {"seed": seed, "unusable": sorted(unusable), **relevant(trainer, "trainer.")}
 
 
-def that_matter(settings: Any, prefix: str = "") -> Any:
-    """Settings without those of `LEFT_OUT`, whose names there begin with `prefix`."""
+def relevant(settings: Any, prefix: str = "") -> Any:
+    """Settings without those of `IGNORED`, whose names there begin with `prefix`."""
     if isinstance(settings, list):
-        return [that_matter(one, prefix) for one in settings]
+        return [relevant(one, prefix) for one in settings]
     if not isinstance(settings, dict):
         return settings
-    kept = {key: value for key, value in settings.items() if f"{prefix}{key}" not in LEFT_OUT}
-    return {key: that_matter(value, prefix) for key, value in kept.items()}
+    kept = {key: value for key, value in settings.items() if f"{prefix}{key}" not in IGNORED}
+    return {key: relevant(value, prefix) for key, value in kept.items()}
 
 
 def check_inputs(plans: Mapping[str, Plan], chosen: Sequence[str]) -> None:
@@ -179,8 +179,8 @@ def _targets(settings: Any) -> Iterator[str]:
 def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """The resolved settings of every stage that is part of the run, as plain data.
 
-    A stage that is switched off may have settings, but nothing that they are for: in a sweep over
-    methods, `++reactivate.max_epochs=2` reaches only the runs that have the stage.
+    Settings of a stage that is switched off are ignored: in a sweep over methods,
+    `++reactivate.max_epochs=2` reaches only the runs with that stage.
     """
     return {
         stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]

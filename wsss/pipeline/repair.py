@@ -1,4 +1,4 @@
-"""What a run does about files of finished stages that are damaged."""
+"""Repair of damaged files of finished stages."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ def repaired(
         run_one: runs a stage, or finds it finished.
         stages: the stages of the run.
         plans: where the files of each stage are, those that are not run included.
-        num_processes: several could not agree in time, and leave the repair to the next run.
+        num_processes: of the run; several leave the repair to the next run.
 
     Raises:
         WsssError: the file was removed, and this run cannot compute it.

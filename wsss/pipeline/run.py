@@ -18,13 +18,7 @@ from wsss.pipeline.chain import select, stage_module
 from wsss.pipeline.check_data import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.launch import launched
-from wsss.pipeline.plan import (
-    Plan,
-    check_inputs,
-    make_plans,
-    stage_configs,
-    surroundings,
-)
+from wsss.pipeline.plan import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage, told_by_setting
@@ -59,9 +53,9 @@ def run(cfg: DictConfig) -> list[Outcome]:
             settings={stage: run.keywords for stage, run in stages.items()},
             max_failed_fraction=cfg.max_failed_fraction,
         )
-        # What can be wrong is found from here on, before hours are spent.
+        # Checks come before anything that takes hours.
         report = check_usable(context)
-        shared = surroundings(cfg.seed, trainer, report.unusable)
+        shared = common_basis(cfg.seed, trainer, report.unusable)
         work_dir = Path(cfg.work_dir).absolute()
         with told_by_setting(cfg):
             plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
@@ -85,7 +79,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
 
 
 def check_usable(context: Context) -> DataReport:
-    """Check the data set, and tell what is wrong with it but does not break a run.
+    """Check the data set, and log problems that do not break a run.
 
     Raises:
         WsssError: it would break a run.
@@ -112,7 +106,7 @@ def check_stages(
     contexts: Mapping[str, Context],
     plans: Mapping[str, Plan],
 ) -> None:
-    """Let every stage that will run find what is wrong with its settings.
+    """Check the settings of every stage that will run.
 
     Raises:
         WsssError: has the problems of all of them.

@@ -1,4 +1,4 @@
-"""What a run tells TensorBoard or W&B besides the curves that Lightning logs."""
+"""Configuration, numbers and pictures for TensorBoard or W&B; Lightning logs the curves."""
 
 import csv
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which code made a result: versions and commit."""
+"""Versions and commit of the code, for manifests."""
 
 import subprocess
 from importlib.metadata import version

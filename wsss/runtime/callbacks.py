@@ -14,8 +14,8 @@ from wsss.errors import user_error
 class SeedEpoch(Callback):
     """Reseeds torch at the start of every epoch.
 
-    What an epoch draws then depends on its number alone, and a run that was killed and goes on from
-    the last epoch's checkpoint ends with the bytes of one that was not.
+    Random numbers then depend on the epoch alone: a resumed run ends with the same bytes as an
+    uninterrupted one.
     """
 
     def __init__(self, seed: int) -> None:
@@ -27,10 +27,9 @@ class SeedEpoch(Callback):
 
 
 class LastNumbers(Callback):
-    """Keeps what the last epoch logged, in the checkpoint, too.
+    """Keeps the last epoch's logged numbers, also in checkpoints.
 
-    A run that was killed after its last checkpoint has nothing left to train, but still has to
-    return these numbers.
+    A run resumed from its final checkpoint trains nothing, but returns these numbers.
     """
 
     def __init__(self) -> None:
@@ -59,28 +58,24 @@ class StopAtNan(Callback):
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
     ) -> None:
-        """Look at the loss of every batch, before anything is learned from it.
+        """Check the loss of every batch, before its gradients.
 
         Raises:
             WsssError: it is NaN or infinite.
         """
-        if not self._on_all_ranks(trainer, bool(loss.isfinite())):
+        if not trainer.strategy.reduce_boolean_decision(bool(loss.isfinite())):
             self._stop(trainer, f"batch {trainer.fit_loop.batch_idx + 1}", "the training loss")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the weights before they become a checkpoint, which a later run would go on from.
+        """Check the weights before they are written to a checkpoint.
 
         Raises:
             WsssError: one is NaN or infinite.
         """
         state = pl_module.state_dict().items()
         broken = [name for name, tensor in state if not tensor.isfinite().all()]
-        if not self._on_all_ranks(trainer, not broken):
+        if not trainer.strategy.reduce_boolean_decision(not broken):
             self._stop(trainer, "the last batch", f"after it, the weight {', '.join(broken[:1])}")
-
-    @staticmethod
-    def _on_all_ranks(trainer: pl.Trainer, is_finite: bool) -> bool:
-        return trainer.strategy.reduce_boolean_decision(is_finite)
 
     def _stop(self, trainer: pl.Trainer, batch: str, what: str) -> NoReturn:
         raise user_error(

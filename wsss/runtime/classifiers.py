@@ -1,4 +1,4 @@
-"""The classifier of the stages before, with all that was trained beside it."""
+"""The classifier of the stages before, with the heads trained beside it."""
 
 from pathlib import Path
 from typing import cast
@@ -52,10 +52,7 @@ def classifier_folder(context: Context) -> Path:
 
 @inside("classify.backbone")
 def untrained_classifier(context: Context) -> SplitClassifier:
-    """A classifier with the parts that this run's stages will train, and with random weights.
-
-    It shows before the training whether a method can work on the trained one.
-    """
+    """The classifier of this run's stages with random weights, for checks before the training."""
     backbone = context.settings["classify"]["backbone"](weights=None, freeze="backbone")
     num_classes = len(context.source.class_names)
     model = SplitClassifier.linear(backbone, num_classes)

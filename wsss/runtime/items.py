@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -25,13 +26,13 @@ ItemTask = Callable[..., None]
 ITEM_ERRORS = (WsssError, OSError, ValueError)
 """Errors of a single item; of these a `StorageError` ends the run."""
 
-_task: ItemTask
-"""The task of a worker process, sent once since it holds the lists of the data set."""
+_work: tuple[ItemTask, Path]
+"""The task of a worker process, sent once since it holds the lists of the data set; its folder."""
 
 
-def _install(task: ItemTask) -> None:
-    global _task
-    _task = task
+def _install(task: ItemTask, folder: Path) -> None:
+    global _work
+    _work = task, folder
     keep_freed_memory()  # a tenth of the dense CRF's time
     Thread(target=_leave_with_the_run, daemon=True).start()
 
@@ -43,21 +44,17 @@ def _leave_with_the_run() -> None:
         os._exit(1)
 
 
-def _attempt(item: Item, *more: Any) -> str | None:
-    """Run the task; the reason of a failure that concerns this item alone, else None."""
-    try:
-        _task(item, *more)
-    except StorageError:
-        raise
-    except ITEM_ERRORS as error:
-        return str(error)
-    return None
-
-
-def attempt(task: ItemTask, item: Item, folder: Path, *more: Any) -> None:
-    """Run a task on an item in this process; a failure that concerns it alone is noted."""
-    try:
+def _attempt(item: Item, *more: Any) -> None:
+    task, folder = _work
+    with failure_noted(folder, item):
         task(item, *more)
+
+
+@contextmanager
+def failure_noted(folder: Path, item: Item) -> Iterator[None]:
+    """Note an error in the block that concerns the item alone, and go on behind the block."""
+    try:
+        yield
     except StorageError:
         raise
     except ITEM_ERRORS as error:
@@ -69,22 +66,26 @@ def process_items(
 ) -> Iterator[Item]:
     """Run `task(item, *more)` for every call on `workers` processes, yielding finished items.
 
-    Without workers everything runs in this process. Others are spawned, since torch's threads would
-    not survive a fork. A few calls a process are queued at most, so that memory does not grow with
-    their number. An item that fails is noted in the stage's folder and does not stop the others.
+    Without workers everything runs in this process, as tasks on a GPU must, whose libraries every
+    process would load anew. Others are spawned, since torch's threads would not survive a fork. A
+    few calls a process are queued at most, so that memory does not grow with their number. An item
+    that fails is noted in the stage's folder and does not stop the others.
     """
     if workers == 0:
-        yield from process_here(task, calls, folder)
+        for item, *more in calls:
+            with failure_noted(folder, item):
+                task(item, *more)
+            yield item
         return
-    pool = ProcessPoolExecutor(workers, Spawn(), _install, (task,))
-    running: dict[Future[str | None], Item] = {}
+    pool = ProcessPoolExecutor(workers, Spawn(), _install, (task, folder))
+    running: dict[Future[None], Item] = {}
     try:
         for call in calls:
             if len(running) >= 4 * workers:
-                yield from _collect(running, folder)
+                yield from _collect(running)
             running[pool.submit(_attempt, *call)] = call[0]
         while running:
-            yield from _collect(running, folder)
+            yield from _collect(running)
     except BrokenProcessPool as error:
         raise user_error(
             folder, "a worker process was killed", "worker processes that live",
@@ -95,23 +96,11 @@ def process_items(
         pool.shutdown(cancel_futures=True)
 
 
-def process_here(task: ItemTask, calls: Iterable[tuple[Any, ...]], folder: Path) -> Iterator[Item]:
-    """Run `task(item, *more)` for every call in this process, yielding finished items.
-
-    For tasks on a GPU, whose libraries every process would load anew, and for runs without workers.
-    """
-    for item, *more in calls:
-        attempt(task, item, folder, *more)
-        yield item
-
-
-def _collect(running: dict[Future[str | None], Item], folder: Path) -> Iterator[Item]:
+def _collect(running: dict[Future[None], Item]) -> Iterator[Item]:
     finished, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in finished:
-        item = running.pop(future)
-        if (reason := future.result()) is not None:
-            note_failure(folder, item, reason)
-        yield item
+        future.result()
+        yield running.pop(future)
 
 
 def note_failure(folder: Path, item: Item, reason: str) -> None:

@@ -1,16 +1,17 @@
 """Loaders of a rank's share: shuffled samples to train on, whole images in a fixed order."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from wsss.data.datasets import TaggedBatch
+from wsss.data.datasets import TaggedBatch, TaggedImages
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
 from wsss.data.sample import Item
 from wsss.data.sampling import epoch_sampler
+from wsss.data.source import TRAIN, VAL
+from wsss.data.transforms import Augmentation
 from wsss.machine.processes import loader_context
 from wsss.runtime.context import Context
 
@@ -41,25 +42,34 @@ def training_loader(
     )
 
 
+def image_loaders(
+    context: Context, augmentation: Augmentation, batch_size: int
+) -> tuple[DataLoader[TaggedBatch], DataLoader[TaggedBatch]]:
+    """Loaders of the augmented training images and of the whole validation images, with tags."""
+    images = TaggedImages(context.source, context.items(TRAIN), augmentation, context.seed)
+    val = DataLoader(
+        _TaggedBatches(context, context.items(VAL)),
+        batch_size=None,
+        num_workers=context.workers,
+        multiprocessing_context=loader_context(context.workers),
+    )
+    return training_loader(context, images, batch_size), val
+
+
 def pending_batches(
     context: Context,
     items: Sequence[Item],
     scales: Scales,
     batch_size: int,
-    folder: Path,
-    suffix: str,
+    is_done: Callable[[Item], bool],
 ) -> list[list[Item]]:
-    """This rank's planned batches of which at least one item has no file in `folder` yet."""
+    """This rank's planned batches of which at least one item is not done yet."""
     sizes = {item.id: context.size(item) for item in items}
     plan = plan_batches(items, sizes, scales, batch_size)
-    return [
-        batch
-        for batch in context.share(plan)
-        if not all((folder / f"{item.file_stem}{suffix}").is_file() for item in batch)
-    ]
+    return [batch for batch in context.share(plan) if not all(map(is_done, batch))]
 
 
-class TaggedBatches(Dataset[TaggedBatch]):
+class _TaggedBatches(Dataset[TaggedBatch]):
     """This rank's share of whole images with their tags, in batches of like size."""
 
     def __init__(self, context: Context, items: Sequence[Item]) -> None:
@@ -80,12 +90,3 @@ class TaggedBatches(Dataset[TaggedBatch]):
         source = self.batches.source
         tags = [torch.from_numpy(source.tags(item)).float() for item in batch.items]
         return {"images": batch.pyramid[0], "tags": torch.stack(tags)}
-
-    def loader(self, workers: int) -> DataLoader[TaggedBatch]:
-        """A loader of the batches in their order."""
-        return DataLoader(
-            self,
-            batch_size=None,
-            num_workers=workers,
-            multiprocessing_context=loader_context(workers),
-        )

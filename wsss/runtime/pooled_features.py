@@ -1,4 +1,4 @@
-"""Cached backbone features: what a linear head is trained on (linear probing)."""
+"""Cached backbone features, for linear probing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +39,9 @@ def store_pooled_features(
     for random crops. Items are shared out over the ranks; existing files are kept; the function
     returns on all ranks at once.
     """
-    batches = pending_batches(context, items, scales, BATCH_SIZE, folder, ".npy")
+    batches = pending_batches(
+        context, items, scales, BATCH_SIZE, lambda item: _path(folder, item).is_file()
+    )
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     ready(backbone, context)
 
@@ -59,12 +61,16 @@ def store_pooled_features(
     results = map_batches(context, pooled_views, loader)
     for batch, views in track(results, len(batches), "features", visible=context.is_main):
         for item, features in zip(batch.items, views, strict=True):
-            with atomic(folder / f"{item.file_stem}.npy") as path, path.open("wb") as stream:
+            with atomic(_path(folder, item)) as path, path.open("wb") as stream:
                 np.save(stream, features, allow_pickle=False)
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
     backbone.cpu()
     context.fabric.barrier()
+
+
+def _path(folder: Path, item: Item) -> Path:
+    return folder / f"{item.file_stem}.npy"
 
 
 def pooled(
@@ -88,7 +94,7 @@ class FeatureViews(Dataset[TaggedBatch]):
     def __init__(
         self, context: Context, items: Sequence[Item], folder: Path, first_view_only: bool = False
     ) -> None:
-        """Find the features of `items` in `folder`; what could not be computed is left out.
+        """Find the features of `items` in `folder`; missing ones are left out.
 
         Args:
             context: data and seed.
@@ -96,10 +102,9 @@ class FeatureViews(Dataset[TaggedBatch]):
             folder: where `store_pooled_features` wrote.
             first_view_only: the unvaried image, for validation.
         """
-        paths = [folder / f"{item.file_stem}.npy" for item in items]
-        there = [(item, path) for item, path in zip(items, paths, strict=True) if path.is_file()]
-        self.paths = [path for _, path in there]
-        self.tags = [torch.from_numpy(context.source.tags(item)).float() for item, _ in there]
+        there = [item for item in items if _path(folder, item).is_file()]
+        self.paths = [_path(folder, item) for item in there]
+        self.tags = [torch.from_numpy(context.source.tags(item)).float() for item in there]
         self.seed = context.seed
         self.first_view_only = first_view_only
 

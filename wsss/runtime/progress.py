@@ -27,12 +27,12 @@ class _RateColumn(ProgressColumn):
 def track(
     results: Iterable[T], total: int, description: str, done: int = 0, visible: bool = True
 ) -> Iterator[T]:
-    """Yield `results` unchanged, and show how many of `total` came, their rate and the time left.
+    """Yield `results` unchanged, with a bar of their number, rate and time left.
 
     Args:
-        results: what to pass on.
+        results: passed on one by one.
         total: number of results in all, those of an earlier attempt included.
-        description: what is being done.
+        description: of the bar.
         done: results of an earlier attempt that are not in `results`.
         visible: off on all ranks but the first.
     """

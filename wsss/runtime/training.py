@@ -111,8 +111,7 @@ def _trainer(context: Context, **settings: Any) -> pl.Trainer:
     """A trainer with the run's settings and those of a stage.
 
     Raises:
-        WsssError: a setting of the run is none of the trainer's, has a value that it cannot have,
-            or is set by the stages.
+        WsssError: a setting of the run is unknown, invalid, or set by the stages.
     """
     try:
         return pl.Trainer(**context.trainer, **settings)

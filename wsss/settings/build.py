@@ -1,4 +1,4 @@
-"""From a configuration to objects; what a library refuses is told by its setting."""
+"""Objects from a configuration; a library's errors are told by the setting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from wsss.settings.remedies import FOR_RUN, Remedies, told
 
 
 def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
-    """What a node's `_target_` makes of its settings.
+    """Instantiate a node's `_target_` with its settings.
 
     Args:
         node: of a configuration.
         remedies: in the words of the command that the configuration is for.
 
     Raises:
-        WsssError: the target refused its settings, or could not make anything of them.
+        WsssError: the target refused its settings.
     """
     try:
         return instantiate(node, _convert_="all")
@@ -30,7 +30,7 @@ def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
         cause = error.__cause__
         if not isinstance(cause, WsssError | ValueError):
             raise
-        # Hydra says in the last line of its message only which target it was.
+        # Hydra names the node only in the last line of its message.
         _, has_place, place = str(error).rpartition("full_key: ")
         place = place if has_place else ""
         if isinstance(cause, LibraryError):
@@ -46,12 +46,12 @@ def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
 def told_by_setting(
     cfg: DictConfig, owner: str = "", remedies: Remedies = FOR_RUN
 ) -> Iterator[None]:
-    """Tell what is refused in the block by the setting that the user knows it by.
+    """Turn library errors in the block into errors of the user's settings.
 
     Args:
         cfg: the configuration.
-        owner: key of what the arguments belong to, such as a stage; those that it does not have,
-            such as `classify.backbone`, are found in `cfg`.
+        owner: key of the arguments' node, such as a stage; arguments that it lacks, such as
+            `classify.backbone`, are looked up in `cfg`.
         remedies: in the words of the command that the configuration is for.
 
     Raises:
@@ -67,11 +67,11 @@ def told_by_setting(
 
 
 def key_of(root: Any, path: str) -> str:
-    """The key that a value is set by: not of who refers to it by `${…}`, but where it stands.
+    """The key where a value is defined, with interpolations `${…}` followed.
 
     Args:
         root: a configuration.
-        path: a key; the end of it may not be in the configuration, but be left to a default.
+        path: a key, whose last parts may be missing from the configuration.
     """
     node, names = root, path.split(".")
     for position, name in enumerate(names):

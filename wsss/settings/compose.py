@@ -1,4 +1,4 @@
-"""From words `key=value` to a checked configuration, all mistakes told at once."""
+"""A checked configuration from words `key=value`; all mistakes are told at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,17 +17,17 @@ from wsss.settings.words import is_group, option_names, parse, runs_of_sweep
 def compose(
     config_name: str, words: Sequence[str], schema: type | None = None, complete: bool = True
 ) -> DictConfig:
-    """The configuration that words make of a primary configuration file.
+    """A primary configuration file with the overrides of words.
 
     Args:
         config_name: the file's name: `run` or `explain`.
         words: settings and choices, as on the command line: `data=folder`, `seed=1`.
-        schema: the dataclass of its settings; None is that of a run.
+        schema: dataclass of its settings; None is a run's.
         complete: whether every setting must have a value.
 
     Raises:
         WsssError: names every unknown setting or option with the nearest known one, else every
-            value of another kind than its setting, else every setting that has no value.
+            value of the wrong type, else every setting without a value.
     """
     overrides = parse(words)
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
@@ -71,7 +71,7 @@ def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Probl
 
 
 def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Problem]:
-    """The options that there are not and several where one is meant, else the unknown settings."""
+    """Unknown options and unexpected lists of values, else unknown settings."""
     wrong = False
     choices = [one for one in overrides if is_group(one.key_or_group)]
     for one in overrides:
@@ -107,7 +107,7 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
 def _wrong_values(
     cfg: DictConfig, overrides: Sequence[Override], schema: type | None
 ) -> Iterator[Problem]:
-    """The values that are of another kind than their setting."""
+    """Values of the wrong type."""
     # Imported here, since a mistyped name is answered without.
     from wsss.settings.kinds import read, refused
     from wsss.settings.schema import RunSettings
@@ -125,7 +125,7 @@ def _wrong_values(
 
 
 def _without_value(cfg: DictConfig) -> Iterator[Problem]:
-    """The settings that have no value, and no default."""
+    """Settings without a value or default."""
     came, expected = "this setting has no value", "a value of yours: there is no default"
     for name in setting_names(cfg):
         owner, _, key = name.rpartition(".")

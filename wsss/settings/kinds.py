@@ -1,4 +1,4 @@
-"""Whether values are what a schema, or the signature of what they are handed to, says they are."""
+"""Type checks of settings, by a schema or by the signature of their target."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,15 +41,15 @@ _MEANINGS = {
 
 
 def read(cfg: DictConfig, schema: type[T], words: Mapping[str, str]) -> T:
-    """The settings of a configuration as an object of a schema, a dataclass.
+    """The settings of a configuration as an object of a dataclass.
 
     Args:
-        cfg: the configuration; what else is in it is left alone.
-        schema: of the object.
-        words: the word that a setting was set by, where it was.
+        cfg: the configuration; other settings in it are ignored.
+        schema: the dataclass.
+        words: word of the command line by setting.
 
     Raises:
-        WsssError: names every setting whose value is of another kind.
+        WsssError: names every setting with a value of the wrong type.
     """
     try:
         values = {one.name: _plain(cfg, one) for one in fields(schema) if one.name in cfg}  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def read(cfg: DictConfig, schema: type[T], words: Mapping[str, str]) -> T:
         for name in values:
             _resolve(cfg[name])
         return found
-    except InterpolationResolutionError as error:  # It refers to something that is not there.
+    except InterpolationResolutionError as error:  # It refers to a missing setting.
         came, expected = str(error).splitlines()[0], "a value that can be resolved"
         raise user_error(error.full_key, came, expected, "Correct the setting.") from error
     except ValidationError as error:
@@ -71,7 +71,7 @@ def read(cfg: DictConfig, schema: type[T], words: Mapping[str, str]) -> T:
 
 
 def _plain(cfg: DictConfig, field: Field[Any]) -> Any:
-    """The resolved value of a setting; an empty mapping for a part, whose target knows better."""
+    """The resolved value of a setting; empty for a part, which its target checks."""
     value = cfg[field.name]
     if isinstance(value, DictConfig) and not is_dataclass(field.type):
         return {}
@@ -79,26 +79,26 @@ def _plain(cfg: DictConfig, field: Field[Any]) -> Any:
 
 
 def _resolve(part: Any) -> None:
-    """Let a part that refers to a setting that is not there raise Omegaconf's error."""
+    """Raise OmegaConf's error if a part refers to a missing setting."""
     try:
         if OmegaConf.is_config(part):
             OmegaConf.to_container(part, resolve=True)
     except InterpolationKeyError:
         raise
     except InterpolationResolutionError:
-        return  # A logger's folder is known only when Hydra has made it.
+        return  # A logger's folder is known only once Hydra has made it.
 
 
 def _key(cfg: DictConfig, place: tuple[int | str, ...]) -> str:
-    """The setting that an error is about: its place also names elements of lists and unions."""
+    """The setting of an error, without elements of lists and unions in its place."""
     top, *inner = map(str, place)
     return f"{top}.{inner[0]}" if inner and isinstance(cfg.get(top), DictConfig) else top
 
 
 def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
-    """What is wrong with a value for what is built of it, by the signature of that.
+    """Problems of an override's value, by the signature of its target.
 
-    Only here is it imported, and only for what somebody has set: a run takes all of it anyway.
+    Targets of overrides alone are imported: a mistake is told without loading all others.
     """
     word, (owner, _, name) = str(override.input_line), override.key_or_group.rpartition(".")
     node = OmegaConf.select(cfg, owner) if owner else None
@@ -128,7 +128,7 @@ def refused(cfg: DictConfig, override: Override) -> Iterator[Problem]:
 
 
 def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
-    """What is wrong with a value for a parameter, if anything is."""
+    """The problem of a value for a parameter, if any."""
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
     is_object = isinstance(value, Mapping) and TARGET in value
@@ -140,14 +140,14 @@ def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
         adapter.validate_json(json.dumps([value]), strict=True)
     except ValidationError as error:
         yield _wrong(word, value, error.errors())
-    except PydanticUserError:  # It knows no values of this type, such as a protocol.
+    except PydanticUserError:  # No JSON value has this type, such as a protocol.
         if value is None and NoneType not in get_args(annotation):
             yield Problem(word, "null", OBJECT, "Correct the value.")
 
 
 def _wrong(where: str, value: Any, errors: Sequence[ErrorDetails]) -> Problem:
-    """The answer to a value that is none of those that a type knows."""
-    # A list also lacks, for pydantic, what it holds of another kind.
+    """The problem of a value of the wrong type."""
+    # Pydantic also finds a list too short for each element of the wrong type.
     kinds = [_meaning(error) for error in errors if error["type"] != "too_short"]
     expected, remedy = " or ".join(dict.fromkeys(kinds)) or "at least one value", "Correct it."
     came, key = f"the value {value!r}", where.partition("=")[0].lstrip("~")
@@ -162,7 +162,7 @@ def _wrong(where: str, value: Any, errors: Sequence[ErrorDetails]) -> Problem:
 
 
 def _meaning(error: ErrorDetails) -> str:
-    """What should have been there, as the end of "expected …"."""
+    """The expected type, as the end of "expected …"."""
     said = _MEANINGS.get(error["type"], error["msg"].removeprefix("Input should be "))
     said = f"a number {said}" if said.startswith(("greater", "less")) else said
     inside = any(isinstance(part, int) for part in error["loc"][1:])

@@ -1,4 +1,4 @@
-"""What a library's error means to the user of a command: which setting, and what to set instead."""
+"""Remedies for a library's errors, in the settings of a command."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,9 +7,9 @@ from wsss.cams.core.needs import Need
 from wsss.errors import LibraryError, Problem
 
 Remedies = Mapping[str, str]
-"""Words of a command that have what is needed, as imperative sentences, by the need's name.
+"""Imperative sentences by the name of the need, common needs first.
 
-Those that fewer networks have come later: where several are missing, the last has the others, too.
+Where several are missing, the last remedy serves the others, too.
 """
 
 FOR_RUN: Remedies = {
@@ -57,12 +57,12 @@ FOR_EXPLAIN: Remedies = {
 
 
 def told(error: LibraryError, setting: str, remedies: Remedies) -> Problem:
-    """The problem as the user of a command meets it.
+    """The problem of an error, in the settings of a command.
 
     Args:
         error: of a library.
-        setting: what the user calls the argument.
-        remedies: in the words of the command.
+        setting: the user's name of the argument.
+        remedies: of the command.
     """
     problem = error.problem(setting)
     known = [remedy for need, remedy in remedies.items() if need in error.needs]

@@ -1,4 +1,4 @@
-"""What the settings of a run must be, whatever file or word they come from.
+"""Types of the settings of a run.
 
 The values, and what they mean, are in `configs/run.yaml`. The dataclasses are no structured configs
 of Hydra, which know neither a choice of words nor "a number or a list"; pydantic knows both.
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, NonNegativeInt
 
 Part = dict[str, Any]
-"""Settings that a group offers, which belong to what their `_target_` names."""
+"""Settings of a group: arguments of their `_target_`."""
 
 
 @dataclass(frozen=True)
@@ -52,4 +52,4 @@ class RunSettings:
 
 
 SIGNATURES = {"trainer": "pytorch_lightning.Trainer"}
-"""Whose keyword arguments the settings of a part are that names no `_target_`."""
+"""Targets of parts without `_target_`, whose settings are keyword arguments."""

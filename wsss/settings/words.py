@@ -1,4 +1,4 @@
-"""What is written on a command line: words `key=value`, in Hydra's grammar."""
+"""Words `key=value` of a command line, in Hydra's grammar."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -13,10 +13,10 @@ from wsss.settings.folder import config_dir
 
 
 def parse(words: Iterable[str]) -> list[Override]:
-    """What words say, in the way that Hydra writes it.
+    """Hydra's overrides of words.
 
     Raises:
-        WsssError: names every word that is none of Hydra's grammar.
+        WsssError: names every word that Hydra cannot parse.
     """
     parser, overrides, problems = OverridesParser.create(), [], []
     for word in words:
@@ -54,7 +54,7 @@ def is_group(key: str) -> bool:
 
 
 def option_names(group: str) -> list[str]:
-    """The options of a group; none of what is no group."""
+    """The options of a group; empty for other keys."""
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
 
@@ -62,8 +62,8 @@ def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[s
     """The runs of a sweep, as Hydra's basic sweeper makes them.
 
     Returns:
-        of each run, its words, and those of them that differ from run to run. What other sweepers
-        make, such as `interval(0,1)`, is left out.
+        of each run, all its words, and the swept ones. Ranges of other sweepers, such as
+        `interval(0,1)`, are left out.
     """
     fixed, swept = [], []
     for one in overrides:

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from wsss.data.datasets import TaggedImages
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
@@ -17,12 +16,8 @@ from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.items import check_failures
-from wsss.runtime.loaders import TaggedBatches, training_loader
-from wsss.runtime.pooled_features import (
-    FeatureViews,
-    feature_validation,
-    store_pooled_features,
-)
+from wsss.runtime.loaders import image_loaders, training_loader
+from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -126,17 +121,12 @@ def run(
         )
         check_failures(context, len(items) + len(context.items(VAL)))
         train = training_loader(
-            context,
-            FeatureViews(context, items, folder),
-            batch_size,
-            workers=0,
+            context, FeatureViews(context, items, folder), batch_size, workers=0
         )
         val = feature_validation(context, folder)
     else:
         assert augmentation is not None  # See `check`.
-        images = TaggedImages(context.source, items, augmentation, context.seed)
-        train = training_loader(context, images, batch_size)
-        val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
+        train, val = image_loaders(context, augmentation, batch_size)
     task = ClassificationTask(
         nn.Identity() if frozen else trunk,
         model.head,

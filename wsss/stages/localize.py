@@ -6,16 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wsss.artifacts import SeedStore, seed_size
+from wsss.artifacts import seed_size
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.multiscale import multiscale_maps
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
-from wsss.errors import inside
-from wsss.runtime.classifiers import trained_classifier
+from wsss.models import SplitClassifier
 from wsss.runtime.context import Context
-from wsss.runtime.forward import PerThread, ready
-from wsss.runtime.loaders import pending_batches
 from wsss.runtime.seeds import check_method, write_seeds
 
 VERSION = 4
@@ -35,12 +32,7 @@ def check(context: Context, *, method: CamMethod, **_: Any) -> None:
 
 
 def run(
-    context: Context,
-    *,
-    method: CamMethod,
-    scales: Scales,
-    flip: bool = True,
-    batch_size: int = 8,
+    context: Context, *, method: CamMethod, scales: Scales, flip: bool = True, batch_size: int = 8
 ) -> dict[str, float]:
     """Write the seeds of every training image, as `seeds/<id>.npz`.
 
@@ -54,28 +46,17 @@ def run(
     Returns:
         `images`: number of seed files.
     """
-    model = trained_classifier(context)
-    with inside("method"):
-        method.check(model)
-    networks = PerThread((ready(model, context), method))
-    items = context.items(TRAIN)
-    store = SeedStore(context.folder / "seeds")
     if method.sees_scales:
         scales, flip = replace(scales, factors=(1.0,)), False
-    batches = pending_batches(context, items, scales, batch_size, store.folder, ".npz")
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
-    def maps_of(batch: PyramidBatch) -> list[Tensor]:
-        if not batch.items:
-            return []
+    def maps_of(model: SplitClassifier, method: CamMethod, batch: PyramidBatch) -> list[Tensor]:
         device = context.fabric.device
         sizes = [seed_size(*size) for size in batch.sizes]
         pyramid = [level.to(device) for level in batch.pyramid]
         classes = _padded_classes([item.labels for item in batch.items]).to(device)
-        own_model, own_method = networks.value
-        return multiscale_maps(own_model, own_method, pyramid, classes, sizes, flip)
+        return multiscale_maps(model, method, pyramid, classes, sizes, flip)
 
-    return write_seeds(context, store, maps_of, loader, len(batches), "localize")
+    return write_seeds(context, method, maps_of, scales, batch_size, "localize")
 
 
 def _padded_classes(labels: list[tuple[int, ...]]) -> Tensor:

@@ -7,7 +7,6 @@ from typing import Any, cast
 import torch
 
 from wsss.cams.meng.representatives import Grouping, class_descriptors, group_classes, pairs_of
-from wsss.data.datasets import TaggedImages
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
@@ -17,12 +16,8 @@ from wsss.models.export import save_pair_heads
 from wsss.models.last_stage import cut_before_last_stage
 from wsss.runtime.classifiers import FINETUNE, trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.loaders import TaggedBatches, training_loader
-from wsss.runtime.pooled_features import (
-    FeatureViews,
-    feature_validation,
-    store_pooled_features,
-)
+from wsss.runtime.loaders import image_loaders, training_loader
+from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -137,9 +132,7 @@ def run(
         trunk, stage = cut_before_last_stage(cast("Backbone", trained_classifier(context).features))
         heads = networks = PairNetworks(targets, opponents, *sizes, stage)
         task = PairTuningTask(trunk, networks, optimizer, lr, head_lr_factor)
-        images = TaggedImages(context.source, context.items(TRAIN), augmentation, context.seed)
-        loader = training_loader(context, images, batch_size)
-        val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
+        loader, val = image_loaders(context, augmentation, batch_size)
     else:
         heads = PairHeads(targets, opponents, *sizes)
         task = OppositionTask(heads, optimizer, lr)

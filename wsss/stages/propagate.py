@@ -8,15 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsss.artifacts import SeedStore, seed_size
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
-from wsss.errors import inside
+from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
-from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.forward import PerThread, ready
-from wsss.runtime.loaders import pending_batches
 from wsss.runtime.seeds import check_method, write_seeds
 from wsss.validation import check_at_least, check_whole
 
@@ -70,34 +67,23 @@ def run(
     Returns:
         `images`: number of seed files.
     """
-    model = trained_classifier(context)
-    with inside("method"):
-        method.check(model)
-    networks = PerThread((ready(model, context), method))
-    items = context.items(TRAIN)
     before = SeedStore(context.inputs["localize"] / "seeds")
-    store = SeedStore(context.folder / "seeds")
-    batches = pending_batches(context, items, scales, batch_size, store.folder, ".npz")
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
-    def walked(batch: PyramidBatch) -> list[Tensor]:
-        if not batch.items:
-            return []
-        own_model, own_method = networks.value
+    def walked(model: SplitClassifier, method: PairAffinity, batch: PyramidBatch) -> list[Tensor]:
         images = batch.pyramid[0].to(context.fabric.device).float() / 255
-        pixels = own_method(own_model, images)
+        pixels = method(model, images)
         seeds = [before.read(item).maps for item in batch.items]
         size = (pixels.boundary.shape[1], pixels.boundary.shape[2])
         scores = torch.stack([_padded(one, max(map(len, seeds)), size) for one in seeds])
         # Pixels on a boundary start without scores, as in the authors' code.
         scores = scores.to(images) * (1 - pixels.boundary[:, None])
-        spread = random_walk(scores, pixels.affinity, own_method.radius, exponent, num_steps)
+        spread = random_walk(scores, pixels.affinity, method.radius, exponent, num_steps)
         return [
             normalised(_at_size(one[: len(own)], seed_size(*original)))
             for one, own, original in zip(spread, seeds, batch.sizes, strict=True)
         ]
 
-    return write_seeds(context, store, walked, loader, len(batches), "propagate")
+    return write_seeds(context, method, walked, scales, batch_size, "propagate")
 
 
 def _padded(

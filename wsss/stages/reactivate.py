@@ -4,14 +4,13 @@ from typing import Any, cast
 
 import torch
 
-from wsss.data.datasets import TaggedImages
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
 from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.loaders import TaggedBatches, training_loader
+from wsss.runtime.loaders import image_loaders
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -73,9 +72,7 @@ def run(
     torch.manual_seed(context.seed)
     head = ReactivatedHead.beside(first).requires_grad_(True)
     model.head = head
-    images = TaggedImages(context.source, context.items(TRAIN), augmentation, context.seed)
-    train = training_loader(context, images, batch_size)
-    val = TaggedBatches(context, context.items(VAL)).loader(context.workers)
+    train, val = image_loaders(context, augmentation, batch_size)
     task = ReactivationTask(trunk, head, optimizer, lr, second_lr_factor, loss_weight)
     numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:

@@ -7,18 +7,16 @@ from typing import Any
 from wsss.artifacts import LabelStore, Manifest, SeedStore, atomic, read_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
-from wsss.errors import WsssError
-from wsss.files import StorageError
 from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
-from wsss.report.panels import Evidence, draw_panels, jpeg, strip
+from wsss.report.panels import Evidence, Panel, draw_panels, jpeg, strip
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
 from wsss.runtime.context import Context
-from wsss.runtime.items import note_failure
+from wsss.runtime.items import failure_noted
 from wsss.stages import CHAIN
 
 VERSION = 2
@@ -29,7 +27,7 @@ READS_MASKS = True
 KEY_NUMBER = "gallery_images"
 
 PIXEL_DENSITY = 1.5
-"""Pixels of a picture for each pixel of the page, for screens that show more than one."""
+"""Pixels of a picture for each pixel of the page, for high-density screens."""
 
 SCORED_BY = {TRAIN: PSEUDO_MASKS, VAL: SEGMENTER}
 """The subject that ranks the gallery of each split."""
@@ -64,12 +62,14 @@ def run(
         for split, groups in _chosen(context, choice, gallery_images).items()
         for name, items in groups.items()
     )
+    inputs = context.inputs
+    manifests = {stage: Manifest.read(inputs[stage]) for stage in INPUTS if stage in inputs}
     results = Results(
         data_set=context.source.name,
         class_names=context.source.class_names,
-        manifests=_manifests(context.inputs),
-        scores=_scores(context.inputs),
-        curves=_curves(context.inputs),
+        manifests={stage: one for stage, one in manifests.items() if one is not None},
+        scores=read_scores(inputs["evaluate"]) if "evaluate" in inputs else Scores(),
+        curves={stage: read_curves(inputs[stage]) for stage in INPUTS if stage in inputs},
         gallery=gallery,
         without_class=choice.get("without_class", {}),
         panel_height_px=panel_height_px,
@@ -79,19 +79,6 @@ def run(
         temporary.write_bytes(page)
     shown = sum(len(group.rows) for group in gallery)
     return {"gallery_images": float(shown), "size_mb": round(len(page) / 1e6, 3)}
-
-
-def _manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
-    found = {stage: Manifest.read(inputs[stage]) for stage in INPUTS if stage in inputs}
-    return {stage: manifest for stage, manifest in found.items() if manifest is not None}
-
-
-def _scores(inputs: Mapping[str, Path]) -> Scores:
-    return read_scores(inputs["evaluate"]) if "evaluate" in inputs else Scores()
-
-
-def _curves(inputs: Mapping[str, Path]) -> dict[str, Any]:
-    return {stage: read_curves(inputs[stage]) for stage in INPUTS if stage in inputs}
 
 
 def _choice(context: Context, sample_size: int) -> dict[str, Any]:
@@ -124,15 +111,11 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
     )
     names = context.source.class_names
     for item in items:
-        try:
+        panels: list[Panel] = []
+        with failure_noted(context.folder, item):
             evidence = _evidence(context, split, item)
-        except StorageError:
-            raise
-        except (WsssError, OSError, ValueError) as error:
-            note_failure(context.folder, item, str(error))
-            continue
-        panels = draw_panels(evidence, height_px, names)
-        if len(panels) == 1:  # Nothing is known of this image.
+            panels = draw_panels(evidence, height_px, names)
+        if len(panels) < 2:  # It cannot be read, or no stage has a result for it.
             continue
         with atomic(context.folder / "panels" / f"{split}_{item.file_stem}.jpg") as temporary:
             temporary.write_bytes(jpeg(strip(panels)))
@@ -151,19 +134,18 @@ def _evidence(context: Context, split: str, item: Item) -> Evidence:
     Raises:
         WsssError: the image or its ground truth cannot be read.
     """
-    inputs = context.inputs
-    seeds = SeedStore(inputs["localize"] / "seeds") if "localize" in inputs else None
-    masks = LabelStore(inputs["refine"] / "masks") if "refine" in inputs else None
-    predictions = (
-        LabelStore(inputs["evaluate"] / "predictions" / split) if "evaluate" in inputs else None
-    )
+
+    def result(stage: str, kind: type[SeedStore | LabelStore], folder: str) -> Any:
+        if stage not in context.inputs:
+            return None
+        store = kind(context.inputs[stage] / folder)
+        return store.read(item) if store.has(item) else None
+
     return Evidence(
         image=context.source.read_image(item),
-        seeds=seeds.read(item) if seeds is not None and seeds.has(item) else None,
-        pseudo_mask=masks.read(item) if masks is not None and masks.has(item) else None,
-        prediction=(
-            predictions.read(item) if predictions is not None and predictions.has(item) else None
-        ),
+        seeds=result("localize", SeedStore, "seeds"),
+        pseudo_mask=result("refine", LabelStore, "masks"),
+        prediction=result("evaluate", LabelStore, f"predictions/{split}"),
         truth=context.source.read_mask(item),
     )
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import cast
 
-from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion
 from wsss.cams.cam import class_activation_maps
-from wsss.cams.core.method import CamMethod
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.models.attention_network import second_network, whole_patches
@@ -67,22 +66,17 @@ class ADCAM(CamMethod):
         super().check(model)
         self._network(model)
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Maps of `n` classes of each image, not negative, on the grid of patches."""
         head = cast("LinearHead", model.head)
         features, attention, size = self._observed(model, images)
         maps = resize(class_activation_maps(features, head.weight, classes).relu(), size)
         if self.normalise:
-            maps = normalise_max(maps.flatten(0, 1), PUBLISHED_EPSILON).view_as(maps)
+            maps = normalise_max(maps, PUBLISHED_EPSILON)
         return self.coupling(maps.flatten(2), attention).view_as(maps)
 
     def _observed(
-        self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
+        self, model: SplitClassifier, images: Images
     ) -> tuple[Tensor, Tensor, tuple[int, int]]:
         """Features, attention summed over the layers, and the grid of its patches."""
         network = self._network(model)
@@ -98,7 +92,7 @@ class ADCAM(CamMethod):
         return features, attention * len(chosen), network.grid(images)
 
     def _network(self, model: SplitClassifier) -> VitBackbone:
-        """The network whose attention is looked at; refused without the chosen layers."""
+        """The network of the attention; refused without the chosen layers."""
         network = self.attention_network
         if network is None:
             network = cast("VitBackbone", model.features)

@@ -30,7 +30,7 @@ class Coupling(ABC):
 
         Args:
             maps: activations of each patch, not negative.
-            attention: row `i` is what token `i` pays to each token; token 0 is the class token.
+            attention: row `i` is token `i`'s attention to each token; token 0 is the class token.
                 Averaged over heads, summed over layers.
         """
 

@@ -1,4 +1,4 @@
-"""Groups of channels whose feature maps look alike."""
+"""Clusters of channels with similar feature maps."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from sklearn.cluster import KMeans
 
 RESTARTS = 10
-"""Times that k-means begins anew; the tightest clusters win."""
+"""Restarts of k-means, of which the lowest inertia is kept."""
 FEWEST_CLUSTERS = 3
-"""Where the search for the elbow begins."""
+"""First number of clusters in the search for the elbow."""
 MAX_SEED = 2**32 - 1
 """The largest seed that scikit-learn takes."""
 

@@ -1,4 +1,4 @@
-"""Cluster-CAM: feature maps in groups, weighed by what the network sees through them."""
+"""Cluster-CAM: clusters of feature maps, weighted by probabilities of masked images."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsss.cams.cluster_cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.metrics.explanation.substrates import Blur
 from wsss.models.classifier import SplitClassifier
@@ -58,8 +58,8 @@ class ClusterCAM(CamMethod):
             num_clusters: G, or `elbow` to choose 3…√K from how tight clusters are.
             feature: cluster maps by `shape` (unit length), or `raw`, so that strong ones decide.
             algorithm: `kmeans`, or `spectral` clustering of the maps' cosines.
-            fill: what is seen where a mask is 0, the network's `mean` colour or the image seen
-                through the insertion metric's `Blur`.
+            fill: shown where a mask is 0: the network's `mean` colour, or the image under the
+                insertion metric's `Blur`.
             cic: scores are the increase over the fully masked image (channel-wise increase of
                 confidence), which takes one more pass.
             top: number of best clusters that form the base, weighted by their scores.
@@ -92,12 +92,7 @@ class ClusterCAM(CamMethod):
         self.merge = merge
         self.seed = seed
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps in [-1, 1] of `n` classes of each image, at the resolution of the features."""
         maps = [
             self._image_maps(model, *one)
@@ -135,10 +130,7 @@ class ClusterCAM(CamMethod):
 
 
 def base_and_scissors(
-    clusters: Float[Tensor, "g h w"],
-    scores: Float[Tensor, "g n"],
-    top: int,
-    bottom: int,
+    clusters: Float[Tensor, "g h w"], scores: Float[Tensor, "g n"], top: int, bottom: int
 ) -> tuple[Float[Tensor, "n h w"], Float[Tensor, "n h w"]]:
     """Cognition-base and cognition-scissors of each class; without scissors these are zeros.
 

@@ -19,6 +19,15 @@ def differentiable_head(
     return leaf, head(leaf.clone())
 
 
+def mean_gradients(
+    head: nn.Module, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
+) -> Float[Tensor, "b n k"]:
+    """Mean gradient of each class's logit by each channel, `α_k = mean_ij ∂f_c/∂A_k`."""
+    leaf, logits = differentiable_head(head, features)
+    gradients = class_gradients(logits, [leaf], classes)
+    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients], dim=1)
+
+
 def class_gradients(
     logits: Float[Tensor, "b c"],
     activations: Sequence[Float[Tensor, "b _ _ _"]],

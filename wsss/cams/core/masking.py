@@ -18,7 +18,7 @@ def image_masks(maps: Float[Tensor, "g h w"], size: tuple[int, int]) -> Float[Te
 
 
 def mean_colour(model: SplitClassifier) -> Float[Tensor, "3 1 1"]:
-    """The colour in [0, 1] that the network sees as zero: the mean of its training images.
+    """The colour in [0, 1] that is zero once normalised: the mean of the training images.
 
     Black where `features` has no `Normalisation` called `normalise`, and takes colours as they are.
     """
@@ -37,7 +37,7 @@ def masked_probabilities(
     Args:
         model: the classifier, in evaluation mode.
         image: RGB in [0, 1].
-        background: what is seen where a mask is 0: an image, or one colour [3, 1, 1].
+        background: shown where a mask is 0: an image, or one colour [3, 1, 1].
         maps: the masks before they are resized and stretched to [0, 1].
     """
     height, width = image.shape[1:]

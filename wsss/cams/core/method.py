@@ -1,4 +1,4 @@
-"""What an activation-mapping method is: raw maps from a split classifier."""
+"""The interface of CAM methods: raw maps of a split classifier."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,6 +12,13 @@ from wsss.cams.core.needs import Need, lacking, offers
 from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import SplitClassifier
 
+Images = Float[Tensor, "b 3 H W"]
+"""RGB in [0, 1]."""
+Classes = Int64[Tensor, "b n"]
+"""Class indices 0…C-1; images with fewer classes repeat one."""
+Maps = Float[Tensor, "b n _ _"]
+"""Raw maps of `n` classes of each image, signed, at the method's resolution."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -20,7 +27,7 @@ class Provenance:
     paper: str
     """Authors, short title, venue and year."""
     reconstructed: str = ""
-    """What neither the paper nor its authors' code says and is filled in here; empty if nothing."""
+    """Parts that are in neither the paper nor its authors' code; empty if none."""
 
 
 class CamMethod(ABC):
@@ -38,7 +45,7 @@ class CamMethod(ABC):
     provenance: Provenance = Provenance("no publication")
     """Where its formulas come from; options may give an instance another."""
     sees_scales: ClassVar[bool] = False
-    """Whether the method looks at several scales and mirror images itself."""
+    """Whether `maps` averages over scales and mirror images itself."""
     shares_score: bool = False
     """Whether values are shares of a score: on a finer grid they are smaller, their sum is not."""
 
@@ -62,18 +69,13 @@ class CamMethod(ABC):
         """
         self.check_needs(model)
 
-    def __call__(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def __call__(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image, without a gradient.
 
         Args:
             model: the classifier, in evaluation mode.
             images: RGB in [0, 1].
-            classes: class indices 0…C-1; images with fewer classes repeat one.
+            classes: indices 0…C-1; images with fewer classes repeat one.
 
         Raises:
             IndexError: a class index is out of range.
@@ -86,16 +88,11 @@ class CamMethod(ABC):
             return self.maps(model, images, classes).detach()
 
     @abstractmethod
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
-        """What `__call__` returns, of a model and classes that it has checked."""
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
+        """Compute the result of `__call__`, for a checked model and checked classes."""
 
 
-def check_classes(model: SplitClassifier, classes: Int64[Tensor, "b n"]) -> None:
+def check_classes(model: SplitClassifier, classes: Classes) -> None:
     """Refuse class indices out of range; negative ones would count from the end.
 
     Raises:

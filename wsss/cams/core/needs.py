@@ -1,4 +1,4 @@
-"""What methods need of a model, and what a model offers."""
+"""Properties that methods need of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Need(StrEnum):
-    """A property of a model that not every model has; those that fewer networks have come later."""
+    """A property that not every model has, common ones first."""
 
     LINEAR_HEAD = "linear head"
     INNER_LAYERS = "inner layers"
@@ -42,7 +42,7 @@ _MEANINGS = {
 
 
 def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedError:
-    """The error that says what a method misses in a model."""
+    """The error of a method that a model lacks something for."""
     return UnsupportedError(
         method,
         f"{model} is none that it can explain",
@@ -53,7 +53,7 @@ def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedEr
 
 
 def offers(model: SplitClassifier) -> frozenset[Need]:
-    """What of all this a model has."""
+    """The needs that a model meets."""
     # Settings know the needs without torch.
     from wsss.models.classifier import LinearHead
     from wsss.models.reactivated import ReactivatedHead

@@ -18,7 +18,7 @@ def resize(maps: Float[Tensor, "b n h w"], size: tuple[int, int]) -> Float[Tenso
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
-def normalise_max(maps: Float[Tensor, "n h w"], epsilon: float = 0.0) -> Float[Tensor, "n h w"]:
+def normalise_max(maps: Float[Tensor, "*n h w"], epsilon: float = 0.0) -> Float[Tensor, "*n h w"]:
     """Divide non-negative maps by their maximum, so that zero stays zero: `M / max M`.
 
     The normalisation of weakly-supervised seeds; min-max would lift the background.
@@ -29,7 +29,7 @@ def normalise_max(maps: Float[Tensor, "n h w"], epsilon: float = 0.0) -> Float[T
             as large as logits: shares of a score may be smaller, and their seeds would never reach
             a threshold.
     """
-    peak = maps.amax(dim=(1, 2), keepdim=True) + epsilon
+    peak = maps.amax(dim=(-2, -1), keepdim=True) + epsilon
     return maps / peak.where(peak > 0, 1)
 
 

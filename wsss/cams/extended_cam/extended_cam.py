@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from wsss.cams.core.gradients import class_gradients, differentiable_head
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.extended_cam.receptive_field import Fields, features_and_fields
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.validation import check_choice, check_number
@@ -72,12 +72,12 @@ def gaussian_upsampled(
 
 
 def empirical_sigmas(
-    network: nn.Module, images: Float[Tensor, "b 3 H W"]
+    network: nn.Module, images: Images
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
     """Deviations in pixels of the squared gradient that the central cell has by the image.
 
     One forward and one backward pass through the whole network (Luo et al., Understanding the
-    Effective Receptive Field, NeurIPS 2016). NaN for an image that the cell does not see.
+    Effective Receptive Field, NeurIPS 2016). NaN where the cell does not depend on the image.
     """
     seen = images.detach().requires_grad_()
     features = network(seen.clone())
@@ -95,7 +95,7 @@ def empirical_sigmas(
 
 
 class ExtendedCAM(CamMethod):
-    """Conservative maps, which sum to the logit, spread over the pixels that each cell sees.
+    """Conservative maps, which sum to the logit, spread over each cell's receptive field.
 
     Reconstruction from the published abstract: the two requirements (same scale as the prediction
     score, Gaussian upsampling) are the paper's; the equations, the width and the alignment are not.
@@ -121,7 +121,8 @@ class ExtendedCAM(CamMethod):
             sigma: standard deviation in pixels; `erf`, that of the effective receptive field of
                 uniform weights; `stride`, half a cell; `empirical`, that of the central cell's
                 squared gradient by each image, which costs a pass back through the network.
-            align: `grid` centres cells as bilinear resizing does; `rf` where they really look.
+            align: `grid` centres cells as bilinear resizing does; `rf` at their receptive
+                fields' centres.
             bias: of a linear head: left out, or spread over all positions.
             rescale: scale the maps of other heads to sum to their logits, where that is possible.
 
@@ -139,12 +140,7 @@ class ExtendedCAM(CamMethod):
         self.bias = bias
         self.rescale = rescale
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n H W"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Signed maps of `n` classes of each image, at image size: shares of the logit."""
         if self.sigma == "erf" or self.align == "rf":
             features, fields = features_and_fields(model.features, images)
@@ -174,7 +170,7 @@ class ExtendedCAM(CamMethod):
     def _kernels(
         self,
         network: nn.Module,
-        images: Float[Tensor, "b 3 H W"],
+        images: Images,
         maps: Float[Tensor, "b n h w"],
         fields: Fields | None,
     ) -> tuple[Float[Tensor, "_ H h"], Float[Tensor, "_ W w"]]:
@@ -191,11 +187,7 @@ class ExtendedCAM(CamMethod):
         return kernels[0], kernels[1]
 
     def _sigmas(
-        self,
-        network: nn.Module,
-        images: Float[Tensor, "b 3 H W"],
-        strides: Sequence[float],
-        fields: Fields | None,
+        self, network: nn.Module, images: Images, strides: Sequence[float], fields: Fields | None
     ) -> list[Float[Tensor, " _"]]:
         """Widths in pixels along height and width, of each image or of all."""
         if self.sigma == "empirical":

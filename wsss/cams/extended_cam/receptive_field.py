@@ -19,14 +19,14 @@ FIELDS = "receptive_fields"
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What one cell sees along one axis of the image, in pixels."""
+    """Receptive field of a cell along one axis of the image, in pixels."""
 
     size: int = 1
-    """Pixels between the first and last that can be seen, both included."""
+    """Pixels from the first to the last, both included."""
     jump: int = 1
     """Pixels from the centre of a cell to the next."""
     centre: float = 0.5
-    """Where cell 0 looks; the centre of the first pixel is at ½."""
+    """Centre of cell 0's field; that of the first pixel is ½."""
     variance: float = 0.0
     """Variance of the effective field of uniform weights: each layer adds `(k² - 1)/12 · jump²`."""
 

@@ -1,4 +1,4 @@
-"""A forward pass that remembers how to carry explanation components back through it."""
+"""Recording of a forward pass, to carry explanation components back through it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,12 +39,12 @@ class ComponentTape(TorchFunctionMode):
         self.end()
 
     def end(self) -> None:
-        """Forget what only recording needs."""
+        """Drop the state that only recording needs."""
         self._images: set[int] = set()
         self._pads: dict[int, tuple[int, Tensor, rules.Operation]] = {}
         self._scales: dict[int, list[Tensor]] = {}
         self._anew: dict[int, Callable[[], Tensor]] = {}
-        """How outputs of convolutions, and what is made of them alone, are computed once more."""
+        """Recompute outputs of convolutions, and of operations on them alone."""
 
     def begin(self, root: Tensor, is_image: bool = False) -> None:
         """Record what descends from `root`, and nothing before it.
@@ -117,7 +117,7 @@ class ComponentTape(TorchFunctionMode):
         number = self._add(output)
         alone = len(known) == 1
         is_first = alone and bool(args) and args[0] is x
-        # Not all of `args`, whose first is an intermediate map that need not be kept.
+        # Without the first of `args`, an intermediate map that need not be kept.
         others = args[1:]
         prepare: operations.Prepare | WsssError
 
@@ -161,16 +161,11 @@ class ComponentTape(TorchFunctionMode):
         self._steps.append(steps.Step(sources, number, prepare))
 
     def _term(self, value: Tensor) -> Callable[[], Tensor]:
-        """A term of a sum: computed anew where what that takes is kept anyway, or kept."""
+        """A term of a sum: recomputed where its inputs are kept anyway, else kept."""
         return self._anew.get(self._number[value], lambda: value)
 
     def _convolution(
-        self,
-        function: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        source: int,
-        number: int,
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], source: int, number: int
     ) -> tuple[tuple[int], operations.Prepare]:
         """The number of a convolution's input, and its rule."""
         options = dict(zip(operations.CONVOLUTION_ARGUMENTS, args, strict=False)) | kwargs

@@ -1,11 +1,11 @@
 r"""How the operations of a network share out explanation components among their inputs.
 
 FG-CAM (Qiu et al. 2023) carries components `I` of a map from a layer to the one before it, in
-proportion to what each input element contributed. Every function here takes what an operation saw
-in the forward pass and returns its rule, a function from the components of its output to those of
-its input. What all classes share is computed once, and each class's components pass alone, so that
-large intermediate maps are those of one class. The sum stays the same except where an output has no
-contribution to be shared out, `Y = 0`.
+proportion to the contribution of each input element. Every function here takes an operation's
+inputs in the forward pass and returns its rule, a function from the components of its output to
+those of its input. Computations common to all classes are done once, and each class's components
+pass alone, so that large intermediate maps are those of one class. The sum stays the same except
+where an output has no contribution to be shared out, `Y = 0`.
 
 Shape suffixes: b = batch; the dimensions after it are those of the operation's input and output.
 """
@@ -26,7 +26,7 @@ Rule = Callable[[Tensor], Tensor]
 
 
 def divisor(contributions: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
-    """What components are divided by, `R = I / Y`: infinite where `Y = 0`, so that `R = 0`."""
+    """The divisor of components in `R = I / Y`: infinite where `Y = 0`, so that `R = 0`."""
     return contributions.where(contributions != 0, torch.inf)
 
 

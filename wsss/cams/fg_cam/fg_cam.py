@@ -3,12 +3,12 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from wsss.cams.core.gradients import class_gradients, differentiable_head
+from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.masking import masked_probabilities, mean_colour
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
@@ -102,23 +102,13 @@ class FGCAM(CamMethod):
             features = model.features(images)
         tape.check(features)
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image, at the resolution of the target layer."""
         images_per_pass = max(1, PIXELS_PER_PASS // (images.shape[-2] * images.shape[-1]))
         parts = (torch.split(tensor, images_per_pass) for tensor in (images, classes))
         return torch.cat([self._maps(model, *part) for part in zip(*parts, strict=True)])
 
-    def _maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def _maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of images that fit into one recorded pass."""
         if self.target_layer is None:
             features = model.features(images)
@@ -131,7 +121,7 @@ class FGCAM(CamMethod):
         del components
         return torch.stack([one.sum(dim=1) for one in carried], dim=1)
 
-    def _root(self, model: SplitClassifier, images: Tensor) -> nn.Module | Tensor:
+    def _root(self, model: SplitClassifier, images: Images) -> nn.Module | Tensor:
         """The module, or the images, that the components are carried back to."""
         if self.target_layer == "input":
             return images
@@ -150,13 +140,13 @@ class FGCAM(CamMethod):
     def _components(
         self,
         model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
+        images: Images,
         features: Float[Tensor, "b k h w"],
-        classes: Int64[Tensor, "b n"],
+        classes: Classes,
     ) -> Float[Tensor, "n b k h w"]:
         """`I_k = α_k A_k` of every class, denoised if wished."""
         if self.base == "grad":
-            weights = gradient_weights(model, features, classes)
+            weights = mean_gradients(model.head, features, classes).transpose(0, 1).contiguous()
         else:
             background = mean_colour(model).to(images)
             scores = [
@@ -167,12 +157,3 @@ class FGCAM(CamMethod):
             weights = weights.permute(2, 0, 1)
         components = weights[..., None, None] * features
         return denoised(components, self.kept_fraction) if self.denoise else components
-
-
-def gradient_weights(
-    model: SplitClassifier, features: Float[Tensor, "b k h w"], classes: Int64[Tensor, "b n"]
-) -> Float[Tensor, "n b k"]:
-    """Channel weights of Grad-CAM, `α_k = mean_ij ∂f_c/∂A_k`, back-propagated through the head."""
-    leaf, logits = differentiable_head(model.head, features)
-    gradients = class_gradients(logits, [leaf], classes)
-    return torch.stack([gradient.mean(dim=(2, 3)) for (gradient,) in gradients])

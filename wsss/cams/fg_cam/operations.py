@@ -33,7 +33,7 @@ CONVOLUTION_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilati
 Distribute = Callable[[Tensor], Iterable[Tensor]]
 """Components [b, …] of an operation's output, of one class, to those of each input."""
 Prepare = Callable[[], Distribute]
-"""Computes once what all classes share."""
+"""Does the computations common to all classes, once."""
 
 
 def unchanged() -> Distribute:
@@ -42,7 +42,7 @@ def unchanged() -> Distribute:
 
 
 def shared_out(rule: Callable[..., rules.Rule], *seen: Any) -> Prepare:
-    """A rule of `explanation_components` with what the operation saw: its input comes first."""
+    """A rule of `explanation_components` with the operation's inputs."""
 
     def prepare() -> Distribute:
         prepared = rule(*seen)

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from wsss.cams.core.method import CamMethod, Provenance
+from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
-from wsss.cams.core.postprocess import resize
+from wsss.cams.core.postprocess import normalise_max, resize
 from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.capture import differentiable_from
@@ -30,9 +30,7 @@ def pair_maps(
 
 
 def inner_pair_maps(
-    pooled: Float[Tensor, "b k"],
-    layers: Sequence[Tensor],
-    difference: Float[Tensor, "b j k"],
+    pooled: Float[Tensor, "b k"], layers: Sequence[Tensor], difference: Float[Tensor, "b j k"]
 ) -> list[Float[Tensor, "b j _ _"]]:
     """Grad-CAM of inner layers for `y = f_c − f_r`: `ReLU(Σ_k mean(∂y/∂A_k) A_k)` (Selvaraju).
 
@@ -55,10 +53,7 @@ def inner_pair_maps(
         )
         for found, gradient in zip(weights, gradients, strict=True):
             found.append(gradient.mean(dim=(2, 3)))
-    return [
-        torch.einsum("bjk,bkhw->bjhw", torch.stack(found, dim=1), layer.detach()).relu()
-        for found, layer in zip(weights, layers, strict=True)
-    ]
+    return _weighted(weights, layers)
 
 
 def own_stage_maps(
@@ -72,7 +67,7 @@ def own_stage_maps(
     Args:
         networks: the last stages and heads.
         pairs: of each image.
-        inner: what the last stages start from, with a graph back to `layers`.
+        inner: input of the last stages, with a graph back to `layers`.
         layers: outputs of inner layers, each [b, _, _, _].
     """
     weights: list[list[Tensor]] = [[] for _ in layers]
@@ -86,22 +81,17 @@ def own_stage_maps(
         for found, gradient in zip(weights, gradients, strict=True):
             found.append(gradient.mean(dim=(2, 3)))
         last.append(pair_maps(features.detach(), difference[:, None]).relu())
+    return [*_weighted(weights, layers), torch.cat(last, dim=1)]
+
+
+def _weighted(
+    weights: Sequence[list[Float[Tensor, "b _"]]], layers: Sequence[Float[Tensor, "b _ _ _"]]
+) -> list[Float[Tensor, "b j _ _"]]:
+    """`ReLU(Σ_k α_k A_k)` of each layer, for each pair's channel weights α."""
     return [
-        *(
-            torch.einsum("bjk,bkhw->bjhw", torch.stack(found, dim=1), layer.detach()).relu()
-            for found, layer in zip(weights, layers, strict=True)
-        ),
-        torch.cat(last, dim=1),
+        torch.einsum("bjk,bkhw->bjhw", torch.stack(found, dim=1), layer.detach()).relu()
+        for found, layer in zip(weights, layers, strict=True)
     ]
-
-
-def to_unit(maps: Float[Tensor, "b j h w"]) -> Float[Tensor, "b j h w"]:
-    """Divide non-negative maps by their maximum; maps of zeros stay zeros.
-
-    No constant is added to the maximum: gradients of inner layers may be of any size.
-    """
-    peak = maps.amax(dim=(2, 3), keepdim=True)
-    return maps / peak.where(peak > 0, 1)
 
 
 def fuse_layers(
@@ -115,7 +105,7 @@ def fuse_layers(
         gate: multiply the sum by the deepest map, where there are shallower ones.
     """
     height, width = max(tuple(one.shape[2:]) for one in maps)
-    resized = [resize(to_unit(one), (height, width)) for one in maps]
+    resized = [resize(normalise_max(one), (height, width)) for one in maps]
     fused = torch.stack([w * one for w, one in zip(weights, resized, strict=True)]).sum(dim=0)
     return fused * resized[-1] if gate and len(maps) > 1 else fused
 
@@ -195,12 +185,7 @@ class Meng(CamMethod):
         super().check(model)
         self._inner(model)
 
-    def maps(
-        self,
-        model: SplitClassifier,
-        images: Float[Tensor, "b 3 H W"],
-        classes: Int64[Tensor, "b n"],
-    ) -> Float[Tensor, "b n h w"]:
+    def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Maps in [0, 1] on the grid of the shallowest layer."""
         heads = cast("PairHeads", model.pair_heads)
         pairs, real = heads.of_classes(classes)
@@ -218,7 +203,7 @@ class Meng(CamMethod):
                 features = model.features(images)
                 maps = inner_pair_maps(features.mean(dim=(2, 3)), inner, difference)
             maps.append(pair_maps(features.detach(), difference).relu())
-        fused = to_unit(fuse_layers(maps, layer_weights, self.gate))
+        fused = normalise_max(fuse_layers(maps, layer_weights, self.gate))
         return fuse_opponents(fused.reshape(*real.shape, *fused.shape[2:]), real, self.opponents)
 
     def _inner(self, model: SplitClassifier) -> tuple[list[nn.Module], list[float]]:

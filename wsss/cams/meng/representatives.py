@@ -1,4 +1,4 @@
-"""Representative classes, the opponents that every class is told apart from (Meng et al.).
+"""Representative classes, the opponents of every class (Meng et al.).
 
 A reconstruction from the published abstract, which says that representatives come of clustering the
 classes: descriptors, algorithm and number are ours.
@@ -93,7 +93,7 @@ def group_classes(
 
 
 def opponents(groups: Groups, target: int, replace_self: bool = True) -> Iterator[int]:
-    """The classes that `target` is told apart from: the representatives other than itself.
+    """The opponents of `target`: the representatives other than itself.
 
     Args:
         groups: as `group_classes` makes them.

@@ -1,4 +1,4 @@
-"""The data check's report for the terminal: tables and paragraphs, printed by whoever wants to."""
+"""The data check's report for the terminal: tables and paragraphs."""
 
 from collections.abc import Iterator
 
@@ -66,7 +66,7 @@ def class_table(report: DataReport) -> Table:
 
 
 def pair_table(report: DataReport) -> Table:
-    """The classes that occur together most often: what weak supervision finds hard to part."""
+    """The pairs of classes that co-occur most, hard to separate by weak supervision."""
     table = _table("classes seen together", "classes")
     table.add_column(f"images in {TRAIN}", justify="right")
     table.add_column("share of the rarer class", justify="right")
@@ -104,8 +104,8 @@ def problem_paragraph(problem: Problem) -> Text:
 def verdict(report: DataReport) -> Text:
     """Whether a run can start."""
     if report.failed:
-        graves = [p for p in report.blocking if p.severity == Severity.ERROR]
-        count = plural(len(graves), "problem")
+        errors = [p for p in report.blocking if p.severity == Severity.ERROR]
+        count = plural(len(errors), "problem")
         return Text(f"✗ {report.name} would break a run: {count} to mend.", "bold red")
     left_out = len(report.unusable)
     note = f" {plural(left_out, 'image is', 'images are')} left out." if left_out else ""

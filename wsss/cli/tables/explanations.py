@@ -1,4 +1,4 @@
-"""What `wsss explain` says in the terminal when it is done."""
+"""The closing table of `wsss explain`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ def outcome(
     sheets: Mapping[Path, Path],
     problems: Sequence[Problem],
 ) -> Group:
-    """One row an image, what was left out, and where everything is.
+    """One row an image, the reasons for skipping, and the folder of the results.
 
     Args:
         folder: of the results.
         top: most probable class of each image, with its probability.
         sheets: sheet of each image that has one.
-        problems: what was left out, and why.
+        problems: reasons for skipping.
     """
     table = Table("image", "most probable class", title="Explained", title_justify="left")
     table.add_column("probability", justify="right")

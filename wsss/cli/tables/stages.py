@@ -10,7 +10,7 @@ from wsss.pipeline.execution import Outcome
 
 
 def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
-    """Print the stages, what they cost and found, the results, and where the report is."""
+    """Print the tables of stages and results, and the path of the report."""
     console = console or Console()
     console.print(stage_table(outcomes))
     by_stage = {outcome.stage: outcome for outcome in outcomes}

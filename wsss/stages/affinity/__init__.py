@@ -3,5 +3,5 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """What the stage's own module holds; its CPU processes import others, and no torch."""
+    """Attributes of the stage's own module; its CPU processes import others, without torch."""
     return getattr(import_module(f"{__name__}.stage"), name)

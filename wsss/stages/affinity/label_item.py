@@ -1,4 +1,4 @@
-"""What the CPU processes of the stage do; without torch."""
+"""The work of the stage's CPU processes; without torch."""
 
 from dataclasses import dataclass
 

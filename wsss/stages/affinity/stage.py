@@ -17,7 +17,7 @@ from wsss.refine.affinity.pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.runtime.classifiers import trained_classifier, untrained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.items import check_failures, process_here, process_items
+from wsss.runtime.items import check_failures, process_items
 from wsss.runtime.loaders import training_loader
 from wsss.runtime.progress import track
 from wsss.runtime.training import check_schedule, fit
@@ -128,10 +128,8 @@ def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> N
     own = context.share(items)
     pending = [item for item in own if not task.store.has(item)]
     calls = ((item,) for item in pending)
-    if task.labels.engine.in_batches:
-        results = process_here(task, calls, context.folder)
-    else:
-        results = process_items(task, calls, context.workers, context.folder)
+    workers = 0 if task.labels.engine.in_batches else context.workers
+    results = process_items(task, calls, workers, context.folder)
     done = len(own) - len(pending)
     for _ in track(results, len(own), "certain labels", done, visible=context.is_main):
         pass

@@ -16,7 +16,7 @@ from wsss.stages.evaluate.scoring import ScorePrediction
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Output of a forward pass, reduced to what the CPU processes need."""
+    """Output of a forward pass, reduced for the CPU processes."""
 
     single_scale: UInt8[np.ndarray, "h w"]
     labels: UInt8[np.ndarray, " n"]

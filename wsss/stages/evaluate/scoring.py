@@ -114,7 +114,7 @@ class ScorePrediction:
 def total_counts(store: CountStore, items: Iterable[Item]) -> dict[str, np.ndarray]:
     """Sum of the counts of all items, by subject; `images` counts those with ground truth.
 
-    What never met a labelled pixel is left out: it has no score.
+    Subjects without labelled pixels have no score and are left out.
     """
     totals: dict[str, np.ndarray] = {}
     for item in items:
@@ -146,7 +146,7 @@ def without_class(store: CountStore, items: Iterable[Item]) -> set[str]:
 
 
 def summarise(counts: Counts) -> dict[str, Any]:
-    """Scores of a confusion matrix as plain JSON; what was never counted is null.
+    """Scores of a confusion matrix as plain JSON; undefined ones are null.
 
     Missing predictions count as background; `covered_miou` leaves them out.
     """

@@ -15,7 +15,7 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.runtime.context import Context
 from wsss.runtime.forward import ready
-from wsss.runtime.items import check_failures, process_here, process_items
+from wsss.runtime.items import check_failures, process_items
 from wsss.runtime.progress import track
 from wsss.stages.evaluate.finish import FinishPrediction
 from wsss.stages.evaluate.predict import predictions
@@ -76,8 +76,8 @@ def run(
 ) -> dict[str, float]:
     """Predict the validation split, and score every artefact that has ground truth.
 
-    Without masks everything is predicted and nothing scored. What chose a threshold on masks is
-    stamped `oracle`.
+    Without masks everything is predicted and nothing scored. Scores at a threshold chosen by masks
+    are stamped `oracle`.
 
     Args:
         context: data, folders, processes; a missing `segment` input leaves the segmenter out, a
@@ -169,10 +169,8 @@ def _predict(
     )
     pending = {item.id for item in items if not counts.has(item)}
     calls = predictions(context, model, items, pending, scales, flip, batch_size)
-    if crf is not None and crf.in_batches:
-        finished = process_here(finish, calls, context.folder)
-    else:
-        finished = process_items(finish, calls, context.workers, context.folder)
+    workers = 0 if crf is not None and crf.in_batches else context.workers
+    finished = process_items(finish, calls, workers, context.folder)
     done = len(items) - len(pending)
     for _ in track(finished, len(items), f"predict {split}", done, visible=context.is_main):
         pass

@@ -18,7 +18,7 @@ from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.refine.thresholds import FixedThreshold
 from wsss.runtime.context import Context
-from wsss.runtime.items import ITEM_ERRORS, attempt, check_failures, process_items
+from wsss.runtime.items import ITEM_ERRORS, check_failures, failure_noted, process_items
 from wsss.runtime.progress import track
 from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.refine.pooled_threshold import fit_to_data_set
@@ -144,10 +144,7 @@ def run(
 
 
 def plan_batches(
-    items: Sequence[Item],
-    sizes: Sequence[tuple[int, int]],
-    batch_size: int,
-    max_batch_px: int,
+    items: Sequence[Item], sizes: Sequence[tuple[int, int]], batch_size: int, max_batch_px: int
 ) -> list[list[Item]]:
     """Items in batches, in their order, each filled up as far as both bounds allow.
 
@@ -182,7 +179,8 @@ def process_batches(
             reading = [reader.submit(_read_all, task, after) for after in batches[number + 1 :][:1]]
             if not _succeeds(task, batch, found):
                 for item in batch:
-                    attempt(task, item, folder)
+                    with failure_noted(folder, item):
+                        task(item)
             yield from batch
 
 
