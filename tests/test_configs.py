@@ -18,7 +18,7 @@ from wsss.refine import (
     Pooled,
     PowerBackground,
 )
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 from wsss.stages import CHAIN
 
 OPTIONS = sorted(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier, TimmBackbone
-from wsss.models.finished import is_classifier, load_finished
-from wsss.settings.folder import config_dir
+from wsss.models.finished_classifier import is_classifier, load_finished
+from wsss.settings.config_dir import config_dir
 
 SEED = 0
 

@@ -24,7 +24,7 @@ from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
 from wsss.explain.faithfulness import Protocol, judge
 from wsss.models import SplitClassifier
-from wsss.models.finished import is_classifier, load_finished
+from wsss.models.finished_classifier import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
 from wsss.stages.evaluate.stage import THRESHOLDS
 

@@ -70,7 +70,7 @@ def test_an_interrupted_command_says_whether_it_goes_on(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["wsss", *words])
     monkeypatch.setattr(f"wsss.{module}.run", interrupted)
-    monkeypatch.setattr("wsss.pipeline.check_data.check_data", interrupted)
+    monkeypatch.setattr("wsss.pipeline.check_command.check_data", interrupted)
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == 130

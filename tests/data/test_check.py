@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from wsss.cli.tables.data_report import render
+from wsss.cli.tables.data_check import render
 from wsss.data.check import inspect_item, summarise
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder.folder import Folder

@@ -8,7 +8,7 @@ from wsss.cams.cam import CAM
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need
 from wsss.explain.catalogue import Entry, catalogue, method_names, parse_head
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 
 def without_weights(node):

@@ -19,7 +19,7 @@ from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnn
 from wsss.models.export import save_pair_heads
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import load_vision_gnn_classifier
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 from wsss.settings.remedies import FOR_EXPLAIN, FOR_RUN, told
 
 

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 from wsss.errors import WsssError
 from wsss.explain.catalogue import method_names
 from wsss.explain.options import configure_methods
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 
 def problem_of(methods, *words):

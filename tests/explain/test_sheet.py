@@ -2,7 +2,7 @@ import numpy as np
 from PIL import ImageFont
 
 from wsss.explain.sheet import Row, overlay, sheet, shortened
-from wsss.report.colors import heat_overlay
+from wsss.report.overlays import heat_overlay
 from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, TITLE_PX
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 LEARNING = {"recam", "meng"}
 """Methods with a stage of their own, which test_learning_methods.py runs."""

@@ -8,8 +8,8 @@ from wsss.artifacts import Manifest
 from wsss.report.header import header, sentence
 from wsss.report.page import render
 from wsss.report.panels import Panel
+from wsss.report.read_scores import Scores, Subject
 from wsss.report.results import GalleryGroup, GalleryRow, Results
-from wsss.report.scores import Scores, Subject
 from wsss.report.sections import SECTIONS, all_sections
 from wsss.report.training_curves import Curve
 

@@ -29,7 +29,7 @@ from wsss.data.images import read_rgb
 from wsss.data.sample import Item
 from wsss.refine import CrfRefinement, NumbaEngine
 from wsss.refine.pseudo_label import upsample
-from wsss.runtime import items
+from wsss.runtime import item_pool
 from wsss.stages.refine.mask_statistics import StatisticsStore
 from wsss.stages.refine.stage import RefineItem
 

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from wsss.cams.core.needs import Need, lacking
 from wsss.errors import InvalidOptionError, UnsupportedError, WsssError, inside
 from wsss.settings.build import build, key_of, told_by_setting
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 from wsss.settings.remedies import FOR_EXPLAIN, FOR_RUN, told
 
 

@@ -30,7 +30,7 @@ from wsss.models.hooked import hooked, logits_of
 from wsss.models.last_map import LayerCall, last_map_layer, named_layer, noting_calls
 from wsss.models.segmenter import Segmenter
 from wsss.models.unchanged import unchanged
-from wsss.report.colors import heat_overlay
+from wsss.report.overlays import heat_overlay
 from wsss.report.panels import Panel
 
 

@@ -7,7 +7,7 @@ from wsss.cams.core.method import CamMethod
 from wsss.errors import unknown_word, user_error
 from wsss.explain.catalogue import GROUP, method_names
 from wsss.settings.build import build
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 
 def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -> CamMethod:

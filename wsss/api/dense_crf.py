@@ -12,7 +12,7 @@ from wsss.api.pictures import ImageLike, as_bytes, as_picture
 from wsss.errors import unknown_word, user_error
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,10 +18,10 @@ from wsss.data.pyramids import Scales, rescale
 from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 from wsss.models.export import CLASSIFIER, PAIR_HEADS, SEGMENTER, load_segmenter
-from wsss.models.finished import load_finished
+from wsss.models.finished_classifier import load_finished
 from wsss.models.inference import label_probabilities
 from wsss.models.segmenter import Segmenter
-from wsss.report.colors import label_overlay
+from wsss.report.overlays import label_overlay
 from wsss.report.panels import Panel
 
 BACKGROUND = "background"

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from wsss.cli.messages import rank, readable_errors
 from wsss.settings.compose import check_sweep, compose
-from wsss.settings.folder import config_dir
-from wsss.settings.words import in_hydras_way
+from wsss.settings.config_dir import config_dir
+from wsss.settings.overrides import in_hydras_way
 
 COMMANDS = {
     "run": "run the pipeline, or some of its stages (see `wsss run --help`)",
@@ -124,8 +124,8 @@ def _run(cfg: DictConfig) -> dict[str, float]:
 
 def _check(cfg: DictConfig) -> None:
     """Check the data set and show the report."""
-    from wsss.cli.tables.data_report import render
-    from wsss.pipeline.check_data import check_data
+    from wsss.cli.tables.data_check import render
+    from wsss.pipeline.check_command import check_data
 
     _prepare()
     report = check_data(cfg)

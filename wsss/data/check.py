@@ -7,9 +7,9 @@ from itertools import combinations
 from math import ceil
 from statistics import median_low
 
+from wsss.data.grouping import group_alike
 from wsss.data.inspection import Inspection as Inspection
 from wsss.data.inspection import inspect_item as inspect_item
-from wsss.data.problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, Source
 from wsss.errors import Problem, Severity

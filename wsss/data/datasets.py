@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from wsss.data.sample import VOID_LABEL, Item
-from wsss.data.sampling import sample_seed
+from wsss.data.sample_seeds import sample_seed
 from wsss.data.source import Source
 from wsss.data.transforms import Augmentation
 

@@ -7,7 +7,7 @@ from wsss.errors import user_error
 from wsss.explain.request import Request
 from wsss.models.classifier import SplitClassifier
 from wsss.models.cut import CutBackbone
-from wsss.models.finished import load_finished
+from wsss.models.finished_classifier import load_finished
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
 from wsss.models.vision_gnn import VisionGnnBackbone

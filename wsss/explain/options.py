@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from wsss.errors import Problem, WsssError, unknown_word, user_error
 from wsss.explain.catalogue import GROUP, method_names
 from wsss.settings.compose import compose, setting_names
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 ALL = "all"
 TARGET = "_target_"

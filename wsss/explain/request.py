@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 from wsss.errors import Problem, WsssError, user_error
 from wsss.explain.catalogue import GROUP, method_names
 from wsss.settings.compose import compose
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 from wsss.settings.kinds import read
 
 

@@ -10,14 +10,14 @@ from wsss.artifacts import file_digest, fingerprint
 from wsss.errors import WsssError
 from wsss.explain.catalogue import catalogue
 from wsss.explain.class_choice import parse_classes
+from wsss.explain.explain_images import Explained, explain_images
 from wsss.explain.explained_classifier import load_classifier
 from wsss.explain.explainer import Explainer, Scorer
-from wsss.explain.methods import build_methods
 from wsss.explain.request import Request
-from wsss.explain.sheets import Explained, explain_images
+from wsss.explain.supported_methods import build_methods
 from wsss.machine.devices import usable_device
-from wsss.models.finished import weight_files
-from wsss.settings.folder import config_dir
+from wsss.models.finished_classifier import weight_files
+from wsss.settings.config_dir import config_dir
 
 DEFAULT_OUTPUT = Path("runs", "explain")
 
@@ -59,7 +59,7 @@ def run(
     }
     scorer: Scorer | None = None
     if request.scores:
-        from wsss.explain.figures import described_protocol, faithfulness_scores
+        from wsss.explain.scores import described_protocol, faithfulness_scores
 
         described["protocol"], scorer = described_protocol(), faithfulness_scores
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)

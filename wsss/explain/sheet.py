@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import ImageFont
 
-from wsss.report.colors import Image, heat_overlay
+from wsss.report.overlays import Image, heat_overlay
 from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, Panel, fit, strip
 
 HEIGHT_PX = 240

@@ -10,7 +10,7 @@ from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
 from wsss.errors import Problem, Severity
 from wsss.runtime.context import Context
-from wsss.runtime.items import process_items
+from wsss.runtime.item_pool import process_items
 from wsss.runtime.progress import track
 
 VERSION = 1

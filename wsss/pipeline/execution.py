@@ -17,7 +17,7 @@ from wsss.machine.peak_memory import PeakMemory
 from wsss.pipeline.chain import stage_module
 from wsss.pipeline.versions import commit, versions
 from wsss.runtime.context import Context
-from wsss.runtime.items import failures, forget_failures
+from wsss.runtime.item_pool import failures, forget_failures
 
 log = logging.getLogger(__name__)
 

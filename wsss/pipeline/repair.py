@@ -7,7 +7,7 @@ from wsss.artifacts import MANIFEST
 from wsss.errors import user_error
 from wsss.files import DamagedFileError
 from wsss.pipeline.execution import Outcome
-from wsss.pipeline.plan import Plan
+from wsss.pipeline.fingerprints import Plan
 
 log = logging.getLogger(__name__)
 

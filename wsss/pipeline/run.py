@@ -15,10 +15,10 @@ from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
 from wsss.pipeline import data_check, tracking
 from wsss.pipeline.chain import select, stage_module
-from wsss.pipeline.check_data import check_folder, workers_per_process
+from wsss.pipeline.check_command import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
+from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.launch import launched
-from wsss.pipeline.plan import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.repair import repaired
 from wsss.runtime.context import Context
 from wsss.settings.build import build, build_stage, told_by_setting

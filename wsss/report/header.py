@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from wsss.report import text
+from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
 from wsss.report.results import Results
-from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
 from wsss.wording import plural
 
 _HEADLINES = (PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsss.report import text
-from wsss.report.colors import css_color
 from wsss.report.header import Header
+from wsss.report.overlays import css_color
 from wsss.report.panels import data_uri
 from wsss.report.section import Section
 from wsss.wording import plural

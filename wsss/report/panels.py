@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from wsss.artifacts import Seeds
-from wsss.report.colors import Image, Labels, heat_overlay, label_overlay
+from wsss.report.overlays import Image, Labels, heat_overlay, label_overlay
 
 GROUND_TRUTH = "ground truth"
 MAX_ASPECT = 2.0

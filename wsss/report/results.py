@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from wsss.artifacts import Manifest
 from wsss.report.panels import Panel
-from wsss.report.scores import Scores
+from wsss.report.read_scores import Scores
 from wsss.report.training_curves import Curve
 
 SHORT_ROW = 3

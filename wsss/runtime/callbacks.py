@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from wsss.data.sampling import sample_seed
+from wsss.data.sample_seeds import sample_seed
 from wsss.errors import user_error
 
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from wsss.data.datasets import TaggedBatch, TaggedImages
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
 from wsss.data.sample import Item
-from wsss.data.sampling import epoch_sampler
+from wsss.data.sample_seeds import epoch_sampler
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.machine.processes import loader_context

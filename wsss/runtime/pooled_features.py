@@ -14,13 +14,13 @@ from wsss.artifacts import atomic
 from wsss.data.datasets import TaggedBatch
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.sample import Item
-from wsss.data.sampling import sample_seed
+from wsss.data.sample_seeds import sample_seed
 from wsss.data.source import VAL
 from wsss.files import intact
 from wsss.models import Backbone
 from wsss.runtime.context import Context
 from wsss.runtime.forward import map_batches, ready
-from wsss.runtime.items import note_failure
+from wsss.runtime.item_pool import note_failure
 from wsss.runtime.loaders import BATCH_SIZE, pending_batches
 from wsss.runtime.progress import track
 

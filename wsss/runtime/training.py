@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from wsss.data.sampling import EpochSampler
+from wsss.data.sample_seeds import EpochSampler
 from wsss.errors import user_error
 from wsss.runtime.callbacks import LastNumbers, SeedEpoch, StopAtNan
 from wsss.runtime.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint

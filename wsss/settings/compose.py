@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
-from wsss.settings.folder import config_dir
-from wsss.settings.words import is_group, option_names, parse, runs_of_sweep
+from wsss.settings.config_dir import config_dir
+from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
 
 
 def compose(

@@ -16,8 +16,8 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from wsss.errors import Problem, WsssError, unknown_word, user_error
+from wsss.settings.overrides import option_names
 from wsss.settings.schema import SIGNATURES
-from wsss.settings.words import option_names
 
 T = TypeVar("T")
 TARGET = "_target_"

@@ -15,7 +15,7 @@ from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.items import check_failures
+from wsss.runtime.item_pool import check_failures
 from wsss.runtime.loaders import image_loaders, training_loader
 from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
 from wsss.runtime.training import check_schedule, fit

@@ -13,7 +13,7 @@ from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
 from wsss.runtime.context import Context
-from wsss.runtime.seeds import check_method, write_seeds
+from wsss.runtime.seed_maps import check_method, write_seeds
 
 VERSION = 4
 INPUTS = ("classify", "reactivate", "oppose")

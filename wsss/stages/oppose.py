@@ -14,10 +14,10 @@ from wsss.errors import user_error
 from wsss.models import Backbone, PairHeads, PairNetworks
 from wsss.models.export import save_pair_heads
 from wsss.models.last_stage import cut_before_last_stage
-from wsss.runtime.classifiers import FINETUNE, trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.loaders import image_loaders, training_loader
 from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
+from wsss.runtime.run_classifier import FINETUNE, trained_classifier
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory

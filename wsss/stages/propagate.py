@@ -14,7 +14,7 @@ from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
 from wsss.runtime.context import Context
-from wsss.runtime.seeds import check_method, write_seeds
+from wsss.runtime.seed_maps import check_method, write_seeds
 from wsss.validation import check_at_least, check_whole
 
 VERSION = 2

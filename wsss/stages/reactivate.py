@@ -8,9 +8,9 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
-from wsss.runtime.classifiers import trained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.loaders import image_loaders
+from wsss.runtime.run_classifier import trained_classifier
 from wsss.runtime.training import check_schedule, fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory

@@ -11,12 +11,12 @@ from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
 from wsss.report.panels import Evidence, Panel, draw_panels, jpeg, strip
+from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.results import GalleryGroup, GalleryRow, Results
-from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
 from wsss.runtime.context import Context
-from wsss.runtime.items import failure_noted
+from wsss.runtime.item_pool import failure_noted
 from wsss.stages import CHAIN
 
 VERSION = 2

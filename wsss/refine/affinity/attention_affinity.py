@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.attention_network import second_network, whole_patches
+from wsss.models.second_network import second_network, whole_patches
 from wsss.refine.affinity.colours import colour_similarity
 from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets

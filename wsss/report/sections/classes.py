@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Subject
 from wsss.report.results import Results
-from wsss.report.scores import PSEUDO_MASKS, SEGMENTER, Subject
 from wsss.report.section import Section
 
 _BARS = (PSEUDO_MASKS, SEGMENTER)

@@ -15,11 +15,11 @@ from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
 from wsss.refine.affinity.pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
-from wsss.runtime.classifiers import trained_classifier, untrained_classifier
 from wsss.runtime.context import Context
-from wsss.runtime.items import check_failures, process_items
+from wsss.runtime.item_pool import check_failures, process_items
 from wsss.runtime.loaders import training_loader
 from wsss.runtime.progress import track
+from wsss.runtime.run_classifier import trained_classifier, untrained_classifier
 from wsss.runtime.training import check_schedule, fit
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask

@@ -12,7 +12,7 @@ from wsss.models import Segmenter
 from wsss.models.inference import label_probabilities
 from wsss.runtime.context import Context
 from wsss.runtime.forward import map_batches
-from wsss.runtime.items import note_failure
+from wsss.runtime.item_pool import note_failure
 from wsss.stages.evaluate.finish import Prediction
 
 PRESENT_PROBABILITY = 0.05

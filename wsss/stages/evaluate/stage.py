@@ -15,7 +15,7 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.runtime.context import Context
 from wsss.runtime.forward import ready
-from wsss.runtime.items import check_failures, process_items
+from wsss.runtime.item_pool import check_failures, process_items
 from wsss.runtime.progress import track
 from wsss.stages.evaluate.finish import FinishPrediction
 from wsss.stages.evaluate.predict import predictions

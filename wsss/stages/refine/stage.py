@@ -18,7 +18,7 @@ from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.refine.thresholds import FixedThreshold
 from wsss.runtime.context import Context
-from wsss.runtime.items import ITEM_ERRORS, check_failures, failure_noted, process_items
+from wsss.runtime.item_pool import ITEM_ERRORS, check_failures, failure_noted, process_items
 from wsss.runtime.progress import track
 from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.refine.pooled_threshold import fit_to_data_set

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from wsss.data.grouping import group_alike
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.problems import group_alike
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.file_source import FileSource, walk_files

@@ -2,7 +2,7 @@ import numpy as np
 
 from wsss.artifacts import voc_palette
 from wsss.data.sample import VOID_LABEL
-from wsss.report.colors import (
+from wsss.report.overlays import (
     css_color,
     greyscale,
     hatching,

@@ -8,7 +8,7 @@ from wsss.data.check import DataReport
 from wsss.data.source import Source
 from wsss.machine.cores import usable_cores
 from wsss.pipeline import data_check
-from wsss.pipeline.plan import stage_configs, weight_digests
+from wsss.pipeline.fingerprints import stage_configs, weight_digests
 from wsss.settings.build import build, told_by_setting
 
 

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
 from wsss.errors import Problem, WsssError
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 
 def parse(words: Iterable[str]) -> list[Override]:

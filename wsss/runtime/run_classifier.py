@@ -15,7 +15,7 @@ from wsss.models import (
     SplitClassifier,
 )
 from wsss.models.export import load_affinity_heads
-from wsss.models.finished import load_finished
+from wsss.models.finished_classifier import load_finished
 from wsss.models.last_stage import cut_before_last_stage
 from wsss.runtime.context import Context
 

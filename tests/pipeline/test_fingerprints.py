@@ -4,10 +4,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from wsss.pipeline.plan import IGNORED, common_basis, make_plans
+from wsss.pipeline.fingerprints import IGNORED, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
 from wsss.settings.build import build
-from wsss.settings.folder import config_dir
+from wsss.settings.config_dir import config_dir
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.source import TRAIN
 from wsss.errors import inside
 from wsss.models import SplitClassifier
-from wsss.runtime.classifiers import trained_classifier, untrained_classifier
 from wsss.runtime.context import Context
 from wsss.runtime.forward import PerThread, map_batches, ready
-from wsss.runtime.items import check_failures, note_failure
+from wsss.runtime.item_pool import check_failures, note_failure
 from wsss.runtime.loaders import pending_batches
 from wsss.runtime.progress import track
+from wsss.runtime.run_classifier import trained_classifier, untrained_classifier
 
 
 class ChecksModel(Protocol):

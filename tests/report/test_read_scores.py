@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from wsss.artifacts import write_json
-from wsss.report.scores import Scores, read_scores
+from wsss.report.read_scores import Scores, read_scores
 
 
 def test_a_missing_file_has_no_scores(tmp_path: Path):

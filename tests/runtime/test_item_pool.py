@@ -8,7 +8,7 @@ import pytest
 
 from wsss.data.sample import Item
 from wsss.data.sources.folder.folder import Folder
-from wsss.runtime.items import failures, process_items
+from wsss.runtime.item_pool import failures, process_items
 
 
 def test_ten_thousand_items_are_queued_a_few_at_a_time(tmp_path):
