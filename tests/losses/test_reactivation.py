@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from wsss.losses import multilabel_soft_margin, reactivation_loss
+from wsss.losses import reactivation_loss
 from wsss.losses.reactivation import activation_masks, masked_pooling
 
 IMAGES, CHANNELS, CLASSES, HEIGHT, WIDTH = 4, 6, 5, 4, 3
@@ -164,7 +164,9 @@ def test_maps_of_classes_that_occur_together_overlap_less_after_the_second_stage
         optimizer = torch.optim.SGD(weights, lr=1.0)
         for _ in range(60):
             optimizer.zero_grad()
-            loss = multilabel_soft_margin(features.mean(dim=(2, 3)) @ first.mT, tags)
+            loss = torch.nn.functional.multilabel_soft_margin_loss(
+                features.mean(dim=(2, 3)) @ first.mT, tags
+            )
             loss = loss + loss_weight * reactivation_loss(features, first, second, tags)
             loss.backward()
             optimizer.step()
