@@ -17,7 +17,9 @@ CHANGED = "refine.method.min_confidence=0.9"
 def work_dir(finished, tmp_path):
     """A folder of runs in which all up to the pseudo masks is finished."""
     for stage in ("classify", "localize", "refine"):
-        shutil.copytree(finished[stage].folder.parent, tmp_path / stage)
+        # Its own folder alone: other tests leave theirs beside it.
+        folder = finished[stage].folder
+        shutil.copytree(folder, tmp_path / stage / folder.name)
     return tmp_path
 
 

@@ -53,12 +53,12 @@ def work(kind, num_steps):
     stores = (SeedStore(root / "seeds"), LabelStore(root / "masks"))
     statistics = StatisticsStore(root / "statistics")
     method = CrfRefinement(NumbaEngine(num_iterations=1))
-    items._install(kind(Pictures(), *stores, statistics, method, 10, True), root)
+    item_pool._install(kind(Pictures(), *stores, statistics, method, 10, True), root)
     for number in range(num_steps * step):
         # New sizes come up to the end: a cache of all would grow.
         file = number * num_files // (num_steps * step) if number % 2 else number % 20
         item = Item(id=f"{file}", image=root / f"{file}.png", labels=(1,))
-        items._attempt(item)
+        item_pool._attempt(item)
         if (number + 1) % step == 0:
             yield resident()
 

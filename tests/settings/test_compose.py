@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -235,6 +237,7 @@ def own_method(tmp_path, monkeypatch):
         "class MyCAM:\n    def __init__(self, sigma: float = 1.0): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_module", raising=False)
 
 
 @pytest.mark.usefixtures("own_method")
