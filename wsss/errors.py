@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -73,7 +73,8 @@ class LibraryError(WsssError):
 
     def problem(self, where: str) -> Problem:
         """The problem, under another name of the argument."""
-        raise NotImplementedError
+        (problem,) = self.problems
+        return replace(problem, where=where)
 
 
 class InvalidOptionError(LibraryError, ValueError):
@@ -99,14 +100,17 @@ class InvalidOptionError(LibraryError, ValueError):
             needs: names of missing requirements.
         """
         self.option, self.value, self.expected = option, value, expected
-        self.reason, self.remedy, self.needs = reason, remedy, frozenset(needs)
-        super().__init__(self.problem(option))
+        self.reason, self.needs = reason, frozenset(needs)
+        came = reason or f"{value!r:.80}"
+        super().__init__(Problem(self._with_value(option), came, expected, remedy))
 
     def problem(self, where: str) -> Problem:
         """The problem, under another name of the argument."""
-        if self.reason:
-            return Problem(f"{where}={self.value}", self.reason, self.expected, self.remedy)
-        return Problem(where, f"{self.value!r:.80}", self.expected, self.remedy)
+        return super().problem(self._with_value(where))
+
+    def _with_value(self, where: str) -> str:
+        """The name of the argument, and its value where a reason stands in the value's place."""
+        return f"{where}={self.value}" if self.reason else where
 
     def __str__(self) -> str:
         if self.reason:
@@ -121,13 +125,12 @@ class UnsupportedError(LibraryError):
         self, owner: str, came: str, expected: str, remedy: str, needs: Collection[str] = ()
     ) -> None:
         """Name the object, the problem, and missing requirements."""
-        self.owner, self.came, self.expected = owner, came, expected
-        self.option, self.remedy, self.needs = "", remedy, frozenset(needs)
-        super().__init__(self.problem(""))
+        self.owner, self.option, self.needs = owner, "", frozenset(needs)
+        super().__init__(Problem(owner, came, expected, remedy))
 
     def problem(self, where: str) -> Problem:
         """The problem, under the name of the argument that holds the object."""
-        return Problem(where or self.owner, self.came, self.expected, self.remedy)
+        return super().problem(where or self.owner)
 
 
 @contextmanager

@@ -119,24 +119,6 @@ def code_blocks(document, heading):
     return blocks
 
 
-TINY = (
-    "workers=1",
-    "classify.max_epochs=1",
-    "classify.feature_scales.factors=[1.0]",
-    "classify.feature_windows=1",
-    "localize.scales.factors=[1.0]",
-    "refine.method.engine.num_iterations=1",
-    "segmenter.decoder_channels=16",
-    "segmenter.trains_from=blocks.6",
-    "segment.max_epochs=1",
-    "segment.batch_size=3",
-    "segment.augmentation.crop_px=64",
-    "evaluate.scales.factors=[1.0]",
-    "evaluate.crf.num_iterations=1",
-    "evaluate.gallery_images=1",
-)
-
-
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder with an image, in which code runs."""
@@ -149,14 +131,14 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_calls_of_the_readme_run(here, monkeypatch, write_folder):
+def test_the_calls_of_the_readme_run(tiny_run, here, monkeypatch, write_folder):
     (calls,) = code_blocks("README.md", "From Python")
     assert len(calls.strip().splitlines()) <= 12
     write_folder(root="my_images", size=(64, 64))
     # Without a download, and trained for seconds.
     run, small = wsss.run, torchvision.models.resnet18
     monkeypatch.setattr(torchvision.models, "resnet50", lambda weights: small(weights=None))
-    monkeypatch.setattr(wsss, "run", lambda words: run([*words, *TINY]))
+    monkeypatch.setattr(wsss, "run", lambda words: run([*words, *tiny_run]))
     names = {}
     exec(compile(calls, "README.md", "exec"), names)
     assert names["run"].report.is_file()
@@ -164,7 +146,7 @@ def test_the_calls_of_the_readme_run(here, monkeypatch, write_folder):
     assert names["sharp"].shape == names["seen"].probabilities.shape == (3, 64, 64)
 
 
-def test_a_method_of_the_users_own_module_works(here):
+def test_a_method_of_the_users_own_module_works(tiny_run, here):
     text = (ROOT / "docs" / "own_method.md").read_text(encoding="utf-8")
     module, call = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     (here / "my_module.py").write_text(module, encoding="utf-8")
@@ -175,6 +157,6 @@ def test_a_method_of_the_users_own_module_works(here):
     assert names["found"].raw.shape == (1, 62, 62)
     (command,) = re.findall(r"^wsss run (.*)$", text, flags=re.MULTILINE)
     few = ("data.num_train=6", "data.num_val=2", "data.size_px=64", "stages=[classify,localize]")
-    run = wsss.run([*TINY, *few, *command.split(), f"work_dir={here}"])
+    run = wsss.run([*tiny_run, *few, *command.split(), f"work_dir={here}"])
     manifest = Manifest.read(run.folders["localize"])
     assert manifest.config["method"] == {"_target_": "my_module.MyCAM", "power": 2.0}

@@ -18,25 +18,7 @@ from wsss.data.source import VAL
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 
-TINY = (
-    "data.num_train=6",
-    "data.num_val=2",
-    "data.size_px=64",
-    "workers=1",
-    "classify.max_epochs=1",
-    "classify.feature_scales.factors=[1.0]",
-    "classify.feature_windows=1",
-    "localize.scales.factors=[1.0]",
-    "refine.method.engine.num_iterations=1",
-    "segmenter.decoder_channels=16",
-    "segmenter.trains_from=blocks.6",
-    "segment.max_epochs=1",
-    "segment.batch_size=3",
-    "segment.augmentation.crop_px=64",
-    "evaluate.scales.factors=[1.0]",
-    "evaluate.crf.num_iterations=1",
-    "evaluate.gallery_images=1",
-)
+FEW = ("data.num_train=6", "data.num_val=2", "data.size_px=64")
 
 
 def surroundings():
@@ -56,10 +38,10 @@ def surroundings():
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tiny_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     before = surroundings()
-    run = wsss.run([*TINY, "logger=tensorboard", f"work_dir={folder}"])
+    run = wsss.run([*FEW, *tiny_run, "logger=tensorboard", f"work_dir={folder}"])
     assert surroundings() == before
     return folder, run
 
@@ -81,9 +63,9 @@ def test_the_networks_of_a_run_are_at_hand(finished):
     assert run.segmenter.names[1:] == run.classifier.names
 
 
-def test_a_second_run_finds_everything_finished(finished):
+def test_a_second_run_finds_everything_finished(tiny_run, finished):
     folder, run = finished
-    again = wsss.run([*TINY, f"work_dir={folder}", "stages=[classify,localize]"])
+    again = wsss.run([*FEW, *tiny_run, f"work_dir={folder}", "stages=[classify,localize]"])
     assert again.cached == {"classify": True, "localize": True}
     assert again.folders["localize"] == run.folders["localize"]
     with pytest.raises(

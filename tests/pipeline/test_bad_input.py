@@ -290,7 +290,7 @@ def test_an_image_whose_name_is_not_utf8_is_named_and_left_out(
     try:
         Path(os.fsdecode(os.fsencode(root / "images") + b"/caf\xe9.jpg")).write_bytes(image)
     except OSError:
-        pytest.skip("a file system of UTF-8 names only")
+        pytest.skip("a file system of UTF-8 names only, as on macOS")
     status, said = wsss("check", "data=folder", f"data.root={root}", f"work_dir={tmp_path}")
     assert status == 0
     assert "1 image has a name that is not UTF-8: 'caf\\xe9.jpg'" in said

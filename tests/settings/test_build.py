@@ -61,7 +61,7 @@ def test_what_is_missing_is_told_by_the_owner_and_has_the_commands_remedy(config
 def test_where_several_are_missing_the_rarest_names_the_remedy():
     error = lacking("ReCAM", "a model", {Need.SECOND_CLASSIFIER, Need.LINEAR_HEAD})
     assert told(error, "cam", FOR_EXPLAIN).remedy == FOR_EXPLAIN[Need.SECOND_CLASSIFIER]
-    assert told(error, "cam", {}).remedy == error.remedy
+    assert told(error, "cam", {}).remedy == error.problems[0].remedy
 
 
 def test_every_need_of_a_model_has_a_remedy_in_order():
