@@ -23,7 +23,7 @@ from wsss.stages.refine import run as refine
 NOTE = """
 import atexit, os, pathlib, sys
 def note():
-    loaded = {name.partition(".")[0] for name in sys.modules}
+    loaded = {name.partition(".")[0] for name in sys.modules} | {"torch._dynamo"} & {*sys.modules}
     path = pathlib.Path(os.environ["LOADED_LIBRARIES"], str(os.getpid()))
     path.write_text("\\n".join(loaded), encoding="utf-8")
 atexit.register(note)
@@ -42,8 +42,10 @@ SLOW = {
     "sklearn",
     "timm",
     "torch",
+    "torch._dynamo",
     "torchmetrics",
     "torchvision",
+    "wandb",
 }
 """What takes a tenth of a second or more."""
 

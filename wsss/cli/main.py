@@ -150,6 +150,9 @@ def _explain(words: list[str], arguments: argparse.Namespace) -> None:
         print(OmegaConf.to_yaml(OmegaConf.create({**cfg, "methods": methods})))
         return
     request = request_of(cfg)
+    from wsss.cli.quick_imports import import_timm
+
+    import_timm()
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import run as explainer
 
