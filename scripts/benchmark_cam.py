@@ -30,9 +30,9 @@ from wsss.artifacts import write_json
 from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import Scales
 from wsss.data.sources.folder.folder import Folder
-from wsss.explain.faithfulness import Protocol, labelled_classes, predicted_class
+from wsss.explain.faithfulness_protocol import Protocol, labelled_classes, predicted_class
 from wsss.machine.memory import keep_freed_memory
-from wsss.metrics.explanation.substrates import Blur, black
+from wsss.metrics.explanation.replacement_images import Blur, black
 from wsss.pipeline.versions import commit, versions
 
 LIBRARIES = ("torchcam", "grad-cam", "captum")

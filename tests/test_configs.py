@@ -7,8 +7,8 @@ from hydra.utils import get_class, get_method, instantiate
 from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
-from wsss.pipeline.chain import select
 from wsss.pipeline.run import stage_configs
+from wsss.pipeline.stage_order import select
 from wsss.refine import (
     FixedExponent,
     FixedThreshold,

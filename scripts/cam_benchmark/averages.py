@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
-from wsss.explain.faithfulness import PairScores
+from wsss.explain.faithfulness_protocol import PairScores
 from wsss.metrics.explanation.adcc import adcc
 from wsss.metrics.explanation.confidence import counted, drop, drop_in_deletion, increase
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier, TimmBackbone
-from wsss.models.finished_classifier import is_classifier, load_finished
+from wsss.models.saved_classifier import is_classifier, load_finished
 from wsss.settings.config_dir import config_dir
 
 SEED = 0

@@ -22,9 +22,9 @@ from wsss.data.pyramids import Scales, rescale
 from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
-from wsss.explain.faithfulness import Protocol, judge
+from wsss.explain.faithfulness_protocol import Protocol, judge
 from wsss.models import SplitClassifier
-from wsss.models.finished_classifier import is_classifier, load_finished
+from wsss.models.saved_classifier import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
 from wsss.stages.evaluate.stage import THRESHOLDS
 

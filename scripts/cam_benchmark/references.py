@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from wsss.cams.core.method import CamMethod
-from wsss.explain.faithfulness import unit_maps
+from wsss.explain.faithfulness_protocol import unit_maps
 from wsss.models import SplitClassifier
 
 Maps = Callable[[SplitClassifier, Tensor, Tensor], Tensor]

@@ -17,7 +17,7 @@ from wsss.models import (
     VisionGnnHead,
     VitBackbone,
 )
-from wsss.models.last_stage import cut_before_last_stage
+from wsss.models.last_block import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.network import Architecture, VisionGnn
 

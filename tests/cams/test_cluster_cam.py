@@ -7,7 +7,7 @@ from wsss.cams.cluster_cam import ClusterCAM
 from wsss.cams.cluster_cam.channel_clusters import cluster_channels
 from wsss.cams.cluster_cam.cluster_cam import base_and_scissors
 from wsss.cams.core import masking
-from wsss.metrics.explanation.substrates import Blur
+from wsss.metrics.explanation.replacement_images import Blur
 from wsss.models import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 

@@ -22,7 +22,7 @@ from wsss.cams.recam import ReCAM
 from wsss.cams.recipro_cam import ReciproCAM
 from wsss.cams.token_recipro_cam import TokenReciproCAM
 from wsss.cams.vscam import VSCAM, ChannelProbes
-from wsss.runtime.forward import share_tensors
+from wsss.stage_tools.forward_passes import share_tensors
 
 METHODS = {
     "cam": (CAM, "toy"),

@@ -3,7 +3,7 @@ from torch import nn
 
 from wsss.cams.cluster_cam import ClusterCAM
 from wsss.cams.core.masking import mean_colour
-from wsss.explain.faithfulness import Protocol, judge
+from wsss.explain.faithfulness_protocol import Protocol, judge
 from wsss.models import SplitClassifier
 
 

@@ -7,7 +7,7 @@ from wsss.cams.meng.meng import fuse_layers, fuse_opponents, pair_maps
 from wsss.errors import WsssError
 from wsss.losses import pair_logistic_loss
 from wsss.models import PairHeads, PairNetworks
-from wsss.models.last_stage import cut_before_last_stage
+from wsss.models.last_block import cut_before_last_stage
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.sources.folder import Folder
 from wsss.refine import ConfidentLabels, CrfRefinement, NumbaEngine, OtsuMean, Threshold
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import failures, process_items
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.worker_pool import failures, process_items
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.stages.evaluate.scoring import CountStore, ScoreTrainItem
 from wsss.stages.refine import run as refine

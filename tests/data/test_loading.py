@@ -7,9 +7,9 @@ from torch.utils.data import DataLoader
 
 from wsss.data.datasets import MaskedImages, TaggedImages
 from wsss.data.pyramids import PyramidBatches, Scales, plan_batches
+from wsss.data.random_seeds import epoch_sampler, sample_seed
 from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
-from wsss.data.sample_seeds import epoch_sampler, sample_seed
 from wsss.data.source import TRAIN
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.data.transforms import Augmentation

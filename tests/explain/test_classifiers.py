@@ -14,7 +14,7 @@ from PIL import Image
 
 from wsss.artifacts import Manifest
 from wsss.cams.core.needs import Need, lacking, offers
-from wsss.explain.catalogue import catalogue
+from wsss.explain.method_catalogue import catalogue
 from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnnHead
 from wsss.models.export import save_pair_heads
 from wsss.models.pretrained import pretrained_classifier

@@ -11,11 +11,11 @@ from PIL import Image
 from wsss.cams.cam import CAM
 from wsss.cams.core.method import Provenance
 from wsss.errors import user_error
-from wsss.explain.catalogue import Entry
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explain_images import explain_images
 from wsss.explain.explained_classifier import Classifier, load_classifier
 from wsss.explain.explainer import Explainer
+from wsss.explain.method_catalogue import Entry
 from wsss.explain.request import configure, request_of
 from wsss.explain.supported_methods import build_methods
 from wsss.models.export import load_classifier as load_exported

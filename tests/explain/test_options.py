@@ -2,7 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
-from wsss.explain.catalogue import method_names
+from wsss.explain.method_catalogue import method_names
 from wsss.explain.options import configure_methods
 from wsss.settings.config_dir import config_dir
 

@@ -86,7 +86,7 @@ def test_the_engine_for_gpus_labels_in_the_runs_own_process(run, spread, tiny_me
     def refuse(*_):
         raise AssertionError("sent to other processes")
 
-    monkeypatch.setattr("wsss.runtime.item_pool.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("wsss.stage_tools.worker_pool.ProcessPoolExecutor", refuse)
     work_dir = spread["affinity"]["classify"].folder.parents[1]
     words = (*tiny_methods["affinity"], "refine/engine=torch")
     outcomes = run(work_dir, *words, "stages=[classify,localize,affinity]")

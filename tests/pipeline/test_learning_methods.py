@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsss.models.export import load_classifier, load_pair_heads
-from wsss.models.last_stage import cut_before_last_stage
+from wsss.models.last_block import cut_before_last_stage
 
 STAGES = {"recam": ("reactivate", "classifier"), "meng": ("oppose", "pair_heads")}
 """The stage of each method, and what it exports."""

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from wsss.pipeline.chain import stage_module
+from wsss.pipeline.stage_order import stage_module
 from wsss.stages import CHAIN
 
 REFUSING = """

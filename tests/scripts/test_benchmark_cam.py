@@ -13,7 +13,7 @@ from wsss.cams.meng import Meng
 from wsss.data.pyramids import Scales
 from wsss.data.sources.folder.folder import Folder
 from wsss.errors import WsssError
-from wsss.explain.faithfulness import Protocol, judge, labelled_classes
+from wsss.explain.faithfulness_protocol import Protocol, judge, labelled_classes
 from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone
 from wsss.models.export import save_classifier, save_pair_heads
 from wsss.models.normalisation import Normalisation

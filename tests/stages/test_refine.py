@@ -10,7 +10,7 @@ from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
 from wsss.refine.thresholds import count_levels
-from wsss.runtime.context import Context
+from wsss.stage_tools.context import Context
 from wsss.stages.refine import stage as refine
 
 NUM_IMAGES = 5

@@ -9,7 +9,7 @@ from wsss.artifacts import LabelStore, Manifest, Seeds, SeedStore, seed_size, wr
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL, Source
 from wsss.errors import user_error
-from wsss.runtime.context import Context
+from wsss.stage_tools.context import Context
 from wsss.stages import report
 
 HEIGHT, WIDTH = 20, 30

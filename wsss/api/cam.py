@@ -11,12 +11,12 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
-from wsss.api.cam_methods import as_method
 from wsss.api.class_indices import ClassLike, class_indices, known_names
-from wsss.api.inputs import Input, Statistics, as_input, sizes_to_try
+from wsss.api.image_reading import ImageLike, as_picture
 from wsss.api.load import LoadedClassifier
-from wsss.api.pictures import ImageLike, as_picture
-from wsss.api.show import png
+from wsss.api.method_by_name import as_method
+from wsss.api.network_input import Input, Statistics, as_input, sizes_to_try
+from wsss.api.png import png
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import lacking, offers
 from wsss.cams.core.postprocess import normalise_minmax, resize
@@ -25,11 +25,11 @@ from wsss.data.pyramids import Size
 from wsss.errors import WsssError, user_error
 from wsss.explain.class_choice import ClassChoice
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.cut import cut
-from wsss.models.hooked import hooked, logits_of
-from wsss.models.last_map import LayerCall, last_map_layer, named_layer, noting_calls
+from wsss.models.last_feature_map import LayerCall, last_map_layer, named_layer, noting_calls
+from wsss.models.no_side_effects import unchanged
 from wsss.models.segmenter import Segmenter
-from wsss.models.unchanged import unchanged
+from wsss.models.split_by_graph import cut
+from wsss.models.split_by_hooks import hooked, logits_of
 from wsss.report.overlays import heat_overlay
 from wsss.report.panels import Panel
 

@@ -8,7 +8,7 @@ import numpy as np
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from wsss.api.pictures import ImageLike, as_bytes, as_picture
+from wsss.api.image_reading import ImageLike, as_bytes, as_picture
 from wsss.errors import unknown_word, user_error
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax

@@ -11,15 +11,15 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from wsss.api.pictures import ImageLike, as_bytes, as_picture
-from wsss.api.show import png
+from wsss.api.image_reading import ImageLike, as_bytes, as_picture
+from wsss.api.png import png
 from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import Scales, rescale
 from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 from wsss.models.export import CLASSIFIER, PAIR_HEADS, SEGMENTER, load_segmenter
-from wsss.models.finished_classifier import load_finished
 from wsss.models.inference import label_probabilities
+from wsss.models.saved_classifier import load_finished
 from wsss.models.segmenter import Segmenter
 from wsss.report.overlays import label_overlay
 from wsss.report.panels import Panel

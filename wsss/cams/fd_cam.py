@@ -6,11 +6,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_number, check_whole
 from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.validation import check_number, check_whole
 
 
 def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Float[Tensor, "k k"]:

@@ -7,13 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_layers, layer_names
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.errors import InvalidOptionError
-from wsss.models.capture import differentiable_from
 from wsss.models.classifier import SplitClassifier
-from wsss.validation import check_layers, layer_names
+from wsss.models.layer_outputs import differentiable_from
 
 
 def gradcam_maps(

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_choice, check_fraction, check_positive, check_whole
 from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
@@ -15,7 +16,6 @@ from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
 from wsss.errors import InvalidOptionError
 from wsss.machine.memory import return_freed_memory
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.validation import check_choice, check_fraction, check_positive, check_whole
 
 PIXELS_PER_PASS = 2**20
 """Most image pixels in one forward pass, so that memory stays bounded: one view of 1024 px."""

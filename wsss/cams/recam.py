@@ -6,7 +6,7 @@ from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import SplitClassifier
-from wsss.models.reactivated import ReactivatedHead
+from wsss.models.recam_head import ReactivatedHead
 
 
 class ReCAM(CamMethod):

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_choice, check_whole
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.validation import check_choice, check_whole
 
 # Shape suffixes: r = masked copies in a chunk, p = positions h·w in raster order.
 

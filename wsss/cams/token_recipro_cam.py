@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wsss.argument_checks import check_choice, check_whole
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.recipro_cam import (
@@ -18,7 +19,6 @@ from wsss.cams.recipro_cam import (
 )
 from wsss.models.classifier import SplitClassifier
 from wsss.models.vit import VitBackbone
-from wsss.validation import check_choice, check_whole
 
 # Shape suffixes: m = masks, t = tokens (those in front and p = h·w patches), d = channels.
 

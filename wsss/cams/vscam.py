@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_number, check_whole
 from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vision_gnn import Graph, VisionGnnBackbone
-from wsss.validation import check_number, check_whole
 
 MAX_PROBES = 2**24
 """Entries of probe maps held at a time: 64 MiB in single precision."""

@@ -13,7 +13,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from wsss.cli.messages import rank, readable_errors
+from wsss.cli.error_messages import rank, readable_errors
 from wsss.settings.compose import check_sweep, compose
 from wsss.settings.config_dir import config_dir
 from wsss.settings.overrides import in_hydras_way
@@ -108,7 +108,7 @@ def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _run(cfg: DictConfig) -> dict[str, float]:
     """Run the pipeline and show its results."""
-    from wsss.cli.tables import stages as summary
+    from wsss.cli.tables import stage_results as summary
     from wsss.pipeline import run as pipeline
 
     _prepare()
@@ -137,7 +137,7 @@ def _check(cfg: DictConfig) -> None:
 def _explain(words: list[str], arguments: argparse.Namespace) -> None:
     """Explain images and say where the pictures are."""
     if arguments.list:
-        from wsss.explain.catalogue import catalogue, method_table
+        from wsss.explain.method_catalogue import catalogue, method_table
 
         Console().print(method_table(catalogue(config_dir())))
         return
@@ -154,7 +154,7 @@ def _explain(words: list[str], arguments: argparse.Namespace) -> None:
 
     import_timm()
     from wsss.cli.tables.explanations import outcome
-    from wsss.explain import run as explainer
+    from wsss.explain import explain_request as explainer
 
     _prepare()
     folder, found = explainer.run(request, methods)

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import VOID_LABEL, Item
-from wsss.data.sample_seeds import sample_seed
 from wsss.data.source import Source
 from wsss.data.transforms import Augmentation
 

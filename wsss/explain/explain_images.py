@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import Problem, WsssError
+from wsss.explain.contact_sheet import Row, overlay, sheet
 from wsss.explain.explainer import Explainer, Explanation, left_out
-from wsss.explain.output import (
+from wsss.explain.output_folder import (
     SHEET,
     overlay_name,
     prepare,
@@ -15,8 +16,7 @@ from wsss.explain.output import (
     write_picture,
     write_scores,
 )
-from wsss.explain.sheet import Row, overlay, sheet
-from wsss.runtime.progress import track
+from wsss.stage_tools.progress import track
 
 MOST_PROBABLE = 5
 """Classes whose probabilities are noted for each image, explained or not."""

@@ -6,10 +6,10 @@ from wsss.data.pyramids import Scales, Size
 from wsss.errors import user_error
 from wsss.explain.request import Request
 from wsss.models.classifier import SplitClassifier
-from wsss.models.cut import CutBackbone
-from wsss.models.finished_classifier import load_finished
 from wsss.models.imagenet import imagenet_names
 from wsss.models.pretrained import pretrained_classifier
+from wsss.models.saved_classifier import load_finished
+from wsss.models.split_by_graph import CutBackbone
 from wsss.models.vision_gnn import VisionGnnBackbone
 
 MAX_SIDE_PX = 1024

@@ -6,7 +6,7 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from wsss.errors import Problem, WsssError, unknown_word, user_error
-from wsss.explain.catalogue import GROUP, method_names
+from wsss.explain.method_catalogue import GROUP, method_names
 from wsss.settings.compose import compose, setting_names
 from wsss.settings.config_dir import config_dir
 

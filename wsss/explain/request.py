@@ -9,10 +9,10 @@ from omegaconf import DictConfig
 from pydantic import Field, PositiveInt
 
 from wsss.errors import Problem, WsssError, user_error
-from wsss.explain.catalogue import GROUP, method_names
+from wsss.explain.method_catalogue import GROUP, method_names
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
-from wsss.settings.kinds import read
+from wsss.settings.value_types import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need, lacking, offers
 from wsss.errors import Problem, WsssError
-from wsss.explain.catalogue import GROUP, Entry
 from wsss.explain.explained_classifier import Classifier
 from wsss.explain.explainer import left_out
+from wsss.explain.method_catalogue import GROUP, Entry
 from wsss.settings.build import build, told_by_setting
 from wsss.settings.remedies import FOR_EXPLAIN
 

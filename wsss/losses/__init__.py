@@ -2,7 +2,7 @@
 
 from wsss.losses.affinity import affinity_loss as affinity_loss
 from wsss.losses.affinity import displacement_loss as displacement_loss
+from wsss.losses.class_pairs import pair_logistic_loss as pair_logistic_loss
 from wsss.losses.multilabel import balanced_class_weights as balanced_class_weights
-from wsss.losses.pairs import pair_logistic_loss as pair_logistic_loss
 from wsss.losses.reactivation import reactivation_loss as reactivation_loss
 from wsss.losses.segmentation import void_aware_cross_entropy as void_aware_cross_entropy

@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     from wsss.models.affinity_heads import AffinityHeads as AffinityHeads
     from wsss.models.backbones import Backbone as Backbone
     from wsss.models.backbones import TimmBackbone as TimmBackbone
+    from wsss.models.class_pair_heads import PairHeads as PairHeads
+    from wsss.models.class_pair_heads import PairNetworks as PairNetworks
     from wsss.models.classifier import LinearHead as LinearHead
     from wsss.models.classifier import SplitClassifier as SplitClassifier
-    from wsss.models.pair_heads import PairHeads as PairHeads
-    from wsss.models.pair_heads import PairNetworks as PairNetworks
-    from wsss.models.reactivated import ReactivatedHead as ReactivatedHead
+    from wsss.models.recam_head import ReactivatedHead as ReactivatedHead
     from wsss.models.segmenter import Segmenter as Segmenter
     from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
     from wsss.models.vision_gnn import VisionGnnHead as VisionGnnHead
@@ -23,9 +23,9 @@ _MODULES = {
     "TimmBackbone": "backbones",
     "LinearHead": "classifier",
     "SplitClassifier": "classifier",
-    "PairHeads": "pair_heads",
-    "PairNetworks": "pair_heads",
-    "ReactivatedHead": "reactivated",
+    "PairHeads": "class_pair_heads",
+    "PairNetworks": "class_pair_heads",
+    "ReactivatedHead": "recam_head",
     "Segmenter": "segmenter",
     "VisionGnnBackbone": "vision_gnn",
     "VisionGnnHead": "vision_gnn",

@@ -7,9 +7,9 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_choice
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import load_state_dict, load_trunk
-from wsss.validation import check_choice
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
-from wsss.models.pair_heads import PairHeads
+from wsss.models.class_pair_heads import PairHeads
 
 
 class LinearHead(nn.Module):

@@ -12,10 +12,10 @@ from wsss.errors import user_error
 from wsss.files import intact
 from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
+from wsss.models.class_pair_heads import PairHeads, PairNetworks
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.last_stage import cut_before_last_stage
+from wsss.models.last_block import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
-from wsss.models.pair_heads import PairHeads, PairNetworks
 from wsss.models.segmenter import Segmenter
 
 AFFINITY_HEADS = "affinity_heads"

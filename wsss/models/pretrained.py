@@ -9,8 +9,8 @@ from torch import nn
 
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
-from wsss.models.cut import cut
 from wsss.models.normalisation import Normalisation
+from wsss.models.split_by_graph import cut
 from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
 from wsss.models.vision_gnn.backbone import ARCHITECTURES
 from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_trunk

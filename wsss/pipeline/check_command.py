@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from wsss.data.check import DataReport
+from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.machine.cores import usable_cores
 from wsss.pipeline import data_check

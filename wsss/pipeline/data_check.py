@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import fingerprint, read_json, write_json
-from wsss.data.check import DataReport, Inspection, inspect_item, summarise
+from wsss.data.data_report import DataReport, Inspection, inspect_item, summarise
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
 from wsss.errors import Problem, Severity
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import process_items
-from wsss.runtime.progress import track
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.worker_pool import process_items
 
 VERSION = 1
 INSPECTIONS = "inspections.json"

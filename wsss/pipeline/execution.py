@@ -2,22 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from wsss.artifacts import METRICS, Manifest, remove_unfinished, write_json
 from wsss.machine.memory import return_freed_memory
 from wsss.machine.peak_memory import PeakMemory
-from wsss.pipeline.chain import stage_module
+from wsss.pipeline.locks import locked
+from wsss.pipeline.stage_order import stage_module
 from wsss.pipeline.versions import commit, versions
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import failures, forget_failures
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.worker_pool import failures, forget_failures
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ def run_stage(
         basis: what the fingerprint is the hash of, for the manifest.
     """
     fabric = context.fabric
-    with _locked(context.folder, context.is_main):
+    with locked(context.folder) if context.is_main else nullcontext():
         manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
         if manifest is not None:
             return Outcome(stage, context.folder, True, manifest)
@@ -89,21 +87,3 @@ def run_stage(
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)
-
-
-@contextmanager
-def _locked(folder: Path, is_main: bool) -> Iterator[None]:
-    if not is_main:
-        yield
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("waiting for another run that is computing %s", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -14,7 +14,7 @@ from wsss.artifacts import MANIFEST, file_digest, fingerprint
 from wsss.data.source import Source
 from wsss.errors import inside, user_error
 from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
-from wsss.pipeline.chain import select, stage_module
+from wsss.pipeline.stage_order import select, stage_module
 from wsss.stages import CHAIN
 
 IGNORED = {

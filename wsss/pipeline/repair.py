@@ -8,6 +8,7 @@ from wsss.errors import user_error
 from wsss.files import DamagedFileError
 from wsss.pipeline.execution import Outcome
 from wsss.pipeline.fingerprints import Plan
+from wsss.pipeline.locks import locked
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,10 @@ def repaired(
             owners = [name for name, one in plans.items() if error.path.is_relative_to(one.folder)]
             if not owners:
                 raise
-            error.path.unlink(missing_ok=True)
-            (plans[owners[0]].folder / MANIFEST).unlink(missing_ok=True)
+            folder = plans[owners[0]].folder
+            with locked(folder):  # Another run may be repairing it as well.
+                error.path.unlink(missing_ok=True)
+                (folder / MANIFEST).unlink(missing_ok=True)
             if owners[0] not in stages or num_processes > 1:
                 raise user_error(
                     error.path, error.problems[0].came, error.problems[0].expected,

@@ -9,19 +9,19 @@ from typing import Any
 from lightning_fabric import seed_everything
 from omegaconf import DictConfig, OmegaConf
 
-from wsss.data.check import DataReport
+from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
-from wsss.pipeline import data_check, tracking
-from wsss.pipeline.chain import select, stage_module
+from wsss.pipeline import data_check, experiment_tracking
 from wsss.pipeline.check_command import check_folder, workers_per_process
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.launch import launched
 from wsss.pipeline.repair import repaired
-from wsss.runtime.context import Context
+from wsss.pipeline.stage_order import select, stage_module
 from wsss.settings.build import build, build_stage, told_by_setting
+from wsss.stage_tools.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +64,17 @@ def run(cfg: DictConfig) -> list[Outcome]:
         contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
         check_stages(cfg, stages, contexts, plans)
         loggers = [build(node) for node in cfg.logger.values()] if context.is_main else []
-        tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        experiment_tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
 
         def run_one(stage: str) -> Outcome:
             own = replace(contexts[stage], loggers=loggers)
             with on_disk(own.folder), told_by_setting(cfg, stage):
                 outcome = run_stage(stage, stages[stage], own, configs[stage], plans[stage].basis)
-            tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
+            experiment_tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
             return outcome
 
         outcomes = repaired(run_one, chosen, plans, fabric.world_size)
-        tracking.finish(loggers)
+        experiment_tracking.finish(loggers)
     return outcomes
 
 

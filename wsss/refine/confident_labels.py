@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Int, UInt8, UInt16
 
+from wsss.argument_checks import check_inside_unit, check_whole
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
@@ -10,7 +11,6 @@ from wsss.errors import InvalidOptionError
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_labels
 from wsss.refine.pseudo_label import threshold_mask, upsample
-from wsss.validation import check_inside_unit, check_whole
 
 
 class ConfidentLabels:

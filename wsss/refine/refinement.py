@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from wsss.argument_checks import check_at_least, check_fraction, check_inside_unit, check_whole
 from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink, shrunk_size
 from wsss.errors import inside
@@ -16,7 +17,6 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
-from wsss.validation import check_at_least, check_fraction, check_inside_unit, check_whole
 
 
 class Refinement(ABC):

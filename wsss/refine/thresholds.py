@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float, Int64
 
-from wsss.validation import check_inside_unit, check_positive
+from wsss.argument_checks import check_inside_unit, check_positive
 
 NUM_LEVELS = 256
 """Histogram bins of map values."""

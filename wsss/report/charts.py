@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsss.report.text import number
+from wsss.report.formatting import number
 
 WIDTH, HEIGHT = 380, 230
 """Drawing area in SVG units, about the width of a phone, for legible text."""

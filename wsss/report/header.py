@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wsss.report import text
+from wsss.report import formatting as text
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
 from wsss.report.results import Results
 from wsss.wording import plural

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wsss.report import text
+from wsss.report import formatting as text
 from wsss.report.header import Header
 from wsss.report.overlays import css_color
 from wsss.report.panels import data_uri

@@ -109,8 +109,8 @@ def _wrong_values(
 ) -> Iterator[Problem]:
     """Values of the wrong type."""
     # Imported here, since a mistyped name is answered without.
-    from wsss.settings.kinds import read, refused
     from wsss.settings.schema import RunSettings
+    from wsss.settings.value_types import read, refused
 
     words = {one.key_or_group: str(one.input_line) for one in overrides}
     told = set()

@@ -14,11 +14,11 @@ from wsss.errors import inside, user_error
 from wsss.losses import balanced_class_weights
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import check_failures
-from wsss.runtime.loaders import image_loaders, training_loader
-from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
-from wsss.runtime.training import check_schedule, fit
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.loaders import image_loaders, training_loader
+from wsss.stage_tools.pooled_features import FeatureViews, feature_validation, store_pooled_features
+from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.worker_pool import check_failures
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -33,6 +33,8 @@ def check(
     context: Context,
     *,
     freeze: str,
+    lr: float,
+    head_lr_factor: float,
     max_epochs: int,
     batch_size: int,
     augmentation: Augmentation | None = None,
@@ -51,7 +53,7 @@ def check(
             "an augmentation, or a frozen backbone",
             "Use `classify=finetune`, or set classify.freeze=backbone.",
         )
-    check_schedule(context, max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
     ranks = context.fabric.world_size
     for split in SPLITS:
         if (images := len(context.items(split))) < ranks:

@@ -12,8 +12,8 @@ from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
-from wsss.runtime.context import Context
-from wsss.runtime.seed_maps import check_method, write_seeds
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.seed_writing import check_method, write_seeds
 
 VERSION = 4
 INPUTS = ("classify", "reactivate", "oppose")

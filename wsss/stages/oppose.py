@@ -13,12 +13,12 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import user_error
 from wsss.models import Backbone, PairHeads, PairNetworks
 from wsss.models.export import save_pair_heads
-from wsss.models.last_stage import cut_before_last_stage
-from wsss.runtime.context import Context
-from wsss.runtime.loaders import image_loaders, training_loader
-from wsss.runtime.pooled_features import FeatureViews, feature_validation, store_pooled_features
-from wsss.runtime.run_classifier import FINETUNE, trained_classifier
-from wsss.runtime.training import check_schedule, fit
+from wsss.models.last_block import cut_before_last_stage
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.loaders import image_loaders, training_loader
+from wsss.stage_tools.pooled_features import FeatureViews, feature_validation, store_pooled_features
+from wsss.stage_tools.trained_classifier import FINETUNE, trained_classifier
+from wsss.stage_tools.training import check_schedule, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -33,10 +33,12 @@ HEADS = "heads"
 def check(
     context: Context,
     *,
+    lr: float,
     max_epochs: int,
     batch_size: int,
     mode: str = HEADS,
     augmentation: Augmentation | None = None,
+    head_lr_factor: float = 10.0,
     **_: Any,
 ) -> None:
     """Refuse a mode that does not exist or lacks its augmentation, and a schedule that cannot run.
@@ -54,7 +56,7 @@ def check(
             "oppose.augmentation", "no augmentation for last stages that learn",
             "an augmentation", "Use `oppose=meng_finetune`.",
         )  # fmt: skip
-    check_schedule(context, max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
 
 
 def run(

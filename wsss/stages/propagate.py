@@ -7,15 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wsss.argument_checks import check_at_least, check_whole
 from wsss.artifacts import SeedStore, seed_size
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
-from wsss.runtime.context import Context
-from wsss.runtime.seed_maps import check_method, write_seeds
-from wsss.validation import check_at_least, check_whole
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.seed_writing import check_method, write_seeds
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize", "affinity")

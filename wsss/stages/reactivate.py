@@ -8,10 +8,10 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
-from wsss.runtime.context import Context
-from wsss.runtime.loaders import image_loaders
-from wsss.runtime.run_classifier import trained_classifier
-from wsss.runtime.training import check_schedule, fit
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.loaders import image_loaders
+from wsss.stage_tools.trained_classifier import trained_classifier
+from wsss.stage_tools.training import check_schedule, fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -22,13 +22,21 @@ READS_MASKS = False
 KEY_NUMBER = "reactivation_loss"
 
 
-def check(context: Context, *, max_epochs: int, batch_size: int, **_: Any) -> None:
+def check(
+    context: Context,
+    *,
+    lr: float,
+    second_lr_factor: float,
+    max_epochs: int,
+    batch_size: int,
+    **_: Any,
+) -> None:
     """Find out before anything is computed whether the classifiers can be trained.
 
     Raises:
         WsssError: a schedule that cannot be run.
     """
-    check_schedule(context, max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size, lr, second_lr_factor=second_lr_factor)
 
 
 def run(

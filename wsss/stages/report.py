@@ -15,8 +15,8 @@ from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import failure_noted
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.worker_pool import failure_noted
 from wsss.stages import CHAIN
 
 VERSION = 2

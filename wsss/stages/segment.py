@@ -12,9 +12,9 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
-from wsss.runtime.context import Context
-from wsss.runtime.loaders import training_loader
-from wsss.runtime.training import check_schedule, fit
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.loaders import training_loader
+from wsss.stage_tools.training import check_schedule, fit
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -29,6 +29,8 @@ def check(
     context: Context,
     *,
     segmenter: Callable[..., Segmenter],
+    lr: float,
+    head_lr_factor: float,
     max_epochs: int,
     batch_size: int,
     **_: Any,
@@ -38,7 +40,7 @@ def check(
     Raises:
         WsssError: the network cannot be built, or its batches are too small.
     """
-    check_schedule(context, max_epochs, batch_size)
+    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
     with inside("segmenter"):
         segmenter(num_classes=len(context.source.class_names))
     ranks, images = context.fabric.world_size, len(context.items(TRAIN))

@@ -14,8 +14,8 @@ from wsss.losses import affinity_loss, displacement_loss
 from wsss.losses.affinity import Relations, count_pairs, relations
 from wsss.models import AffinityHeads, Backbone
 from wsss.refine.affinity.boundaries import boundary_affinity
-from wsss.refine.affinity.pair_affinity import grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
+from wsss.refine.affinity.pixel_pair_affinity import grid_of, inner_maps
 from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
 
 

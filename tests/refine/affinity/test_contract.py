@@ -9,7 +9,7 @@ from wsss.errors import WsssError
 from wsss.models import AffinityHeads, SplitClassifier
 from wsss.refine.affinity import AttentionAffinity, FeatureAffinity, LearnedAffinity
 from wsss.refine.affinity.paths import pair_offsets
-from wsss.runtime.forward import share_tensors
+from wsss.stage_tools.forward_passes import share_tensors
 
 RADIUS = 4
 

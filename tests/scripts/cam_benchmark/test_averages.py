@@ -5,9 +5,9 @@ import pytest
 import torch
 from cam_benchmark.averages import Faithfulness, gain
 
-from wsss.explain.faithfulness import PairScores
+from wsss.explain.faithfulness_protocol import PairScores
 from wsss.metrics.explanation.adcc import coherency, complexity
-from wsss.metrics.explanation.substrates import blend
+from wsss.metrics.explanation.replacement_images import blend
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from typing import cast
 
 from torch import Tensor
 
+from wsss.argument_checks import layer_numbers
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion
 from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
+from wsss.models.attention_network import second_network, whole_patches
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.second_network import second_network, whole_patches
 from wsss.models.vit import VitBackbone
-from wsss.validation import layer_numbers
 
 
 class ADCAM(CamMethod):

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_choice, check_fraction, check_whole
 from wsss.cams.core.method import Provenance
 from wsss.models.attention import normalise_rows, patch_attention
-from wsss.validation import check_choice, check_fraction, check_whole
 
 # Shape suffixes: B = batch, n = classes of an image, N = patches, T = tokens: class token, patches.
 

@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from wsss.argument_checks import check_choice, check_whole
 from wsss.cams.cluster_cam.channel_clusters import MAX_SEED, cluster_channels, cluster_means
 from wsss.cams.core.masking import masked_probabilities, mean_colour
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
-from wsss.metrics.explanation.substrates import Blur
+from wsss.metrics.explanation.replacement_images import Blur
 from wsss.models.classifier import SplitClassifier
-from wsss.validation import check_choice, check_whole
 
 OPTIONS = {
     "feature": ("shape", "raw"),

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.core.needs import Need, lacking, offers
-from wsss.models.capture import derivable_by_inputs
 from wsss.models.classifier import SplitClassifier
+from wsss.models.layer_outputs import derivable_by_inputs
 
 Images = Float[Tensor, "b 3 H W"]
 """RGB in [0, 1]."""

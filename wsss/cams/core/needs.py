@@ -56,7 +56,7 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
     """The needs that a model meets."""
     # Settings know the needs without torch.
     from wsss.models.classifier import LinearHead
-    from wsss.models.reactivated import ReactivatedHead
+    from wsss.models.recam_head import ReactivatedHead
 
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_choice, check_number
 from wsss.cams.core.gradients import class_gradients, differentiable_head
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.extended_cam.receptive_field import Fields, features_and_fields
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.validation import check_choice, check_number
 
 RESCALE_MIN_SHARE = 1e-3
 """Maps whose sum is a smaller share of their absolute sum are not rescaled to their logit."""

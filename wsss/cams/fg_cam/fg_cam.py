@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_choice, check_number
 from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.masking import masked_probabilities, mean_colour
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
@@ -14,7 +15,6 @@ from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
-from wsss.validation import check_choice, check_number
 
 PIXELS_PER_PASS = 2**18
 """Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""

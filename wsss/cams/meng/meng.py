@@ -7,16 +7,16 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_at_least, check_choice, check_layers, layer_names
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.cams.core.postprocess import normalise_max, resize
 from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
-from wsss.models.capture import differentiable_from
+from wsss.models.class_pair_heads import PairHeads, PairNetworks
 from wsss.models.classifier import SplitClassifier
-from wsss.models.last_stage import boundary
-from wsss.models.pair_heads import PairHeads, PairNetworks
-from wsss.validation import check_at_least, check_choice, check_layers, layer_names
+from wsss.models.last_block import boundary
+from wsss.models.layer_outputs import differentiable_from
 
 # Shape suffixes: b = batch, n = classes of an image, r = opponents of a class, j = n·r pairs of an
 # image, k = channels, h, w = a layer's map.

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wsss.data.check import DataReport
+from wsss.data.data_report import DataReport
 from wsss.data.source import SPLITS, TRAIN
 from wsss.errors import Problem, Severity
 from wsss.wording import plural

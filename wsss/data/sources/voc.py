@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from filelock import FileLock
 
-from wsss.data.grouping import group_alike
+from wsss.data.alike_problems import group_alike
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.file_source import FileSource

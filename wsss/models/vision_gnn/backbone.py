@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wsss.argument_checks import check_choice
 from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
@@ -19,7 +20,6 @@ from wsss.models.weights import (
     load_trunk,
     refused_weights,
 )
-from wsss.validation import check_choice
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vig_tiny": isotropic(192, 12),

@@ -8,14 +8,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_positive, check_whole, layer_numbers
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.second_network import second_network, whole_patches
+from wsss.models.attention_network import second_network, whole_patches
 from wsss.refine.affinity.colours import colour_similarity
-from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
-from wsss.validation import check_positive, check_whole, layer_numbers
+from wsss.refine.affinity.pixel_pair_affinity import PairAffinity, PixelRelations, grid_of
 
 SHORTEST = 1e-6
 """Lower bound of a vector's length: shorter ones are rounding errors."""

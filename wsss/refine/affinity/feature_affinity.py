@@ -7,12 +7,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.argument_checks import check_layers, check_positive, check_whole
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity.colours import colour_similarity
-from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of, inner_maps
 from wsss.refine.affinity.paths import neighbour, pair_offsets
-from wsss.validation import check_layers, check_positive, check_whole
+from wsss.refine.affinity.pixel_pair_affinity import (
+    PairAffinity,
+    PixelRelations,
+    grid_of,
+    inner_maps,
+)
 
 
 class FeatureAffinity(PairAffinity):

@@ -3,11 +3,16 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from wsss.argument_checks import check_whole
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier
 from wsss.refine.affinity.boundaries import boundary_affinity
-from wsss.refine.affinity.pair_affinity import PairAffinity, PixelRelations, grid_of, inner_maps
-from wsss.validation import check_whole
+from wsss.refine.affinity.pixel_pair_affinity import (
+    PairAffinity,
+    PixelRelations,
+    grid_of,
+    inner_maps,
+)
 
 
 class LearnedAffinity(PairAffinity):

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from wsss.argument_checks import check_at_least, check_positive, check_whole
 from wsss.errors import InvalidOptionError
-from wsss.validation import check_at_least, check_positive, check_whole
 
 
 class DenseCrfEngine(ABC):

@@ -1,6 +1,6 @@
 """Mean IoU from stage to stage."""
 
-from wsss.report import text
+from wsss.report import formatting as text
 from wsss.report.results import Results
 from wsss.report.section import Section
 

@@ -1,9 +1,9 @@
 """Mean IoU of the seeds over background thresholds."""
 
 from wsss.report.charts import Marker, line_chart
+from wsss.report.formatting import number, percent
 from wsss.report.results import Results
 from wsss.report.section import Section
-from wsss.report.text import number, percent
 
 
 def threshold(results: Results) -> Section | None:

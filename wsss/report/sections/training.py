@@ -1,9 +1,9 @@
 """Training curves."""
 
 from wsss.report.charts import Chart, line_chart
+from wsss.report.formatting import number
 from wsss.report.results import Results
 from wsss.report.section import Section
-from wsss.report.text import number
 from wsss.report.training_curves import Curve
 from wsss.wording import plural
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 
+from wsss.argument_checks import check_layers
 from wsss.artifacts import SEED_STRIDE, LabelStore, SeedStore
 from wsss.data.datasets import MaskedImages
 from wsss.data.sample import Item
@@ -13,18 +14,17 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
-from wsss.refine.affinity.pair_affinity import inner_maps
+from wsss.refine.affinity.pixel_pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import check_failures, process_items
-from wsss.runtime.loaders import training_loader
-from wsss.runtime.progress import track
-from wsss.runtime.run_classifier import trained_classifier, untrained_classifier
-from wsss.runtime.training import check_schedule, fit
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.loaders import training_loader
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
+from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.worker_pool import check_failures, process_items
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
-from wsss.validation import check_layers
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize")
@@ -38,9 +38,11 @@ def check(
     *,
     labels: ConfidentLabels,
     augmentation: Augmentation,
+    lr: float,
     max_epochs: int,
     batch_size: int,
     layers: list[str] | None = None,
+    displacement_lr_factor: float = 10.0,
     **_: Any,
 ) -> None:
     """Refuse a backbone without inner layers, and a schedule or CRF that cannot be run.
@@ -48,7 +50,9 @@ def check(
     Raises:
         WsssError: says which, and what can be done.
     """
-    check_schedule(context, max_epochs, batch_size)
+    check_schedule(
+        context, max_epochs, batch_size, lr, displacement_lr_factor=displacement_lr_factor
+    )
     with inside("labels.engine"):
         labels.engine.check()
     if augmentation.crop_px % SEED_STRIDE:

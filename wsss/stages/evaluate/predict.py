@@ -10,9 +10,9 @@ from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.models import Segmenter
 from wsss.models.inference import label_probabilities
-from wsss.runtime.context import Context
-from wsss.runtime.forward import map_batches
-from wsss.runtime.item_pool import note_failure
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.forward_passes import map_batches
+from wsss.stage_tools.worker_pool import note_failure
 from wsss.stages.evaluate.finish import Prediction
 
 PRESENT_PROBABILITY = 0.05

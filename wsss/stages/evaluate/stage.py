@@ -13,10 +13,10 @@ from wsss.errors import inside
 from wsss.models.export import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
-from wsss.runtime.context import Context
-from wsss.runtime.forward import ready
-from wsss.runtime.item_pool import check_failures, process_items
-from wsss.runtime.progress import track
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.forward_passes import ready
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.worker_pool import check_failures, process_items
 from wsss.stages.evaluate.finish import FinishPrediction
 from wsss.stages.evaluate.predict import predictions
 from wsss.stages.evaluate.scoring import (

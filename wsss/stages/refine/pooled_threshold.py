@@ -9,7 +9,7 @@ from wsss.artifacts import SeedStore, read_json, write_json
 from wsss.data.sample import Item
 from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import NUM_LEVELS, FixedThreshold, Pooled, count_levels
-from wsss.runtime.context import Context
+from wsss.stage_tools.context import Context
 
 FILE = "background.json"
 

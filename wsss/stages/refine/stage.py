@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from wsss.argument_checks import check_whole
 from wsss.artifacts import METRICS, LabelStore, Seeds, SeedStore, write_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, Source
@@ -17,12 +18,11 @@ from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.refine.thresholds import FixedThreshold
-from wsss.runtime.context import Context
-from wsss.runtime.item_pool import ITEM_ERRORS, check_failures, failure_noted, process_items
-from wsss.runtime.progress import track
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.worker_pool import ITEM_ERRORS, check_failures, failure_noted, process_items
 from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
 from wsss.stages.refine.pooled_threshold import fit_to_data_set
-from wsss.validation import check_whole
 
 VERSION = 3
 INPUTS = ("localize", "propagate")

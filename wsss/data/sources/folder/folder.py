@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from wsss.data.grouping import group_alike
+from wsss.argument_checks import check_inside_unit
+from wsss.data.alike_problems import group_alike
 from wsss.data.images import IMAGE_SUFFIXES
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.source import TRAIN, VAL
@@ -13,7 +14,6 @@ from wsss.data.sources.folder.image_index import ImageIndex, file_id
 from wsss.data.sources.folder.labels import read_labels
 from wsss.data.sources.folder.splits import read_splits, split_by_hash
 from wsss.errors import InvalidOptionError, Problem, Severity
-from wsss.validation import check_inside_unit
 from wsss.wording import did_you_mean, name_some, plural, readable
 
 MASKS, SPLIT_LISTS = "masks", "splits"

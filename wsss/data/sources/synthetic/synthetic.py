@@ -6,12 +6,12 @@ from hashlib import sha256
 import numpy as np
 from jaxtyping import UInt8
 
+from wsss.argument_checks import check_fraction, check_whole
 from wsss.artifacts import fingerprint
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.data.sources.synthetic.scene import Scene, compose, draw_image, draw_mask
 from wsss.data.sources.synthetic.shapes import SHAPES
-from wsss.validation import check_fraction, check_whole
 
 _SCENE, _PAINT = range(2)
 """Independent random streams of an image; its mask needs the first one only."""

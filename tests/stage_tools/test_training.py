@@ -1,0 +1,145 @@
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from wsss.errors import InvalidOptionError, WsssError
+from wsss.stage_tools.checkpoints import completed_epochs, last_checkpoint
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.training import check_schedule, fit
+
+TRAINER = {"accelerator": "cpu", "devices": 1}
+
+
+class Line(pl.LightningModule):
+    """One weight that learns to double its input, or to diverge."""
+
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.lr = lr
+
+    def training_step(self, batch, _):
+        loss = ((self.weight * batch - 2 * batch) ** 2).mean()
+        self.log("line/train_loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), self.lr)
+
+
+@pytest.fixture
+def train(tmp_path):
+    def run(max_epochs=3, every=1, lr=0.1, batch_size=2, **trainer):
+        loader = DataLoader(torch.ones(4), batch_size=batch_size)
+        context = Context(source=None, folder=tmp_path, trainer={**TRAINER, **trainer})
+        module = Line(lr)
+        return fit(context, module, loader, None, max_epochs, every), module
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _lightning_may_advise():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+        yield
+
+
+def checkpoints(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_a_run_killed_behind_its_last_checkpoint_knows_its_numbers(train, tmp_path):
+    numbers, module = train()
+    assert checkpoints(tmp_path) == ["epoch=0002.ckpt"]
+    again, resumed = train()
+    assert again == numbers
+    assert resumed.weight.item() == module.weight.item() != 0
+
+
+def test_the_last_checkpoint_holds_the_last_weights(train, tmp_path):
+    _, module = train(max_epochs=3, every=2)
+    path = last_checkpoint(tmp_path / "checkpoints")
+    assert completed_epochs(path) == 3
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert state["weight"].item() == module.weight.item()
+
+
+def test_a_damaged_checkpoint_is_left_aside(train, tmp_path):
+    numbers, _ = train()
+    path = last_checkpoint(tmp_path / "checkpoints")
+    path.write_bytes(path.read_bytes()[:200])
+    assert last_checkpoint(tmp_path / "checkpoints") is None
+    assert train()[0] == numbers
+
+
+def test_a_loss_that_is_no_number_ends_the_training_at_once(train, tmp_path):
+    with pytest.raises(WsssError, match=r"epoch \d+, batch [12]: the training loss is") as caught:
+        train(max_epochs=200, lr=1e6)
+    epoch = int(re.search(r"epoch (\d+)", str(caught.value))[1])
+    assert epoch < 20
+    assert completed_epochs(last_checkpoint(tmp_path / "checkpoints")) == epoch - 1
+
+
+def test_weights_that_are_no_numbers_never_become_a_checkpoint(train, tmp_path):
+    with pytest.raises(WsssError, match="epoch 1, the last batch: after it, the weight weight is"):
+        train(lr=float("inf"), batch_size=4)
+    assert last_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_a_trainer_that_leaves_no_batch_is_told(train):
+    with pytest.raises(WsssError, match="no batch was trained on"):
+        train(limit_train_batches=0)
+
+
+def context_of(ranks, **trainer):
+    fabric = SimpleNamespace(world_size=ranks)
+    folder = Path("runs/classify/0123")
+    return Context(source=None, folder=folder, fabric=fabric, trainer={**TRAINER, **trainer})
+
+
+@pytest.mark.parametrize(("ranks", "sizes"), [(3, "30 or 33"), (5, "30 or 35"), (64, "64")])
+def test_a_batch_that_cannot_be_shared_out_names_the_setting_and_ways_out(ranks, sizes):
+    check_schedule(context_of(8), 1, 32, lr=0.1)
+    with pytest.raises(WsssError) as caught:
+        check_schedule(context_of(ranks), 1, 32, lr=0.1)
+    (problem,) = caught.value.problems
+    assert problem.where == "classify.batch_size"
+    assert f"to {sizes}, or use 1, 2, 4, 8, 16, 32 processes" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "setting", [{"limit_train_batch": 1}, {"max_epochs": 3}, {"precision": "foo"}]
+)
+def test_a_setting_that_the_trainer_cannot_take_is_told(setting):
+    with pytest.raises(WsssError, match=next(iter(setting)).replace("precision", "foo")):
+        check_schedule(context_of(1, **setting), 1, 32, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rates", "name"),
+    [
+        ({"lr": -1e-3}, "lr"),
+        ({"lr": 1e39}, "lr"),
+        ({"lr": float("nan")}, "lr"),
+        ({"lr": 0.1, "head_lr_factor": -1.0}, "head_lr_factor"),
+        ({"lr": 1e20, "head_lr_factor": 1e20}, "head_lr_factor"),
+    ],
+)
+def test_a_learning_rate_that_cannot_be_one_is_told_before_anything_is_computed(rates, name):
+    with pytest.raises(InvalidOptionError) as caught:
+        check_schedule(context_of(1), 1, 32, **rates)
+    assert caught.value.option == name
+
+
+def test_large_and_zero_learning_rates_are_left_to_the_user():
+    check_schedule(context_of(1), 1, 32, lr=1e12, head_lr_factor=10.0)
+    check_schedule(context_of(1), 1, 32, lr=0.0, head_lr_factor=0.0)

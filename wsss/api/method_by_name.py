@@ -1,0 +1,50 @@
+"""CAM methods by their names in `configs/cam/`; loads the named one alone."""
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from wsss.cams.core.method import CamMethod
+from wsss.errors import unknown_word, user_error
+from wsss.explain.method_catalogue import GROUP, method_names
+from wsss.settings.build import build
+from wsss.settings.config_dir import config_dir
+
+
+def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -> CamMethod:
+    """The CAM method of a name or a class, its own networks on `device`.
+
+    Args:
+        method: a name of `configs/cam/`, whose settings are the defaults; a method, or a class of
+            them with defaults of its own.
+        device: of the explained network.
+
+    Raises:
+        WsssError: there is no such method, or its own network cannot be loaded.
+    """
+    if isinstance(method, str):
+        method = _by_name(method)
+    elif isinstance(method, type) and issubclass(method, CamMethod):
+        method = method()
+    if not isinstance(method, CamMethod):
+        raise user_error(
+            "method", f"{method!r}", "a name, such as `gradcam`, or a `CamMethod`",
+            "`wsss explain --list` shows the names; a method of yours derives from "
+            "`wsss.cams.core.method.CamMethod`.",
+        )  # fmt: skip
+    for part in vars(method).values():
+        if isinstance(part, torch.nn.Module):
+            part.to(device).eval()
+    return method
+
+
+def _by_name(name: str) -> CamMethod:
+    known = method_names(config_dir())
+    if name not in known:
+        remedy = "Correct the name; `wsss explain --list` shows them all."
+        raise unknown_word("method", "method", name, known, remedy)
+    node = OmegaConf.load(config_dir() / GROUP / f"{name}.yaml")
+    assert isinstance(node, DictConfig)
+    node.pop("defaults", None)  # of a run: the stages that train what the method needs
+    made = build(node)
+    assert isinstance(made, CamMethod)
+    return made

@@ -1,0 +1,86 @@
+"""Callbacks of a training run: seeds, last numbers, stop at NaN."""
+
+from typing import Any, NoReturn
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from wsss.data.random_seeds import sample_seed
+from wsss.errors import user_error
+
+
+class SeedEpoch(Callback):
+    """Reseeds torch at the start of every epoch.
+
+    Random numbers then depend on the epoch alone: a resumed run ends with the same bytes as an
+    uninterrupted one.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed by run, epoch and rank."""
+        torch.manual_seed(sample_seed(self.seed, trainer.current_epoch, trainer.global_rank))
+
+
+class LastNumbers(Callback):
+    """Keeps the last epoch's logged numbers, also in checkpoints.
+
+    A run resumed from its final checkpoint trains nothing, but returns these numbers.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the numbers of the epoch; checkpoints are written after this."""
+        metrics = trainer.callback_metrics
+        self.numbers = {key.partition("/")[2]: float(value) for key, value in metrics.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The part of a checkpoint."""
+        return {"numbers": self.numbers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the numbers of a checkpoint."""
+        self.numbers = state_dict["numbers"]
+
+
+class StopAtNan(Callback):
+    """Ends a training run, on all ranks at once, when a loss or a weight is no finite number."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        """Check the loss of every batch, before its gradients.
+
+        Raises:
+            WsssError: it is NaN or infinite.
+        """
+        if not trainer.strategy.reduce_boolean_decision(bool(loss.isfinite())):
+            self._stop(trainer, f"batch {trainer.fit_loop.batch_idx + 1}", "the training loss")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Check the weights before they are written to a checkpoint.
+
+        Raises:
+            WsssError: one is NaN or infinite.
+        """
+        state = pl_module.state_dict().items()
+        broken = [name for name, tensor in state if not tensor.isfinite().all()]
+        if not trainer.strategy.reduce_boolean_decision(not broken):
+            self._stop(trainer, "the last batch", f"after it, the weight {', '.join(broken[:1])}")
+
+    def _stop(self, trainer: pl.Trainer, batch: str, what: str) -> NoReturn:
+        raise user_error(
+            f"{self.stage}, epoch {trainer.current_epoch + 1}, {batch}",
+            f"{what} is NaN or infinite",
+            "finite numbers",
+            f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
+        )

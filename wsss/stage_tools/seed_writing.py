@@ -1,0 +1,91 @@
+"""Seeds by the trained classifier: a check of the method, and a file for every image."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from wsss.artifacts import Seeds, SeedStore
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.source import TRAIN
+from wsss.errors import inside
+from wsss.models import SplitClassifier
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.forward_passes import PerThread, map_batches, ready
+from wsss.stage_tools.loaders import pending_batches
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
+from wsss.stage_tools.worker_pool import check_failures, note_failure
+
+
+class ChecksModel(Protocol):
+    """A method that needs certain parts of a classifier."""
+
+    def check(self, model: SplitClassifier) -> None:
+        """Raise a `WsssError` for a model that lacks a part."""
+
+
+M = TypeVar("M", bound=ChecksModel)
+
+
+def check_method(context: Context, method: ChecksModel) -> None:
+    """Refuse a method that cannot work on this run's classifier before that is trained.
+
+    Raises:
+        WsssError: names what the method needs and a model that has it.
+    """
+    if "classify" in context.settings:
+        model = untrained_classifier(context)
+        with inside("method"):
+            method.check(model)
+
+
+def write_seeds(
+    context: Context,
+    method: M,
+    maps_of: Callable[[SplitClassifier, M, PyramidBatch], list[Tensor]],
+    scales: Scales,
+    batch_size: int,
+    description: str,
+) -> dict[str, float]:
+    """Write maps of every training image's tags by the trained classifier, as `seeds/<id>.npz`.
+
+    Args:
+        context: data, folders, processes.
+        method: needs certain parts of the classifier.
+        maps_of: from classifier, method and batch to the maps of each image, [n or more, h, w] in
+            [0, 1], of its n tags.
+        scales: sizes at which an image is seen.
+        batch_size: images a forward pass; those of like size are batched.
+        description: of the progress bar.
+
+    Returns:
+        `images`: number of seed files.
+
+    Raises:
+        WsssError: the classifier lacks a part that the method needs, or too many images failed.
+    """
+    model = trained_classifier(context)
+    with inside("method"):
+        method.check(model)
+    networks = PerThread((ready(model, context), method))
+    items = context.items(TRAIN)
+    store = SeedStore(context.folder / "seeds")
+    batches = pending_batches(context, items, scales, batch_size, store.has)
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+
+    def maps_of_batch(batch: PyramidBatch) -> list[Tensor]:
+        return maps_of(*networks.value, batch) if batch.items else []
+
+    results = map_batches(context, maps_of_batch, loader)
+    for batch, maps in track(results, len(batches), description, visible=context.is_main):
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
+            labels = np.array(item.labels, dtype=np.uint16)
+            present = item_maps[: len(item.labels)].half().cpu().numpy()
+            store.write(item, Seeds(labels, present, size))
+    context.fabric.barrier()
+    check_failures(context, len(items))
+    return {"images": float(sum(store.has(item) for item in items))}

@@ -1,0 +1,71 @@
+"""The classifier of the stages before, with the heads trained beside it."""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from wsss.errors import inside, user_error
+from wsss.models import (
+    AffinityHeads,
+    LinearHead,
+    PairHeads,
+    PairNetworks,
+    ReactivatedHead,
+    SplitClassifier,
+)
+from wsss.models.export import load_affinity_heads
+from wsss.models.last_block import cut_before_last_stage
+from wsss.models.saved_classifier import load_finished
+from wsss.stage_tools.context import Context
+
+FINETUNE = "finetune"
+"""The mode of the stage `oppose` in which every pair has a last stage of its own."""
+
+
+def trained_classifier(context: Context) -> SplitClassifier:
+    """The classifier of the stages before this one, and the heads trained beside it.
+
+    In evaluation mode, without gradients.
+
+    Raises:
+        WsssError: there is none, or it is one of other classes than the data set's.
+    """
+    folder = context.inputs.get("oppose", classifier_folder(context))
+    model, names = load_finished(folder)
+    if names != context.source.class_names:
+        raise user_error(
+            folder,
+            f"a classifier of {len(names)} classes ({', '.join(names[:3])}, …)",
+            f"the data set's {len(context.source.class_names)} classes",
+            "Train it on this data set: `wsss run stages=[classify]`.",
+        )
+    if "affinity" in context.inputs:
+        model.affinity_heads = load_affinity_heads(context.inputs["affinity"])
+    return model
+
+
+def classifier_folder(context: Context) -> Path:
+    """The folder of the last stage that trained a classifier."""
+    return context.inputs.get("reactivate", context.inputs["classify"])
+
+
+@inside("classify.backbone")
+def untrained_classifier(context: Context) -> SplitClassifier:
+    """The classifier of this run's stages with random weights, for checks before the training."""
+    backbone = context.settings["classify"]["backbone"](weights=None, freeze="backbone")
+    num_classes = len(context.source.class_names)
+    model = SplitClassifier.linear(backbone, num_classes)
+    if "reactivate" in context.settings:
+        model.head = ReactivatedHead.beside(cast("LinearHead", model.head))
+    if "oppose" in context.settings:
+        pair = torch.zeros(1, dtype=torch.int64)
+        sizes = (num_classes, backbone.num_features)
+        if context.settings["oppose"].get("mode") == FINETUNE:
+            _, stage = cut_before_last_stage(backbone)
+            model.pair_heads = PairNetworks(pair, pair, *sizes, stage)
+        else:
+            model.pair_heads = PairHeads(pair, pair, *sizes)
+    if "affinity" in context.settings:
+        model.affinity_heads = AffinityHeads((), (1,), None)
+    return model.eval()
