@@ -37,8 +37,10 @@ def check_number(is_right: Callable[[float], bool], expected: str, **options: ob
         options: values by the names of the arguments.
     """
     for name, value in options.items():
-        if not (isinstance(value, Real) and abs(float(value)) <= MOST and is_right(float(value))):
+        if not isinstance(value, Real) or not is_right(float(value)):
             raise InvalidOptionError(name, value, f"a number {expected}")
+        if not abs(float(value)) <= MOST:
+            raise InvalidOptionError(name, value, f"a number {expected}, and up to {MOST:g}")
 
 
 def check_fraction(**options: object) -> None:

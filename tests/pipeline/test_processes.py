@@ -65,7 +65,7 @@ def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed
 
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_processes(command, tmp_path):
-    done = command(tmp_path, *ENDLESS, "classify.max_epochs=50", "classify.lr=1e35")
+    done = command(tmp_path, *ENDLESS, "classify.max_epochs=50", "classify.lr=1e25")
     assert done.returncode == 1
     said = " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in said

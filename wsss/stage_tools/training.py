@@ -10,9 +10,9 @@ from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from wsss.argument_checks import MOST, check_at_least, check_number
+from wsss.argument_checks import MOST, check_at_least
 from wsss.data.random_seeds import EpochSampler
-from wsss.errors import user_error
+from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.callbacks import LastNumbers, SeedEpoch, StopAtNan
 from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
@@ -104,10 +104,10 @@ def check_schedule(
     for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
         if value < 1:
             raise user_error(f"{context.stage}.{name}", str(value), "1 or more", "Correct it.")
-    check_at_least(0, lr=lr)
+    check_at_least(0, lr=lr, **lr_factors)
     for name, factor in lr_factors.items():
-        range_of_lr = f"of 0 or more, with {name} × lr up to {MOST:g}"
-        check_number(lambda value: value >= 0 and value * lr <= MOST, range_of_lr, **{name: factor})
+        if factor * lr > MOST:
+            raise InvalidOptionError(name, factor, f"a number that times lr is {MOST:g} at most")
     ranks = context.fabric.world_size
     if batch_size % ranks:
         sizes = {ranks * max(1, batch_size // ranks), ranks * (batch_size // ranks + 1)}
