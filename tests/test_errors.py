@@ -42,16 +42,21 @@ def test_parts_of_an_argument_are_told_by_their_path():
         raise InvalidOptionError("device", "tpu", "cpu or cuda")
 
 
-LIBRARIES = ("cams", "data", "losses", "machine", "metrics", "models", "refine", "report", "tasks")
+DOORS = {"api", "cli", "explain", "pipeline", "settings", "stage_tools", "stages"}
+"""What knows the settings of a command, or is called by them."""
 SETTING = re.compile(
     r"wsss (run|explain)|(^|\W)--[a-z]"
-    r"|(?<!\w)(cam|data|backbone|refine|propagate|segmenter|classify|dense_crf)(\.\w+)*(/\w+)?="
+    r"|(?<!\w)(affinity|backbone|cam|classify|data|dense_crf|evaluate|localize|oppose|propagate"
+    r"|reactivate|refine|segment|segmenter|stages|trainer|work_dir|workers)(\.\w+)*(/\w+)?=(?!=)"
 )
 
 
 def test_libraries_name_no_settings():
-    files = [file for name in LIBRARIES for file in (Path(wsss.__path__[0]) / name).rglob("*.py")]
-    assert len(files) > 50
+    package = Path(wsss.__path__[0])
+    files = [
+        file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in DOORS
+    ]
+    assert len(files) > 100
     for file in files:
         tree = ast.parse(file.read_text())
         notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

@@ -1,4 +1,5 @@
 import errno
+import io
 import os
 import pickle
 import subprocess
@@ -6,11 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic, read_json, write_json
 from wsss.data.sample import Item
-from wsss.files import DamagedFileError, StorageError
+from wsss.files import DamagedFileError, StorageError, on_disk
 from wsss.stages.evaluate.scoring import CountStore
 
 ITEM = Item("image", (1, 2))
@@ -101,6 +103,30 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert read_json(tmp_path / "a.json") == 1
+
+
+class FullDisk(io.RawIOBase):
+    """A file on a disk with room for some bytes."""
+
+    def __init__(self, room):
+        super().__init__()
+        self.room = room
+
+    def writable(self):
+        return True
+
+    def write(self, content):
+        self.room -= len(content)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return len(content)
+
+
+@pytest.mark.parametrize("room", [0, 100, 5000])
+def test_a_disk_that_gets_full_while_torch_writes_is_told(tmp_path, room):
+    told = pytest.raises(StorageError, match=r"a\.ckpt.*No space left")
+    with told, on_disk(tmp_path / "a.ckpt"):
+        torch.save({"weights": torch.zeros(10_000)}, FullDisk(room))
 
 
 def test_text_is_utf8_whatever_the_locale(tmp_path):

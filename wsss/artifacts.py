@@ -177,7 +177,7 @@ class SeedStore(Store):
                 self.path(item),
                 "no seeds of this image",
                 "one file for every image of the localized split",
-                "Run `wsss run stages=[localize]` with the same settings first.",
+                "Run the stage `localize` first, with the same settings.",
             )
         path = self.path(item)
         with intact(path), opened(path) as content:
@@ -209,7 +209,7 @@ class LabelStore(Store):
                 self.path(item),
                 "no label mask of this image",
                 "one file for every image of the refined split",
-                "Run `wsss run stages=[refine]` with the same settings first.",
+                "Run the stage `refine` first, with the same settings.",
             )
         path = self.path(item)
         with intact(path):

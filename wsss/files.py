@@ -7,6 +7,9 @@ from pathlib import Path
 
 from wsss.errors import Problem, WsssError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors of a full disk, and of a user who may have no more of it."""
+
 
 class StorageError(WsssError):
     """An error of a run's files, which concerns more than one item."""
@@ -59,15 +62,19 @@ def on_disk(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except WsssError:
+        raise
+    except Exception as error:
+        # Torch's writer raises an error of its own when it closes a file that is not whole.
+        causes = (error, error.__cause__, error.__context__)
+        full = [one for one in causes if isinstance(one, OSError) and one.errno in NO_ROOM]
+        if not full:
             raise
         raise StorageError(
             Problem(
-                str(error.filename or path),
-                f"it cannot be written: {error.strerror}",
+                str(full[0].filename or path),
+                f"it cannot be written: {full[0].strerror}",
                 "room on the disk",
-                "Make room and run the same command again: what is finished is kept. "
-                "`work_dir=…` is where a run writes.",
+                "Make room and run the same command again: what is finished is kept.",
             )
         ) from error

@@ -58,7 +58,7 @@ def test_scripts_are_short_for_a_stage(tmp_path):
     [
         (["run"], "pipeline.run", "goes on from here"),
         (["check"], "pipeline.run", "begins anew"),
-        (["explain", "a.jpg", "checkpoint=runs"], "explain.run", "begins anew"),
+        (["explain", "a.jpg", "checkpoint=runs"], "explain.explain_request", "begins anew"),
     ],
 )
 def test_an_interrupted_command_says_whether_it_goes_on(

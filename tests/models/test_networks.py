@@ -35,6 +35,11 @@ def test_statistics_of_the_trunk_stay_as_they_are(make):
         assert torch.equal(value, before[key]), key
 
 
+def test_a_network_that_timm_does_not_have_is_answered_with_one_that_it_has():
+    with pytest.raises(WsssError, match=r"resnet5o.*timm has no such network.*resnet50"):
+        TimmBackbone("resnet5o")
+
+
 def test_what_is_frozen():
     def trained(freeze):
         return {

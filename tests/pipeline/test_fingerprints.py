@@ -4,7 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from wsss.pipeline.fingerprints import IGNORED, common_basis, make_plans
+from wsss.errors import WsssError
+from wsss.pipeline.fingerprints import IGNORED, code_digests, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
@@ -67,3 +68,8 @@ def test_a_module_of_ones_own_renews_what_it_makes(folders, tmp_path, monkeypatc
     after = folders(target)
     assert before["classify"] == after["classify"]
     assert before["localize"] != after["localize"]
+
+
+def test_code_of_a_script_is_refused_since_another_run_cannot_find_it():
+    with pytest.raises(WsssError, match=r"_target_: __main__\.Mine: .*Move it into a file"):
+        code_digests({"method": {"_target_": "__main__.Mine"}})

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
+from wsss.files import DamagedFileError
+from wsss.pipeline import data_check
+from wsss.pipeline.fingerprints import Plan
+from wsss.pipeline.repair import repaired
 
 CHANGED = "refine.method.min_confidence=0.9"
 """Renews `refine`, so that it reads the seeds again."""
@@ -65,6 +70,31 @@ def test_a_damaged_mask_that_a_loader_reads_is_computed_anew(run, finished, cont
         finished["refine"].folder / "masks"
     )
     assert outcomes["segment"].manifest.numbers["train_loss"] > 0
+
+
+def test_a_file_that_is_damaged_again_is_told_and_not_computed_for_ever(tmp_path):
+    path = tmp_path / "localize" / "a.npz"
+    plans = {"localize": Plan(path.parent, (), {})}
+    calls = []
+
+    def run_one(stage):
+        calls.append(stage)
+        raise DamagedFileError(path, "BadZipFile: no zip")
+
+    with pytest.raises(DamagedFileError):
+        repaired(run_one, ["localize"], plans, 1)
+    assert calls == ["localize", "localize"]
+
+
+@pytest.mark.parametrize("name", ["inspections.json", "items/train_0003.json"])
+def test_a_damaged_note_of_the_data_check_is_written_again(tmp_path, name):
+    source = Synthetic(num_train=4, num_val=1, size_px=64)
+    data_check.inspect(source, tmp_path, 0)
+    whole = (tmp_path / "inspections.json").read_bytes()
+    (tmp_path / "inspections.json").unlink()
+    (tmp_path / name).write_text("{", encoding="utf-8")
+    data_check.inspect(source, tmp_path, 0)
+    assert (tmp_path / "inspections.json").read_bytes() == whole
 
 
 def test_a_full_disk_ends_a_run_in_words_and_the_next_goes_on(run, work_dir, monkeypatch):

@@ -9,13 +9,13 @@ from types import ModuleType
 from typing import Any
 
 COMPILER = "torch._dynamo"
-QUESTIONS = "torch._dynamo.utils"
-"""Of the compiler: where torchvision finds the function that it asks about devices."""
+COMPILER_UTILS = "torch._dynamo.utils"
+"""torchvision imports `is_compile_supported` from it."""
 TRACKER = "wandb"
 
 
 class Postponed(ModuleType):
-    """A module that is imported when something is asked of it that its stand-in lacks."""
+    """A placeholder for a module; an attribute that it lacks imports the module in its place."""
 
     def __getattr__(self, name: str) -> Any:
         asks_for_parts = (self.__name__, name) == (COMPILER, "__path__")
@@ -25,32 +25,32 @@ class Postponed(ModuleType):
 
 
 def import_timm() -> None:
-    """Import torch, torchvision and timm in half of the time that they usually take.
+    """Import torch, torchvision and timm, with placeholders for `torch._dynamo` and `wandb`.
 
-    torchvision and timm ask torch's compiler whether it can compile for a device and to leave
-    functions alone, and timm looks for a tracker. Importing the two takes longer than importing
-    torch, and a command that explains images uses neither. They are imported as usual by whoever
-    needs them later. For processes of this program alone: functions of timm are not marked for the
-    compiler.
+    torchvision and timm import these two, which takes longer than torch itself, and a command that
+    explains images uses neither. Whoever needs them later imports them as usual. This is for
+    processes of this program alone: `torch._dynamo.disable` marks none of timm's functions.
     """
+    collecting = gc.isenabled()
     gc.disable()  # Modules are not garbage: looking for some takes a sixth of the time.
     try:
         import torch  # noqa: F401  # Whole, before a part of it is replaced.
 
-        with stand_ins():
+        with placeholders():
             import timm  # noqa: F401
     finally:
-        gc.enable()
+        if collecting:
+            gc.enable()
 
 
 @contextmanager
-def stand_ins() -> Iterator[None]:
-    """Stand-ins for the compiler and the tracker, where they are not yet imported."""
+def placeholders() -> Iterator[None]:
+    """Placeholders for the compiler and the tracker in the block, unless they are imported."""
     if COMPILER not in sys.modules:
-        compiler, questions = Postponed(COMPILER), Postponed(QUESTIONS)
+        compiler, questions = Postponed(COMPILER), Postponed(COMPILER_UTILS)
         vars(compiler).update(disable=unmarked, utils=questions)
         vars(questions).update(is_compile_supported=is_compile_supported)
-        sys.modules.update({COMPILER: compiler, QUESTIONS: questions})
+        sys.modules.update({COMPILER: compiler, COMPILER_UTILS: questions})
     no_tracker = TRACKER not in sys.modules
     if no_tracker:
         sys.modules[TRACKER] = None  # type: ignore[assignment]  # An import of it fails at once.
@@ -59,27 +59,27 @@ def stand_ins() -> Iterator[None]:
     finally:
         if no_tracker:
             del sys.modules[TRACKER]
-        forget_stand_ins()
+        remove_placeholders()
 
 
-def forget_stand_ins() -> None:
-    """Let the next import of the compiler find the compiler."""
-    for name in (COMPILER, QUESTIONS):
+def remove_placeholders() -> None:
+    """Let the next import of the compiler find the real one."""
+    for name in (COMPILER, COMPILER_UTILS):
         if isinstance(sys.modules.get(name), Postponed):
             del sys.modules[name]
 
 
 def imported(name: str) -> ModuleType:
-    """A part of the compiler, in place of all stand-ins."""
-    forget_stand_ins()
+    """A part of the real compiler, after all placeholders are removed."""
+    remove_placeholders()
     return import_module(name)
 
 
 def unmarked(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
-    """The function itself, instead of one that the compiler leaves alone."""
+    """The function itself: `torch._dynamo.disable` without its mark."""
     return function
 
 
 def is_compile_supported(device_type: Any) -> bool:
-    """Whether torch can compile for a device, asked of torch when torchvision wants to know."""
-    return bool(imported(QUESTIONS).is_compile_supported(device_type))
+    """Whether torch can compile for a device, by the real compiler when torchvision calls it."""
+    return bool(imported(COMPILER_UTILS).is_compile_supported(device_type))

@@ -11,10 +11,11 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from wsss.argument_checks import check_positive, check_whole
 from wsss.data.datasets import to_tensor
 from wsss.data.sample import Item
 from wsss.data.source import Source
-from wsss.errors import WsssError
+from wsss.errors import InvalidOptionError, WsssError
 from wsss.machine.processes import loader_context
 
 Size = tuple[int, int]
@@ -31,6 +32,18 @@ class Scales:
     """Sides are rounded to multiples of this: whole cells of the feature map."""
     max_side_px: int = 1024
     """Longer sides are reduced to this first, which bounds memory."""
+
+    def __post_init__(self) -> None:
+        """Refuse scales at which no image can be seen.
+
+        Raises:
+            InvalidOptionError: there is no factor, or a number is not above 0.
+        """
+        if not self.factors:
+            raise InvalidOptionError("factors", [], "one factor at least, such as 1.0")
+        for factor in self.factors:
+            check_positive(factors=factor)
+        check_whole(1, multiple_px=self.multiple_px, max_side_px=self.max_side_px)
 
     def sizes(self, size: Size) -> tuple[Size, ...]:
         """The size at every scale of an image of `size`."""

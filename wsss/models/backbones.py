@@ -8,8 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wsss.argument_checks import check_choice
+from wsss.errors import InvalidOptionError
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import load_state_dict, load_trunk
+from wsss.wording import nearest
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -88,10 +90,15 @@ class TimmBackbone(Backbone):
             freeze: `none`, `stem` (the first convolution) or `backbone` (everything).
 
         Raises:
-            WsssError: the weights are missing or belong to another network.
+            WsssError: timm has no such network, or the weights are missing or another network's.
         """
         import timm
 
+        if not timm.is_model(name):
+            raise InvalidOptionError(
+                "name", name, nearest(name, timm.list_models()), "timm has no such network",
+                "Correct the name; `timm.list_models()` has them all.",
+            )  # fmt: skip
         super().__init__(name, output_stride, freeze)
         self.network = timm.create_model(
             name, pretrained=False, num_classes=0, output_stride=output_stride

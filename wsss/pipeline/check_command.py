@@ -35,5 +35,5 @@ def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:
     """Loader and CRF processes of one rank: as configured, or this node's cores shared out."""
     if cfg.workers is not None:
         return int(cfg.workers)
-    ranks_per_node = max(1, ranks // int(cfg.trainer.num_nodes))
+    ranks_per_node = max(1, ranks // max(1, int(cfg.trainer.num_nodes)))
     return max(1, usable_cores() // ranks_per_node)

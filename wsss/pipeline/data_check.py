@@ -1,5 +1,6 @@
 """Read the whole data set once, before hours are spent on it."""
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from wsss.data.data_report import DataReport, Inspection, inspect_item, summaris
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
 from wsss.errors import Problem, Severity
+from wsss.files import DamagedFileError
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import process_items
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 INSPECTIONS = "inspections.json"
@@ -50,17 +54,27 @@ def run(context: Context) -> DataReport:
 def inspect(source: Source, folder: Path, workers: int) -> None:
     """Inspect every image once, on all cores, and keep the notes in the folder."""
     path = folder / INSPECTIONS
-    if path.is_file():
+    if _readable(path):
         return
     items = {item.file_stem: item for split in SPLITS for item in source.items(split)}
     task = InspectItem(source, folder / "items")
-    pending = [(item,) for item in items.values() if not task.path(item).is_file()]
+    pending = [(item,) for item in items.values() if not _readable(task.path(item))]
     done = len(items) - len(pending)
     found = process_items(task, pending, workers, folder)
     for _ in track(found, len(items), "check", done):
         pass
     notes = [read_json(task.path(item)) for item in items.values() if task.path(item).is_file()]
     write_json(path, notes)
+
+
+def _readable(path: Path) -> bool:
+    """Whether a note is there; a damaged one is removed, to be written again."""
+    try:
+        return path.is_file() and bool(read_json(path))
+    except DamagedFileError:
+        log.warning("%s is damaged: the images are checked again", path)
+        path.unlink()
+        return False
 
 
 def report(source: Source, folder: Path, max_failed_fraction: float) -> DataReport:

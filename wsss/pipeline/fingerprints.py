@@ -161,6 +161,11 @@ def code_digests(settings: Any) -> dict[str, list[str]]:
     found: dict[str, str] = {}
     for name in _targets(settings):
         library = name.partition(".")[0]
+        if library == "__main__":
+            raise user_error(
+                f"_target_: {name}", "code of a script or notebook, which another run cannot find",
+                "a class or function in a module", "Move it into a file, such as `my_module.py`.",
+            )  # fmt: skip
         spec = None if library == "wsss" else find_spec(library)
         if spec is not None and not INSTALLED & {*Path(str(spec.origin)).parts}:
             found[name] = file_digest(Path(inspect.getfile(get_object(name))))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from wsss.artifacts import MANIFEST
 from wsss.errors import user_error
@@ -33,13 +34,15 @@ def repaired(
         WsssError: the file was removed, and this run cannot compute it.
     """
     outcomes: dict[str, Outcome] = {}
+    removed: set[Path] = set()
     while pending := [stage for stage in stages if stage not in outcomes]:
         try:
             outcomes[pending[0]] = run_one(pending[0])
         except DamagedFileError as error:
             owners = [name for name, one in plans.items() if error.path.is_relative_to(one.folder)]
-            if not owners:
-                raise
+            if not owners or error.path in removed:
+                raise  # Computed anew, it is damaged again.
+            removed.add(error.path)
             folder = plans[owners[0]].folder
             with locked(folder):  # Another run may be repairing it as well.
                 error.path.unlink(missing_ok=True)

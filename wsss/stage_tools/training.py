@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from wsss.argument_checks import MOST, check_at_least
+from wsss.argument_checks import MOST, check_at_least, check_whole
 from wsss.data.random_seeds import EpochSampler
 from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.callbacks import LastNumbers, SeedEpoch, StopAtNan
@@ -85,7 +85,12 @@ def fit(
 
 
 def check_schedule(
-    context: Context, max_epochs: int, batch_size: int, lr: float, **lr_factors: float
+    context: Context,
+    max_epochs: int,
+    batch_size: int,
+    lr: float,
+    checkpoint_every_n_epochs: int = 1,
+    **lr_factors: float,
 ) -> None:
     """Find out before anything is computed whether a stage's training can be run.
 
@@ -94,6 +99,7 @@ def check_schedule(
         max_epochs: of the training.
         batch_size: over all processes.
         lr: learning rate.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
         lr_factors: of the layers that learn faster, by the names of their settings.
 
     Raises:
@@ -104,6 +110,7 @@ def check_schedule(
     for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
         if value < 1:
             raise user_error(f"{context.stage}.{name}", str(value), "1 or more", "Correct it.")
+    check_whole(1, checkpoint_every_n_epochs=checkpoint_every_n_epochs)
     check_at_least(0, lr=lr, **lr_factors)
     for name, factor in lr_factors.items():
         if factor * lr > MOST:
@@ -130,7 +137,7 @@ def _trainer(context: Context, **settings: Any) -> pl.Trainer:
     """
     try:
         return pl.Trainer(**context.trainer, **settings)
-    except (MisconfigurationException, TypeError, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError, ImportError) as error:
         raise user_error(
             "trainer",
             str(error).splitlines()[0],

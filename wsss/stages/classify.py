@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from wsss.argument_checks import check_whole
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
@@ -38,6 +39,8 @@ def check(
     max_epochs: int,
     batch_size: int,
     augmentation: Augmentation | None = None,
+    feature_windows: int = 0,
+    checkpoint_every_n_epochs: int = 1,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the classifier can be trained.
@@ -53,7 +56,11 @@ def check(
             "an augmentation, or a frozen backbone",
             "Use `classify=finetune`, or set classify.freeze=backbone.",
         )
-    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
+    check_whole(0, feature_windows=feature_windows)
+    check_schedule(
+        context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
+        head_lr_factor=head_lr_factor,
+    )  # fmt: skip
     ranks = context.fabric.world_size
     for split in SPLITS:
         if (images := len(context.items(split))) < ranks:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wsss.argument_checks import check_whole
 from wsss.artifacts import seed_size
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.multiscale import multiscale_maps
@@ -22,12 +23,13 @@ READS_MASKS = False
 KEY_NUMBER = "images"
 
 
-def check(context: Context, *, method: CamMethod, **_: Any) -> None:
+def check(context: Context, *, method: CamMethod, batch_size: int = 8, **_: Any) -> None:
     """Refuse a method that cannot work on this run's classifier before that is trained.
 
     Raises:
         WsssError: names what the method needs and a model that has it.
     """
+    check_whole(1, batch_size=batch_size)
     check_method(context, method)
 
 

@@ -39,6 +39,7 @@ def check(
     mode: str = HEADS,
     augmentation: Augmentation | None = None,
     head_lr_factor: float = 10.0,
+    checkpoint_every_n_epochs: int = 1,
     **_: Any,
 ) -> None:
     """Refuse a mode that does not exist or lacks its augmentation, and a schedule that cannot run.
@@ -56,7 +57,10 @@ def check(
             "oppose.augmentation", "no augmentation for last stages that learn",
             "an augmentation", "Use `oppose=meng_finetune`.",
         )  # fmt: skip
-    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
+    check_schedule(
+        context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
+        head_lr_factor=head_lr_factor,
+    )  # fmt: skip
 
 
 def run(

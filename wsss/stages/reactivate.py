@@ -29,6 +29,7 @@ def check(
     second_lr_factor: float,
     max_epochs: int,
     batch_size: int,
+    checkpoint_every_n_epochs: int = 1,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the classifiers can be trained.
@@ -36,7 +37,10 @@ def check(
     Raises:
         WsssError: a schedule that cannot be run.
     """
-    check_schedule(context, max_epochs, batch_size, lr, second_lr_factor=second_lr_factor)
+    check_schedule(
+        context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
+        second_lr_factor=second_lr_factor,
+    )  # fmt: skip
 
 
 def run(

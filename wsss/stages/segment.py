@@ -33,6 +33,7 @@ def check(
     head_lr_factor: float,
     max_epochs: int,
     batch_size: int,
+    checkpoint_every_n_epochs: int = 1,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the segmenter can be trained.
@@ -40,7 +41,10 @@ def check(
     Raises:
         WsssError: the network cannot be built, or its batches are too small.
     """
-    check_schedule(context, max_epochs, batch_size, lr, head_lr_factor=head_lr_factor)
+    check_schedule(
+        context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
+        head_lr_factor=head_lr_factor,
+    )  # fmt: skip
     with inside("segmenter"):
         segmenter(num_classes=len(context.source.class_names))
     ranks, images = context.fabric.world_size, len(context.items(TRAIN))

@@ -30,5 +30,5 @@ def poly_schedule(optimizer: Optimizer, total_steps: int, power: float = 0.9) ->
 
 def with_poly_schedule(optimizer: Optimizer, trainer: Trainer) -> Any:
     """What Lightning's `configure_optimizers` returns for the poly schedule."""
-    schedule = poly_schedule(optimizer, int(trainer.estimated_stepping_batches))
+    schedule = poly_schedule(optimizer, max(1, int(trainer.estimated_stepping_batches)))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

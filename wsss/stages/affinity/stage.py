@@ -43,6 +43,7 @@ def check(
     batch_size: int,
     layers: list[str] | None = None,
     displacement_lr_factor: float = 10.0,
+    checkpoint_every_n_epochs: int = 1,
     **_: Any,
 ) -> None:
     """Refuse a backbone without inner layers, and a schedule or CRF that cannot be run.
@@ -51,8 +52,9 @@ def check(
         WsssError: says which, and what can be done.
     """
     check_schedule(
-        context, max_epochs, batch_size, lr, displacement_lr_factor=displacement_lr_factor
-    )
+        context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
+        displacement_lr_factor=displacement_lr_factor,
+    )  # fmt: skip
     with inside("labels.engine"):
         labels.engine.check()
     if augmentation.crop_px % SEED_STRIDE:
@@ -94,8 +96,8 @@ def run(
         batch_size: images a step, over all processes together.
         augmentation: how images and labels are varied.
         layers: names of inner layers of the backbone; None takes all.
-        displacement_channels: width of the displacement branch. None leaves it out: it shares
-            nothing that learns with the boundaries, which alone make semantic masks.
+        displacement_channels: width of the displacement branch; None trains none: it shares no
+            weights with the boundary branch, and semantic masks do not use it.
         displacement_lr_factor: that branch learns this many times faster.
         radius: pairs nearer than this are compared, in pixels of maps at a quarter of the size.
         checkpoint_every_n_epochs: how much a killed run loses at most.

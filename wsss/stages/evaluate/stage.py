@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from wsss.argument_checks import check_whole
 from wsss.artifacts import LabelStore, SeedStore, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
@@ -53,12 +54,15 @@ LABELS = {
 }
 
 
-def check(context: Context, *, crf: DenseCrfEngine | None = None, **_: Any) -> None:
-    """Refuse a CRF that cannot work here, where there will be a segmenter for it to follow.
+def check(
+    context: Context, *, crf: DenseCrfEngine | None = None, batch_size: int = 8, **_: Any
+) -> None:
+    """Refuse a CRF that cannot work here, if a segmenter will be evaluated.
 
     Raises:
         WsssError: names the setting.
     """
+    check_whole(1, batch_size=batch_size)
     if crf is not None and "segment" in context.inputs:
         with inside("crf"):
             crf.check()
