@@ -22,8 +22,8 @@ def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Fl
     precise = torch.promote_types(activations.dtype, torch.float32)
     directions = F.normalize(activations.flatten(1).to(precise), dim=1)
     groups = directions @ directions.T
-    # No value lies between the two sorted ones that a quantile is interpolated from: to exceed the
-    # quantile is to exceed the lower one.
+    # A quantile is interpolated between two neighbours in sorted order. No value lies between them,
+    # so that comparing with the lower one gives the same groups.
     lower = int((len(groups) - 1) * quantile)
     groups.gt_(order_statistic(groups, lower)[:, None])
     empty = groups.sum(dim=1) == 0

@@ -100,17 +100,17 @@ def scores_of_logits(
 def scores_above(
     model: SplitClassifier,
     logits: Float[Tensor, "b p c"],
-    nothing: Float[Tensor, "*q c"] | None,
+    baseline: Float[Tensor, "*q c"] | None,
     score: Score,
 ) -> Float[Tensor, "b p c"]:
-    """Scores of logits, less those of the logits of features that are masked everywhere, if any."""
-    if nothing is None:
+    """Scores of logits minus those of the baseline, the logits of features masked everywhere."""
+    if baseline is None:
         return scores_of_logits(model, logits, score)
     if score == "probability" and model.multi_label:
         # The difference of two sigmoids without their common 1/2, which would round it away.
-        found, zero = (scores_of_logits(model, one, "logit") for one in (logits, nothing))
+        found, zero = (scores_of_logits(model, one, "logit") for one in (logits, baseline))
         return ((found / 2).tanh() - (zero / 2).tanh()) / 2
-    return scores_of_logits(model, logits, score) - scores_of_logits(model, nothing, score)
+    return scores_of_logits(model, logits, score) - scores_of_logits(model, baseline, score)
 
 
 def maps_of_classes(
@@ -121,8 +121,8 @@ def maps_of_classes(
     return scores.gather(2, chosen).transpose(1, 2).reshape(*classes.shape, *size)
 
 
-def scores_of_nothing(head: nn.Module, features: Float[Tensor, "b k h w"]) -> Float[Tensor, " c"]:
-    """Logits of features that are masked at every position."""
+def baseline_logits(head: nn.Module, features: Float[Tensor, "b k h w"]) -> Float[Tensor, " c"]:
+    """Logits of features that are 0 at every position."""
     if isinstance(head, LinearHead):
         return features.new_zeros(head.num_classes) if head.bias is None else head.bias
     return head(torch.zeros_like(features[:1]))[0]  # type: ignore[no-any-return]
@@ -183,6 +183,6 @@ class ReciproCAM(CamMethod):
         else:
             logits = scores_of_copies(model.head, features, self.mask, self.chunk_rows)
         is_relative = self.baseline == "zeros"
-        nothing = scores_of_nothing(model.head, features) if is_relative else None
-        scores = scores_above(model, logits, nothing, self.score)
+        baseline = baseline_logits(model.head, features) if is_relative else None
+        scores = scores_above(model, logits, baseline, self.score)
         return maps_of_classes(scores, classes, (features.shape[2], features.shape[3]))

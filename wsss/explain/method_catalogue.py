@@ -19,7 +19,7 @@ MARK = "reconstruction"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Provenance and needs of a method, as its class has them, too."""
+    """Provenance and needs of a method, read from its YAML file; equal to those of its class."""
 
     paper: str
     """Authors, short title, venue and year."""

@@ -28,7 +28,7 @@ class Relations(NamedTuple):
 def relations(
     labels: Integer[Tensor, "b h w"], neighbours: Integer[Tensor, "b k h w"]
 ) -> Relations:
-    """The kind of each pair, by its labels; pairs with a void pixel are of none.
+    """Pairs of the same class, of background, and of different labels; void pixels have no pairs.
 
     Args:
         labels: 0 background, 1…C classes, 255 void.

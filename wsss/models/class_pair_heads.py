@@ -103,6 +103,6 @@ class PairNetworks(PairHeads):
         return self
 
     def zero_of(self, pairs: list[int]) -> Float[Tensor, ""]:
-        """Zero with a gradient of 0 for all weights of `pairs`, which DDP waits for."""
+        """Zero that depends on all weights of `pairs`: DDP needs a gradient of every parameter."""
         weights = [weight.sum() for pair in pairs for weight in self.stages[pair].parameters()]
         return 0 * torch.stack([self.weight.sum(), *weights]).sum()

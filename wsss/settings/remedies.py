@@ -7,9 +7,9 @@ from wsss.cams.core.needs import Need
 from wsss.errors import LibraryError, Problem
 
 Remedies = Mapping[str, str]
-"""Imperative sentences by the name of the need, common needs first.
+"""Imperative sentences by the name of the need.
 
-Where several are missing, the last remedy serves the others, too.
+Where several needs are missing, the last of these remedies is shown: it mends the others as well.
 """
 
 FOR_RUN: Remedies = {

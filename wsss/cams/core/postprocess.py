@@ -8,7 +8,7 @@ from torch.nn import functional as F
 PUBLISHED_EPSILON = 1e-5
 
 LONGEST_SUM = 4096
-"""Terms of the longest sums that values of maps are: twice the channels of a ResNet-50."""
+"""Most terms that are summed into one value of a map: twice the channels of a ResNet-50."""
 RESIZED_TERMS = 4
 """Terms of a bilinear interpolation."""
 

@@ -185,7 +185,10 @@ def process_batches(
 
 
 def _succeeds(task: RefineItem, batch: Sequence[Item], reading: "Future[list[Work]]") -> bool:
-    """Make the masks of a batch; False if an item failed (an error would keep its arrays)."""
+    """Make the masks of a batch; whether it succeeded.
+
+    Not an exception, whose traceback would keep the images of the batch in memory.
+    """
     try:
         images, seeds = zip(*reading.result(), strict=True)
         for parts in zip(batch, seeds, task.method.batch(images, seeds), strict=True):
