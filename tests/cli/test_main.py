@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from wsss.cli import main as cli
+from wsss.wording import INTERRUPTED
 
 COMMAND = Path(sys.executable).with_name("wsss")
 
@@ -56,9 +57,13 @@ def test_scripts_are_short_for_a_stage(tmp_path):
 @pytest.mark.parametrize(
     ("words", "module", "said"),
     [
-        (["run"], "pipeline.run", "goes on from here"),
-        (["check"], "pipeline.run", "begins anew"),
-        (["explain", "a.jpg", "checkpoint=runs"], "explain.run", "begins anew"),
+        (["run"], "pipeline.run", INTERRUPTED),
+        (["check"], "pipeline.run", "The same command begins anew."),
+        (
+            ["explain", "a.jpg", "checkpoint=runs"],
+            "explain.explain_request",
+            "The same command begins anew.",
+        ),
     ],
 )
 def test_an_interrupted_command_says_whether_it_goes_on(
@@ -74,7 +79,7 @@ def test_an_interrupted_command_says_whether_it_goes_on(
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == 130
-    assert f"The same command {said}." in capsys.readouterr().err
+    assert f"Interrupted. {said}" in capsys.readouterr().err
 
 
 HEAVY = ("torch", "pytorch_lightning", "lightning_fabric", "timm", "torchvision", "sklearn", "cv2")

@@ -64,6 +64,25 @@ def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "kill -INT"])
+def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_all):
+    process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000")
+    try:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("classify/*/checkpoints/*.ckpt")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+        assert process.wait() == 130
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    text = process.output.read_text(encoding="utf-8")
+    assert text.count("Finished stages, images and epochs are kept") == 1
+    assert "Traceback" not in text
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_processes(command, tmp_path):
     done = command(tmp_path, *ENDLESS, "classify.max_epochs=50", "classify.lr=1e25")
     assert done.returncode == 1

@@ -86,9 +86,9 @@ def _with_hydra(task: Callable[[DictConfig], Any], words: list[str], resumes: bo
         check("run", settings, complete=not SHOWING & {*options})
     # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.
     sys.argv = [sys.argv[0], *options, *map(in_hydras_way, settings)]
-    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
-        with_own_command_line
-    )()
+    command = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")
+    with readable_errors(resumes):
+        command(with_own_command_line)()
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -18,9 +18,13 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from wsss.errors import WsssError, user_error
+from wsss.wording import INTERRUPTED
 
 GRACE_S = 5
 """How long an error that all processes meet may take to end the first, before another's does."""
+
+BY_CTRL_C = 130
+"""Exit status of a process that was interrupted."""
 
 _leaving = Lock()
 
@@ -41,9 +45,9 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
     children = tuple(started)
     started.clear()  # Lightning's own watcher of this list ends a run without a message.
+    finished, interrupted = Event(), Event()
     for rank, child in enumerate(children, fabric.global_rank + 1):
-        _watch(_wait_for_child, rank, child, children)
-    finished = Event()
+        _watch(_wait_for_child, rank, child, children, interrupted)
     if fabric.local_rank:
         _watch(_wait_for_parent, fabric.global_rank, psutil.Process(os.getppid()), finished)
     try:
@@ -53,6 +57,12 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
         fabric.barrier()  # The first process ends when no other watches it any more.
     except WsssError:
         finished.set()
+        raise
+    except KeyboardInterrupt:
+        finished.set()
+        interrupted.set()
+        for child in children:  # Ctrl-C reaches all in a terminal, `kill -INT` the first alone.
+            child.kill()
         raise
     except Exception:
         # Torch's error of a lost connection hides the reason: the watcher's message comes first.
@@ -86,34 +96,38 @@ def _watch(target: Any, *arguments: object) -> None:
     Thread(target=target, args=arguments, daemon=True).start()
 
 
-def _wait_for_child(rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"]) -> None:
+def _wait_for_child(
+    rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"], interrupted: Event
+) -> None:
     """End all processes when one that was started here has failed."""
     status = child.wait()
-    if status == 0:
+    if status == 0 or interrupted.is_set():
         return
     how = f"ended with status {status}"
     if status < 0:
         how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
     else:
         time.sleep(GRACE_S)
-    _leave(f"process {rank} of {len(children) + 1} {how}", children)
+    if status == BY_CTRL_C:
+        _leave(f"Interrupted. {INTERRUPTED}", children, BY_CTRL_C)
+    _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)
 
 
 def _wait_for_parent(rank: int, parent: psutil.Process, finished: Event) -> None:
     """End this process when the one that started it is gone before the run has finished."""
     parent.wait()
     if not finished.is_set():
-        _leave(f"process {rank} ends, since the one that started it was killed")
+        _leave(_stopped(f"process {rank} ends, since the one that started it was killed"))
 
 
-def _leave(reason: str, children: Sequence["Popen[bytes]"] = ()) -> NoReturn:
+def _stopped(reason: str) -> str:
+    return f"wsss cannot go on: {reason} (processes count from 0). {INTERRUPTED}"
+
+
+def _leave(message: str, children: Sequence["Popen[bytes]"] = (), status: int = 1) -> NoReturn:
     """Say why, and end this process and those it started, whatever they are waiting for."""
     with _leaving:
-        message = (
-            f"wsss cannot go on: {reason} (processes count from 0). "
-            "Finished stages, images and epochs are kept; the same command goes on from there."
-        )
         print(message, file=sys.stderr, flush=True)
         for child in children:
             child.kill()
-        os._exit(1)
+        os._exit(status)
