@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
-from wsss.settings.compose import check_sweep, compose
+from wsss.settings.compose import compose, compose_sweep
 
 
 def problems(words, check=compose):
@@ -196,11 +196,11 @@ def test_several_values_are_for_a_sweep():
     ["cam=cam,recipro_cam cam.mask=gaussian", "cam.mask=gaussian cam=cam,recipro_cam"],
 )
 def test_a_sweep_is_checked_run_by_run(words):
-    (problem,) = problems(words, check_sweep)
+    (problem,) = problems(words, compose_sweep)
     assert problem.where == "cam.mask"
     assert "(in 1 of 2 runs, such as `cam=cam`)" in problem.came
     both = words.replace("cam,recipro", "recipro_cam,token_recipro").replace("mask", "chunk_rows")
-    check_sweep("run", both.replace("gaussian", "8").split())
+    compose_sweep("run", both.replace("gaussian", "8").split())
 
 
 @pytest.mark.parametrize(
@@ -213,12 +213,12 @@ def test_a_sweep_is_checked_run_by_run(words):
     ],
 )
 def test_a_problem_of_some_runs_is_told_once(words, where):
-    (problem,) = problems(words, check_sweep)
+    (problem,) = problems(words, compose_sweep)
     assert where in problem.came
 
 
 def test_a_problem_of_all_runs_is_that_of_one():
-    (problem,) = problems("seeed=1,2", check_sweep)
+    (problem,) = problems("seeed=1,2", compose_sweep)
     assert problem.came == "there is no setting `seeed`"
 
 
@@ -227,7 +227,7 @@ def test_a_problem_of_all_runs_is_that_of_one():
     ["seed=1,2", "cam=fg_cam cam.target_layer=1,input,null", "experiment=glob(dem*)", "seed=1"],
 )
 def test_right_sweeps_pass(words):
-    check_sweep("run", words.split())
+    compose_sweep("run", words.split())
 
 
 @pytest.fixture

@@ -44,22 +44,25 @@ def compose(
     return cfg
 
 
-def check_sweep(config_name: str, words: Sequence[str], complete: bool = True) -> None:
-    """Compose every run of a sweep.
+def compose_sweep(
+    config_name: str, words: Sequence[str], complete: bool = True
+) -> list[DictConfig]:
+    """The configuration of every run of a sweep.
 
     Raises:
         WsssError: tells every problem once, and which of the runs have it.
     """
-    runs = runs_of_sweep(parse(words))
+    runs, composed = runs_of_sweep(parse(words)), []
     found: dict[Problem, list[list[str]]] = {}
     for run, own in runs:
         try:
-            compose(config_name, run, complete=complete)
+            composed.append(compose(config_name, run, complete=complete))
         except WsssError as error:
             for problem in error.problems:
                 found.setdefault(problem, []).append(own)
     if found:
         raise WsssError(*(_in_runs(problem, of, len(runs)) for problem, of in found.items()))
+    return composed
 
 
 def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Problem:
