@@ -56,6 +56,14 @@ def test_what_a_run_cannot_do_without_is_named_with_its_options(group):
 
 
 @pytest.mark.parametrize(
+    ("group", "default"), [("cam", "cam"), ("refine", "crf"), ("backbone", "efficientnet_lite0")]
+)
+def test_the_remedy_for_a_group_without_a_choice_is_its_default(group, default):
+    (problem,) = problems(f"{group}=null")
+    assert problem.remedy == f"Choose one: `{group}={default}`."
+
+
+@pytest.mark.parametrize(
     "word", ["experiment=null", "reactivate=null", "~propagate", "affinity=null"]
 )
 def test_what_a_run_can_do_without_may_be_null(word):
@@ -65,9 +73,9 @@ def test_what_a_run_can_do_without_may_be_null(word):
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("stages=localize", "a list"),
+        ("stages=localize", "a list, such as [localize]"),
         ("stages=[1]", "a word in the list"),
-        ("work_dir=null", "a word"),
+        ("work_dir=null", "a folder, such as `runs`"),
         ("seed=null", "a whole number"),
         ("seed=foo", "a whole number"),
         ("seed=1.5", "a whole number"),
@@ -77,7 +85,7 @@ def test_what_a_run_can_do_without_may_be_null(word):
         ("workers=-1", "a number greater than or equal to 0"),
         ("max_failed_fraction=null", "a number"),
         ("max_failed_fraction=2", "a number less than or equal to 1"),
-        ("dense_crf=null", "settings with a `_target_`"),
+        ("dense_crf=null", "settings of its own"),
         ("dense_crf.seeds_sxy_px=null", "a number"),
         ("dense_crf.seeds_sxy_px=x", "a number"),
         ("dense_crf.device=3", "a word"),
@@ -95,11 +103,12 @@ def test_what_a_run_can_do_without_may_be_null(word):
         ("classify.max_epochs=2.5", "a whole number"),
         ("segment.augmentation.crop_px=null", "a whole number"),
         ("segment.optimizer.weight_decay=null", "a number"),
-        ("segment.optimizer=null", "settings with a `_target_`"),
-        ("localize.scales=null", "settings with a `_target_`"),
+        ("segment.optimizer=null", "settings of its own"),
+        ("localize.scales=null", "settings of its own"),
         ("localize.scales.factors=[a]", "a number in the list"),
-        ("refine.method=null", "settings with a `_target_`"),
-        ("evaluate.crf=3", "settings with a `_target_`"),
+        ("refine.method=null", "settings of its own"),
+        ("evaluate.crf=3", "settings of its own, such as `evaluate.crf.gaussian_sxy_px=1.0`"),
+        ("evaluate.scales=1", "such as `evaluate.scales.factors=[1.0,0.75,1.25,1.5]`"),
         ("data.seed=null", "a whole number"),
         ("work_dir=${oc.env:NO_SUCH_VARIABLE}", "a value that can be resolved"),
         ("refine/engine=null", "a value that can be resolved"),

@@ -84,10 +84,15 @@ def _fabric(trainer: DictConfig) -> Fabric:
             strategy=strategy,
         )
     except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
+        came, expected = str(error).splitlines()[0], "devices that this machine has"
+        if trainer.devices in (0, "0", []):
+            came, expected = "nothing to compute on", "one device or more"
+        elif trainer.accelerator == "cpu":
+            came, expected = "a CPU is no list of devices", "a number of processes, 1 or more"
         raise user_error(
             f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
-            str(error).splitlines()[0],
-            "devices that this machine has",
+            came,
+            expected,
             "`trainer=cpu` needs none; trainer.devices sets their number.",
         ) from error
 
