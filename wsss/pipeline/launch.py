@@ -12,6 +12,7 @@ from threading import Event, Lock, Thread
 from typing import Any, NoReturn
 
 import psutil
+import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -22,6 +23,9 @@ from wsss.wording import INTERRUPTED
 
 GRACE_S = 5
 """How long an error that all processes meet may take to end the first, before another's does."""
+
+GRACE = timedelta(seconds=3)
+"""How long a process waits for others that end with the same message."""
 
 BY_CTRL_C = 130
 """Exit status of a process that was interrupted."""
@@ -55,8 +59,10 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
         if fabric.local_rank:
             finished.set()
         fabric.barrier()  # The first process ends when no other watches it any more.
-    except WsssError:
+    except WsssError as error:
         finished.set()
+        if told_by_first(fabric, str(error)):
+            sys.exit(1)
         raise
     except KeyboardInterrupt:
         finished.set()
@@ -69,6 +75,28 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
         if children or fabric.local_rank:
             time.sleep(GRACE_S + 1 if children else 1)
         raise
+
+
+def told_by_first(fabric: Fabric, message: str) -> bool:
+    """Whether this process may end in silence, since the first one ends with the same message.
+
+    The first waits a little until all others have heard of its message, and others for it.
+    """
+    if fabric.world_size == 1 or not torch.distributed.is_initialized():
+        return False
+    # Not by a collective operation, which a process without an error would never enter.
+    store = torch.distributed.distributed_c10d._get_default_store()
+    try:
+        if fabric.global_rank == 0:
+            store.set("message", message)
+            store.wait([f"heard by {rank}" for rank in range(1, fabric.world_size)], GRACE)
+            return False
+        store.wait(["message"], GRACE)
+        told = store.get("message").decode() == message
+        store.set(f"heard by {fabric.global_rank}", "")
+    except RuntimeError:  # Too late, or the first is gone.
+        return False
+    return told
 
 
 def _fabric(trainer: DictConfig) -> Fabric:
