@@ -7,6 +7,9 @@ from difflib import get_close_matches
 GROUP_FROM = 5
 """Lists of this many names are shortened."""
 
+INTERRUPTED = "Finished stages, images and epochs are kept; the same command goes on from there."
+"""What a run that ends early leaves."""
+
 NAMED = 3
 """Names in a shortened list."""
 

@@ -1,5 +1,7 @@
 """`wsss.load`: segmenters and classifiers from the folders of finished stages."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,18 @@ def test_of_several_networks_one_must_be_chosen(tmp_path, classifier):
     for name in ("a1", "b2"):
         save_classifier(tmp_path / "classify" / name, classifier, NAMES)
     with pytest.raises(WsssError, match=r"(?s)2 finished stages.*Choose one:.*a1\n.*b2"):
+        wsss.load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["segmenter", "classifier"])
+def test_damaged_weights_are_told_with_the_file(runs, tmp_path, kind):
+    (source,) = runs.glob(f"*/*/{kind}.safetensors")
+    shutil.copytree(source.parent, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / source.name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WsssError, match=rf"{kind}\.safetensors: the file is damaged"):
         wsss.load(tmp_path)
 
 

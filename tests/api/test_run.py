@@ -91,6 +91,12 @@ def test_what_is_wrong_with_settings_is_said(words, message, tmp_path):
     assert surroundings() == before
 
 
+def test_a_work_dir_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "a_file").touch()
+    with pytest.raises(WsssError, match="this folder cannot be used: it is a file"):
+        wsss.run([f"work_dir={tmp_path / 'a_file'}"])
+
+
 def test_predictions_are_those_of_the_evaluation(finished):
     _, run = finished
     source = Synthetic(num_train=6, num_val=2, size_px=64)

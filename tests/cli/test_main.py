@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from wsss.cli import main as cli
+from wsss.wording import INTERRUPTED
 
 COMMAND = Path(sys.executable).with_name("wsss")
 
@@ -22,6 +23,8 @@ COMMAND = Path(sys.executable).with_name("wsss")
         (["explain", "cam=fd_cam", "cam.quantile=0.5", "--cfg", "job"], "quantile: 0.5"),
         (["explain", "--list"], "ReciproCAM"),
         (["--version"], "wsss 0."),
+        (["run", "--version"], "wsss 0."),
+        (["check", "--version"], "wsss 0."),
     ],
 )
 def test_help_from_any_folder_leaves_nothing_behind(tmp_path, words, said):
@@ -30,6 +33,32 @@ def test_help_from_any_folder_leaves_nothing_behind(tmp_path, words, said):
     )
     assert said in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("words", "setting", "reason"),
+    [
+        (["work_dir=a_file"], "work_dir=a_file", "it is a file"),
+        (["work_dir=a_file/runs"], "work_dir=a_file/runs", "Not a directory"),
+        (["-m", "work_dir=a_file", "seed=1,2"], "work_dir=a_file", "it is a file"),
+        (["hydra.run.dir=a_file/x"], "hydra.run.dir=a_file/x", "Not a directory"),
+        (["hydra.run.dir='a_file'"], "hydra.run.dir=a_file", "it is a file"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told(
+    monkeypatch, capsys, tmp_path, command, words, setting, reason
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    monkeypatch.setattr(sys, "argv", ["wsss", command, *words])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert setting in said
+    assert f"this folder cannot be used: {reason}" in said
 
 
 def test_an_unknown_command_lists_those_there_are(tmp_path):
@@ -56,9 +85,13 @@ def test_scripts_are_short_for_a_stage(tmp_path):
 @pytest.mark.parametrize(
     ("words", "module", "said"),
     [
-        (["run"], "pipeline.run", "goes on from here"),
-        (["check"], "pipeline.run", "begins anew"),
-        (["explain", "a.jpg", "checkpoint=runs"], "explain.explain_request", "begins anew"),
+        (["run"], "pipeline.run", INTERRUPTED),
+        (["check"], "pipeline.run", "The same command begins anew."),
+        (
+            ["explain", "a.jpg", "checkpoint=runs"],
+            "explain.explain_request",
+            "The same command begins anew.",
+        ),
     ],
 )
 def test_an_interrupted_command_says_whether_it_goes_on(
@@ -74,7 +107,7 @@ def test_an_interrupted_command_says_whether_it_goes_on(
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == 130
-    assert f"The same command {said}." in capsys.readouterr().err
+    assert f"Interrupted. {said}" in capsys.readouterr().err
 
 
 HEAVY = ("torch", "pytorch_lightning", "lightning_fabric", "timm", "torchvision", "sklearn", "cv2")

@@ -181,7 +181,7 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ),
         (
             ["cam=ad_cam", "cam.attention_network=resnet50"],
-            "expected: settings with a `_target_`",
+            "expected: settings of its own",
         ),
         (
             ["cam=ad_cam", "cam.layers=5", "cam.attention_network=null"],
@@ -193,7 +193,7 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ),
         (
             ["refine=attention_affinity", "propagate.method.attention_network=resnet50"],
-            "expected: settings with a `_target_`",
+            "expected: settings of its own",
         ),
         (
             [
@@ -224,6 +224,8 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         (["seed=foo"], "expected: a whole number"),
         (["cam=null"], "nothing is chosen"),
         (["trainer.precision=foo"], "the value 'foo'"),
+        (["trainer.devices=0"], "nothing to compute on"),
+        (["trainer.devices=-1"], "expected: a number of processes, 1 or more"),
         (["refine"], "this cannot be read as a setting"),
         ([*FEW, "classify.freeze=none"], "no augmentation for a backbone that learns"),
     ],

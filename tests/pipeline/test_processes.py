@@ -1,7 +1,9 @@
+import multiprocessing
 import os
 import re
 import shutil
 import signal
+import socket
 import time
 from contextlib import suppress
 
@@ -61,6 +63,86 @@ def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed
     if killed == 1:
         assert status == 1
         assert "process 1 of 2 was killed by SIGKILL" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "kill -INT"])
+def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_all):
+    process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000")
+    try:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("classify/*/checkpoints/*.ckpt")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+        assert process.wait() == 130
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    text = process.output.read_text(encoding="utf-8")
+    assert text.count("Finished stages, images and epochs are kept") == 1
+    assert "Traceback" not in text
+
+
+def connected(rank, port, message, say):
+    """A process of two that ends with a message, or with none."""
+    from datetime import timedelta
+    from types import SimpleNamespace
+
+    import torch
+
+    from wsss.pipeline.launch import told_by_first
+
+    address = f"tcp://127.0.0.1:{port}"
+    wait = timedelta(seconds=60)
+    torch.distributed.init_process_group(
+        "gloo", init_method=address, rank=rank, world_size=2, timeout=wait
+    )
+    fabric = SimpleNamespace(global_rank=rank, world_size=2)
+    if message is None:
+        time.sleep(5)
+    else:
+        say.send(told_by_first(fabric, message))
+    torch.distributed.barrier()
+
+
+@pytest.mark.parametrize(
+    ("messages", "silent"),
+    [(("a", "a"), [False, True]), (("a", "b"), [False, False]), ((None, "b"), [None, False])],
+)
+def test_a_message_of_several_processes_is_told_by_the_first_alone(messages, silent):
+    context = multiprocessing.get_context("spawn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    heard = []
+    processes = []
+    for rank, message in enumerate(messages):
+        hear, say = context.Pipe(duplex=False)
+        process = context.Process(target=connected, args=(rank, port, message, say))
+        process.start()
+        say.close()
+        heard.append(hear)
+        processes.append(process)
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    answers = [
+        one.recv() if m is not None else None for one, m in zip(heard, messages, strict=True)
+    ]
+    assert answers == silent
+
+
+@pytest.mark.slow
+def test_a_batch_that_three_processes_cannot_share_is_told_once(command, tmp_path):
+    done = command(
+        tmp_path, "trainer=ddp_cpu", "trainer.devices=3", "stages=[classify]",
+        "classify.batch_size=32",
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert said.count("a batch of 32 on 3 processes") == 1
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow

@@ -97,6 +97,36 @@ def test_a_damaged_note_of_the_data_check_is_written_again(tmp_path, name):
     assert (tmp_path / "inspections.json").read_bytes() == whole
 
 
+@pytest.mark.parametrize("where", ["header", "middle"])
+def test_a_damaged_segmenter_is_exported_anew(run, finished, tmp_path, caplog, where):
+    for stage in ("classify", "localize", "refine", "segment"):
+        folder = finished[stage].folder
+        shutil.copytree(folder, tmp_path / stage / folder.name)
+    (path,) = tmp_path.glob("segment/*/segmenter.safetensors")
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    content[whole.index(b"weight") if where == "header" else len(whole) // 2] ^= 1
+    path.write_bytes(content)
+    outcomes = run(tmp_path)
+    assert f"{path} is damaged: `segment` computes it anew" in caplog.text
+    assert path.read_bytes() == whole
+    numbers = outcomes["evaluate"].manifest.numbers
+    assert numbers == finished["evaluate"].manifest.numbers
+
+
+def test_a_damaged_classifier_is_exported_anew(run, finished, content, tmp_path, caplog):
+    folder = finished["classify"].folder
+    shutil.copytree(folder, tmp_path / "classify" / folder.name)
+    path = tmp_path / "classify" / folder.name / "classifier.safetensors"
+    whole = path.read_bytes()
+    damage(path)
+    outcomes = run(tmp_path, "stages=[classify,localize]")
+    assert f"{path} is damaged" in caplog.text
+    assert path.read_bytes() == whole
+    seeds = content(finished["localize"].folder / "seeds")
+    assert content(outcomes["localize"].folder / "seeds") == seeds
+
+
 def test_a_full_disk_ends_a_run_in_words_and_the_next_goes_on(run, work_dir, monkeypatch):
     write = Path.write_bytes
 

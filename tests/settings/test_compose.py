@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
-from wsss.settings.compose import check_sweep, compose
+from wsss.settings.compose import compose, compose_sweep
 
 
 def problems(words, check=compose):
@@ -56,6 +56,14 @@ def test_what_a_run_cannot_do_without_is_named_with_its_options(group):
 
 
 @pytest.mark.parametrize(
+    ("group", "default"), [("cam", "cam"), ("refine", "crf"), ("backbone", "efficientnet_lite0")]
+)
+def test_the_remedy_for_a_group_without_a_choice_is_its_default(group, default):
+    (problem,) = problems(f"{group}=null")
+    assert problem.remedy == f"Choose one: `{group}={default}`."
+
+
+@pytest.mark.parametrize(
     "word", ["experiment=null", "reactivate=null", "~propagate", "affinity=null"]
 )
 def test_what_a_run_can_do_without_may_be_null(word):
@@ -65,9 +73,9 @@ def test_what_a_run_can_do_without_may_be_null(word):
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("stages=localize", "a list"),
+        ("stages=localize", "a list, such as [localize]"),
         ("stages=[1]", "a word in the list"),
-        ("work_dir=null", "a word"),
+        ("work_dir=null", "a folder, such as `runs`"),
         ("seed=null", "a whole number"),
         ("seed=foo", "a whole number"),
         ("seed=1.5", "a whole number"),
@@ -77,7 +85,7 @@ def test_what_a_run_can_do_without_may_be_null(word):
         ("workers=-1", "a number greater than or equal to 0"),
         ("max_failed_fraction=null", "a number"),
         ("max_failed_fraction=2", "a number less than or equal to 1"),
-        ("dense_crf=null", "settings with a `_target_`"),
+        ("dense_crf=null", "settings of its own"),
         ("dense_crf.seeds_sxy_px=null", "a number"),
         ("dense_crf.seeds_sxy_px=x", "a number"),
         ("dense_crf.device=3", "a word"),
@@ -95,11 +103,12 @@ def test_what_a_run_can_do_without_may_be_null(word):
         ("classify.max_epochs=2.5", "a whole number"),
         ("segment.augmentation.crop_px=null", "a whole number"),
         ("segment.optimizer.weight_decay=null", "a number"),
-        ("segment.optimizer=null", "settings with a `_target_`"),
-        ("localize.scales=null", "settings with a `_target_`"),
+        ("segment.optimizer=null", "settings of its own"),
+        ("localize.scales=null", "settings of its own"),
         ("localize.scales.factors=[a]", "a number in the list"),
-        ("refine.method=null", "settings with a `_target_`"),
-        ("evaluate.crf=3", "settings with a `_target_`"),
+        ("refine.method=null", "settings of its own"),
+        ("evaluate.crf=3", "settings of its own, such as `evaluate.crf.gaussian_sxy_px=1.0`"),
+        ("evaluate.scales=1", "such as `evaluate.scales.factors=[1.0,0.75,1.25,1.5]`"),
         ("data.seed=null", "a whole number"),
         ("work_dir=${oc.env:NO_SUCH_VARIABLE}", "a value that can be resolved"),
         ("refine/engine=null", "a value that can be resolved"),
@@ -196,11 +205,11 @@ def test_several_values_are_for_a_sweep():
     ["cam=cam,recipro_cam cam.mask=gaussian", "cam.mask=gaussian cam=cam,recipro_cam"],
 )
 def test_a_sweep_is_checked_run_by_run(words):
-    (problem,) = problems(words, check_sweep)
+    (problem,) = problems(words, compose_sweep)
     assert problem.where == "cam.mask"
     assert "(in 1 of 2 runs, such as `cam=cam`)" in problem.came
     both = words.replace("cam,recipro", "recipro_cam,token_recipro").replace("mask", "chunk_rows")
-    check_sweep("run", both.replace("gaussian", "8").split())
+    compose_sweep("run", both.replace("gaussian", "8").split())
 
 
 @pytest.mark.parametrize(
@@ -213,12 +222,12 @@ def test_a_sweep_is_checked_run_by_run(words):
     ],
 )
 def test_a_problem_of_some_runs_is_told_once(words, where):
-    (problem,) = problems(words, check_sweep)
+    (problem,) = problems(words, compose_sweep)
     assert where in problem.came
 
 
 def test_a_problem_of_all_runs_is_that_of_one():
-    (problem,) = problems("seeed=1,2", check_sweep)
+    (problem,) = problems("seeed=1,2", compose_sweep)
     assert problem.came == "there is no setting `seeed`"
 
 
@@ -227,7 +236,7 @@ def test_a_problem_of_all_runs_is_that_of_one():
     ["seed=1,2", "cam=fg_cam cam.target_layer=1,input,null", "experiment=glob(dem*)", "seed=1"],
 )
 def test_right_sweeps_pass(words):
-    check_sweep("run", words.split())
+    compose_sweep("run", words.split())
 
 
 @pytest.fixture

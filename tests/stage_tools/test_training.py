@@ -1,4 +1,6 @@
 import re
+import shutil
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from wsss.errors import InvalidOptionError, WsssError
+from wsss.stage_tools import training
 from wsss.stage_tools.checkpoints import completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.training import check_schedule, fit
@@ -63,6 +66,32 @@ def test_a_run_killed_behind_its_last_checkpoint_knows_its_numbers(train, tmp_pa
     again, resumed = train()
     assert again == numbers
     assert resumed.weight.item() == module.weight.item() != 0
+
+
+class Interrupt(pl.Callback):
+    """Presses Ctrl-C in the second epoch."""
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.current_epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interruption_is_passed_on_and_the_next_run_says_where_it_goes_on(
+    train, tmp_path, monkeypatch, caplog
+):
+    caplog.set_level("INFO")
+    _, whole = train()
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert "goes on" not in caplog.text
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "SeedEpoch", lambda _: Interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert checkpoints(tmp_path) == ["epoch=0000.ckpt"]
+    _, resumed = train()
+    assert "goes on from epoch 2 of 3" in caplog.text
+    assert resumed.weight.item() == whole.weight.item()
 
 
 def test_the_last_checkpoint_holds_the_last_weights(train, tmp_path):

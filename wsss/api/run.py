@@ -84,9 +84,11 @@ def run(settings: Sequence[str] = ()) -> Run:
     """
     from wsss.pipeline.run import run as run_stages
     from wsss.settings.compose import compose
+    from wsss.settings.folders import make_folder
 
     words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
     cfg = compose("run", words)
+    make_folder("work_dir", cfg.work_dir)
     with _own_surroundings(), _output_folder(Path(cfg.work_dir)):
         outcomes = run_stages(cfg)
     return Run(

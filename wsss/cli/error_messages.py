@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from wsss.errors import Problem, WsssError
+from wsss.wording import INTERRUPTED
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 """Where torchrun, SLURM and Lightning tell a process its number."""
@@ -18,6 +19,8 @@ RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 @contextmanager
 def readable_errors(resumes: bool = False) -> Iterator[None]:
     """Show problems the user can mend without a traceback, and leave with status 1.
+
+    An interruption is told in a line, with status 130, by the first process for all.
 
     Args:
         resumes: whether a command that is interrupted goes on where it was when it is run again.
@@ -31,8 +34,9 @@ def readable_errors(resumes: bool = False) -> Iterator[None]:
             print(f"process {number}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        again = "goes on from here" if resumes else "begins anew"
-        Console(stderr=True).print(f"\nInterrupted. The same command {again}.")
+        if rank() == 0:
+            again = INTERRUPTED if resumes else "The same command begins anew."
+            Console(stderr=True).print(f"\nInterrupted. {again}", soft_wrap=True)
         sys.exit(130)
 
 

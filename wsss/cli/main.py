@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from wsss.cli.error_messages import rank, readable_errors
-from wsss.settings.compose import check_sweep, compose
+from wsss.settings.compose import compose, compose_sweep
 from wsss.settings.config_dir import config_dir
+from wsss.settings.folders import make_folder
 from wsss.settings.overrides import in_hydras_way
 
 COMMANDS = {
@@ -30,6 +31,8 @@ examples:
   wsss run data=folder data.root=my_images    then run it
   wsss explain cat.jpg model=timm:tf_efficientnet_lite0 weights=package
 """
+VERSION = f"wsss {version('wsss')}"
+LOG_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 SHOWING = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--hydra-help"}
 """Options of Hydra that show something and run nothing."""
 FOLLOWED = {"--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd"}
@@ -44,7 +47,7 @@ def main(first: Sequence[str] = ()) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"wsss {version('wsss')}")
+    parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in ("run", "check"):  # Hydra answers their --help, with the settings.
         commands.add_parser(name, help=COMMANDS[name], add_help=False)
@@ -81,14 +84,35 @@ def _with_hydra(task: Callable[[DictConfig], Any], words: list[str], resumes: bo
             return task(cfg)
 
     options, settings = split_options(words)
+    if "--version" in options:  # Hydra would tell its own.
+        print(VERSION)
+        return
+    showing = bool(SHOWING & {*options})
     with readable_errors(resumes):
-        check = check_sweep if {"--multirun", "-m"} & {*options} else compose
-        check("run", settings, complete=not SHOWING & {*options})
+        if {"--multirun", "-m"} & {*options}:
+            runs = compose_sweep("run", settings, complete=not showing)
+        else:
+            runs = [compose("run", settings, complete=not showing)]
+        if not showing:
+            _make_folders(runs, settings)
     # Hydra takes options before settings only: `wsss run seed=1 -m cam=a,b` should work as well.
     sys.argv = [sys.argv[0], *options, *map(in_hydras_way, settings)]
-    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
-        with_own_command_line
-    )()
+    command = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")
+    with readable_errors(resumes):
+        command(with_own_command_line)()
+
+
+def _make_folders(runs: Sequence[DictConfig], settings: Sequence[str]) -> None:
+    """Make the folders that Hydra writes to, whose errors are tracebacks.
+
+    Raises:
+        WsssError: one cannot be made.
+    """
+    for work_dir in dict.fromkeys(cfg.work_dir for cfg in runs):
+        make_folder("work_dir", work_dir)
+    for setting, _, folder in (word.partition("=") for word in settings):
+        if setting in LOG_FOLDERS and not {*"${,"} & {*folder}:
+            make_folder(setting, folder.strip("'\""))
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,5 +1,7 @@
-"""Exported networks: `.safetensors` with a JSON description beside it."""
+"""Exported networks: `.safetensors` with a JSON description beside it, which has its digest."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,7 +9,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from wsss import models
-from wsss.artifacts import atomic, read_json, write_json
+from wsss.artifacts import atomic, file_digest, read_json, write_json
 from wsss.errors import user_error
 from wsss.files import intact
 from wsss.models.affinity_heads import AffinityHeads
@@ -22,6 +24,9 @@ AFFINITY_HEADS = "affinity_heads"
 CLASSIFIER = "classifier"
 PAIR_HEADS = "pair_heads"
 SEGMENTER = "segmenter"
+DIGEST = "weights_blake2b"
+"""In a description: the hash of the file of weights; older ones have none."""
+_AFFINITY_OPTIONS = ("layers", "channels", "displacement_channels")
 _SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride", "decoder_channels")
 
 
@@ -45,6 +50,7 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
 
     Raises:
         WsssError: there is no classifier in the folder.
+        DamagedFileError: its weights are not as they were written.
     """
     description = _describe(folder, CLASSIFIER)
     names = tuple(description["class_names"])
@@ -52,7 +58,8 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     make_head = getattr(models, description.get("head", LinearHead.__name__))
     head = make_head(backbone.num_features, len(names), description["bias"])
     model = SplitClassifier(backbone, head)
-    model.load_state_dict(_load(folder / f"{CLASSIFIER}.safetensors"))
+    with _weights(folder, CLASSIFIER, description) as state:
+        model.load_state_dict(state)
     return model.eval().requires_grad_(False), names
 
 
@@ -76,27 +83,24 @@ def load_pair_heads(folder: Path, backbone: Backbone) -> PairHeads:
 
     Raises:
         WsssError: there are none in the folder.
+        DamagedFileError: their weights are not as they were written.
     """
     description = _describe(folder, PAIR_HEADS)
-    state = _load(folder / f"{PAIR_HEADS}.safetensors")
-    sizes = (len(description["class_names"]), state["weight"].shape[2])
-    pairs = (state["targets"], state["opponents"])
-    if "last_stages" in description:
-        _, stage = cut_before_last_stage(backbone)
-        heads: PairHeads = PairNetworks(*pairs, *sizes, stage)
-    else:
-        heads = PairHeads(*pairs, *sizes)
-    heads.load_state_dict(state)
+    with _weights(folder, PAIR_HEADS, description) as state:
+        sizes = (len(description["class_names"]), state["weight"].shape[2])
+        pairs = (state["targets"], state["opponents"])
+        if "last_stages" in description:
+            _, stage = cut_before_last_stage(backbone)
+            heads: PairHeads = PairNetworks(*pairs, *sizes, stage)
+        else:
+            heads = PairHeads(*pairs, *sizes)
+        heads.load_state_dict(state)
     return heads.eval().requires_grad_(False)
 
 
 def save_affinity_heads(folder: Path, heads: AffinityHeads) -> None:
     """Write `affinity_heads.safetensors` and `affinity_heads.json`, which names their layers."""
-    description = {
-        "layers": heads.layers,
-        "channels": heads.channels,
-        "displacement_channels": heads.displacement_channels,
-    }
+    description = {name: getattr(heads, name) for name in _AFFINITY_OPTIONS}
     _save(folder, AFFINITY_HEADS, heads, description)
 
 
@@ -105,9 +109,12 @@ def load_affinity_heads(folder: Path) -> AffinityHeads:
 
     Raises:
         WsssError: there are none in the folder.
+        DamagedFileError: their weights are not as they were written.
     """
-    heads = AffinityHeads(**_describe(folder, AFFINITY_HEADS))
-    heads.load_state_dict(_load(folder / f"{AFFINITY_HEADS}.safetensors"))
+    description = _describe(folder, AFFINITY_HEADS)
+    heads = AffinityHeads(**{name: description[name] for name in _AFFINITY_OPTIONS})
+    with _weights(folder, AFFINITY_HEADS, description) as state:
+        heads.load_state_dict(state)
     return heads.eval().requires_grad_(False)
 
 
@@ -122,12 +129,14 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
 
     Raises:
         WsssError: there is no segmenter in the folder.
+        DamagedFileError: its weights are not as they were written.
     """
     description = _describe(folder, SEGMENTER)
     names = tuple(description["class_names"])
     options = {name: description[name] for name in _SEGMENTER_OPTIONS}
     model = Segmenter(weights=None, num_classes=len(names), **options)
-    model.load_state_dict(_load(folder / f"{SEGMENTER}.safetensors"))
+    with _weights(folder, SEGMENTER, description) as state:
+        model.load_state_dict(state)
     return model.eval().requires_grad_(False), names
 
 
@@ -150,14 +159,28 @@ def _input(normalise: Normalisation, class_names: tuple[str, ...]) -> dict[str, 
 
 def _save(folder: Path, name: str, model: nn.Module, description: dict[str, Any]) -> None:
     state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    with atomic(folder / f"{name}.safetensors") as temporary:
+    path = folder / f"{name}.safetensors"
+    with atomic(path) as temporary:
         temporary.write_bytes(save(state))  # `save_file` restricts read permissions.
-    write_json(folder / f"{name}.json", description)
+    write_json(path.with_suffix(".json"), description | {DIGEST: file_digest(path)})
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+@contextmanager
+def _weights(folder: Path, name: str, description: dict[str, Any]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors of a file, to be read into a network.
+
+    Raises:
+        DamagedFileError: the file is not as it was written; in the block, its tensors do not fit,
+            unless the digest tells that they are those that were written.
+    """
+    path = folder / f"{name}.safetensors"
+    written = description.get(DIGEST)
     with intact(path):
-        return load_file(path)
+        if written is not None and file_digest(path) != written:
+            raise ValueError(f"other bytes than those that {name}.json has the digest of")
+        state = load_file(path)
+    with intact(path) if written is None else nullcontext():
+        yield state
 
 
 def _describe(folder: Path, name: str) -> dict[str, Any]:

@@ -12,15 +12,23 @@ from threading import Event, Lock, Thread
 from typing import Any, NoReturn
 
 import psutil
+import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from wsss.errors import WsssError, user_error
+from wsss.wording import INTERRUPTED
 
 GRACE_S = 5
 """How long an error that all processes meet may take to end the first, before another's does."""
+
+GRACE = timedelta(seconds=3)
+"""How long a process waits for others that end with the same message."""
+
+BY_CTRL_C = 130
+"""Exit status of a process that was interrupted."""
 
 _leaving = Lock()
 
@@ -41,9 +49,9 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
     children = tuple(started)
     started.clear()  # Lightning's own watcher of this list ends a run without a message.
+    finished, interrupted = Event(), Event()
     for rank, child in enumerate(children, fabric.global_rank + 1):
-        _watch(_wait_for_child, rank, child, children)
-    finished = Event()
+        _watch(_wait_for_child, rank, child, children, interrupted)
     if fabric.local_rank:
         _watch(_wait_for_parent, fabric.global_rank, psutil.Process(os.getppid()), finished)
     try:
@@ -51,14 +59,44 @@ def launched(trainer: DictConfig) -> Iterator[Fabric]:
         if fabric.local_rank:
             finished.set()
         fabric.barrier()  # The first process ends when no other watches it any more.
-    except WsssError:
+    except WsssError as error:
         finished.set()
+        if told_by_first(fabric, str(error)):
+            sys.exit(1)
+        raise
+    except KeyboardInterrupt:
+        finished.set()
+        interrupted.set()
+        for child in children:  # Ctrl-C reaches all in a terminal, `kill -INT` the first alone.
+            child.kill()
         raise
     except Exception:
         # Torch's error of a lost connection hides the reason: the watcher's message comes first.
         if children or fabric.local_rank:
             time.sleep(GRACE_S + 1 if children else 1)
         raise
+
+
+def told_by_first(fabric: Fabric, message: str) -> bool:
+    """Whether this process may end in silence, since the first one ends with the same message.
+
+    The first waits a little until all others have heard of its message, and others for it.
+    """
+    if fabric.world_size == 1 or not torch.distributed.is_initialized():
+        return False
+    # Not by a collective operation, which a process without an error would never enter.
+    store = torch.distributed.distributed_c10d._get_default_store()
+    try:
+        if fabric.global_rank == 0:
+            store.set("message", message)
+            store.wait([f"heard by {rank}" for rank in range(1, fabric.world_size)], GRACE)
+            return False
+        store.wait(["message"], GRACE)
+        told = store.get("message").decode() == message
+        store.set(f"heard by {fabric.global_rank}", "")
+    except RuntimeError:  # Too late, or the first is gone.
+        return False
+    return told
 
 
 def _fabric(trainer: DictConfig) -> Fabric:
@@ -74,10 +112,15 @@ def _fabric(trainer: DictConfig) -> Fabric:
             strategy=strategy,
         )
     except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
+        came, expected = str(error).splitlines()[0], "devices that this machine has"
+        if trainer.devices in (0, "0", []):
+            came, expected = "nothing to compute on", "one device or more"
+        elif trainer.accelerator == "cpu":
+            came, expected = "a CPU is no list of devices", "a number of processes, 1 or more"
         raise user_error(
             f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
-            str(error).splitlines()[0],
-            "devices that this machine has",
+            came,
+            expected,
             "`trainer=cpu` needs none; trainer.devices sets their number.",
         ) from error
 
@@ -86,34 +129,38 @@ def _watch(target: Any, *arguments: object) -> None:
     Thread(target=target, args=arguments, daemon=True).start()
 
 
-def _wait_for_child(rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"]) -> None:
+def _wait_for_child(
+    rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"], interrupted: Event
+) -> None:
     """End all processes when one that was started here has failed."""
     status = child.wait()
-    if status == 0:
+    if status == 0 or interrupted.is_set():
         return
     how = f"ended with status {status}"
     if status < 0:
         how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
     else:
         time.sleep(GRACE_S)
-    _leave(f"process {rank} of {len(children) + 1} {how}", children)
+    if status == BY_CTRL_C:
+        _leave(f"Interrupted. {INTERRUPTED}", children, BY_CTRL_C)
+    _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)
 
 
 def _wait_for_parent(rank: int, parent: psutil.Process, finished: Event) -> None:
     """End this process when the one that started it is gone before the run has finished."""
     parent.wait()
     if not finished.is_set():
-        _leave(f"process {rank} ends, since the one that started it was killed")
+        _leave(_stopped(f"process {rank} ends, since the one that started it was killed"))
 
 
-def _leave(reason: str, children: Sequence["Popen[bytes]"] = ()) -> NoReturn:
+def _stopped(reason: str) -> str:
+    return f"wsss cannot go on: {reason} (processes count from 0). {INTERRUPTED}"
+
+
+def _leave(message: str, children: Sequence["Popen[bytes]"] = (), status: int = 1) -> NoReturn:
     """Say why, and end this process and those it started, whatever they are waiting for."""
     with _leaving:
-        message = (
-            f"wsss cannot go on: {reason} (processes count from 0). "
-            "Finished stages, images and epochs are kept; the same command goes on from there."
-        )
         print(message, file=sys.stderr, flush=True)
         for child in children:
             child.kill()
-        os._exit(1)
+        os._exit(status)

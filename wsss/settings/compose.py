@@ -1,12 +1,13 @@
 """A checked configuration from words `key=value`; all mistakes are told at once."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import hydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
@@ -38,28 +39,31 @@ def compose(
             expected = "settings that go together"
             general = Problem(" ".join(words), reason, expected, "Correct or remove one.")
             raise WsssError(*([*_unknown(config_name, overrides)] or [general])) from error
-    problems = [*_wrong_values(cfg, overrides, schema)]
+        problems = _with_examples([*_wrong_values(cfg, overrides, schema)], config_name, overrides)
     if problems or (complete and (problems := [*_without_value(cfg)])):
         raise WsssError(*problems)
     return cfg
 
 
-def check_sweep(config_name: str, words: Sequence[str], complete: bool = True) -> None:
-    """Compose every run of a sweep.
+def compose_sweep(
+    config_name: str, words: Sequence[str], complete: bool = True
+) -> list[DictConfig]:
+    """The configuration of every run of a sweep.
 
     Raises:
         WsssError: tells every problem once, and which of the runs have it.
     """
-    runs = runs_of_sweep(parse(words))
+    runs, composed = runs_of_sweep(parse(words)), []
     found: dict[Problem, list[list[str]]] = {}
     for run, own in runs:
         try:
-            compose(config_name, run, complete=complete)
+            composed.append(compose(config_name, run, complete=complete))
         except WsssError as error:
             for problem in error.problems:
                 found.setdefault(problem, []).append(own)
     if found:
         raise WsssError(*(_in_runs(problem, of, len(runs)) for problem, of in found.items()))
+    return composed
 
 
 def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Problem:
@@ -70,10 +74,45 @@ def _in_runs(problem: Problem, of: Sequence[Sequence[str]], total: int) -> Probl
     return replace(problem, came=f"{problem.came} (in {such})")
 
 
+def _with_examples(
+    problems: Sequence[Problem], config_name: str, overrides: Sequence[Override]
+) -> list[Problem]:
+    """The problems; where a value stands for several settings, with one of these as it is usual."""
+    if not problems:
+        return []
+    from wsss.settings.value_types import OBJECT
+
+    found = []
+    for one in problems:
+        if OBJECT in one.expected:
+            choices = [str(choice.input_line) for choice in _choices(overrides)]
+            key = one.where.partition("=")[0].lstrip("~+")
+            node = OmegaConf.select(hydra.compose(config_name, choices), key)
+            if example := _example(key, node):
+                expected = one.expected.replace(OBJECT, f"{OBJECT}, such as `{example}`")
+                remedy = f"Set one of those; `wsss {config_name} --cfg job` shows them."
+                one = replace(one, expected=expected, remedy=remedy)
+        found.append(one)
+    return found
+
+
+def _example(key: str, node: object) -> str | None:
+    """The first plain setting of a node, as a word of the command line; None if there is none."""
+    for name, value in node.items() if isinstance(node, DictConfig) else ():
+        if not str(name).startswith("_") and isinstance(value, bool | float | int | ListConfig):
+            return f"{key}.{name!s}={json.dumps(value, default=list, separators=(',', ':'))}"
+    return None
+
+
+def _choices(overrides: Sequence[Override]) -> list[Override]:
+    """The overrides that choose an option of a group."""
+    return [one for one in overrides if is_group(one.key_or_group)]
+
+
 def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Problem]:
     """Unknown options and unexpected lists of values, else unknown settings."""
     wrong = False
-    choices = [one for one in overrides if is_group(one.key_or_group)]
+    choices = _choices(overrides)
     for one in overrides:
         word, key, chosen = str(one.input_line), one.key_or_group, one.value()
         if one.is_sweep_override():

@@ -7,6 +7,7 @@ from typing import cast
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from wsss.errors import Problem, WsssError
 from wsss.settings.config_dir import config_dir
@@ -56,6 +57,13 @@ def is_group(key: str) -> bool:
 def option_names(group: str) -> list[str]:
     """The options of a group; empty for other keys."""
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def default_option(group: str) -> str | None:
+    """The option of a group that a run has unless another is chosen; None if it has none."""
+    primary = OmegaConf.load(config_dir() / "run.yaml")
+    chosen = (one[group] for one in primary.defaults if OmegaConf.is_dict(one) and group in one)
+    return next(chosen, None)
 
 
 def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[str]]]:

@@ -51,5 +51,8 @@ class RunSettings:
     propagate: Part | None = None
 
 
+MEANINGS = {"work_dir": "a folder, such as `runs`"}
+"""What a setting stands for, where that is more than its type."""
+
 SIGNATURES = {"trainer": "pytorch_lightning.Trainer"}
 """Targets of parts without `_target_`, whose settings are keyword arguments."""

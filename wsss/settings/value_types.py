@@ -16,12 +16,12 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from wsss.errors import Problem, WsssError, unknown_word, user_error
-from wsss.settings.overrides import option_names
-from wsss.settings.schema import SIGNATURES
+from wsss.settings.overrides import default_option, option_names
+from wsss.settings.schema import MEANINGS, SIGNATURES
 
 T = TypeVar("T")
 TARGET = "_target_"
-OBJECT = "settings with a `_target_`"
+OBJECT = "settings of its own"
 _MEANINGS = {
     "bool_type": "true or false",
     "callable_type": OBJECT,
@@ -151,11 +151,13 @@ def _wrong(where: str, value: Any, errors: Sequence[ErrorDetails]) -> Problem:
     kinds = [_meaning(error) for error in errors if error["type"] != "too_short"]
     expected, remedy = " or ".join(dict.fromkeys(kinds)) or "at least one value", "Correct it."
     came, key = f"the value {value!r}", where.partition("=")[0].lstrip("~")
+    if "a list" in kinds and isinstance(value, str):
+        expected = expected.replace("a list", f"a list, such as [{value}]", 1)
     if options := option_names(key):
         where, came, expected = f"{key}=null", "nothing is chosen", f"one of {', '.join(options)}"
-        remedy = f"Choose one: `{key}={options[0]}`."
+        remedy = f"Choose one: `{key}={default_option(key) or options[0]}`."
     elif value is None:
-        came = "null"
+        came, expected = "null", MEANINGS.get(key, expected)
     elif isinstance(value, int | float) and "a word" in expected:
         remedy = f"Quote it, for the shell and for Hydra: \"{key}='{value}'\"."
     return Problem(where, came, expected, remedy)

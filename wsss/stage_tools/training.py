@@ -1,6 +1,9 @@
 """One Lightning training run: progress, curves, checkpoints, and going on after an interruption."""
 
-from collections.abc import Mapping
+import logging
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +19,8 @@ from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.callbacks import LastNumbers, SeedEpoch, StopAtNan
 from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
@@ -37,6 +42,7 @@ def fit(
         The last value of everything that was logged, by its name without the task's prefix.
 
     Raises:
+        KeyboardInterrupt: the user pressed Ctrl-C; a whole checkpoint is left of every epoch.
         WsssError: the loss or a weight became NaN or infinite, or no batch was trained on.
     """
     folder = context.folder / CHECKPOINTS
@@ -70,10 +76,14 @@ def fit(
         enable_model_summary=False,
     )
     checkpoint = last_checkpoint(folder)
+    completed = completed_epochs(checkpoint)
+    if context.is_main and 0 < completed < max_epochs:
+        log.info("%s goes on from epoch %d of %d", context.stage, completed + 1, max_epochs)
     if checkpoint is not None and isinstance(train.sampler, EpochSampler):
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
-        train.sampler.set_epoch(completed_epochs(checkpoint))
-    trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
+        train.sampler.set_epoch(completed)
+    with _interrupts_passed_on():
+        trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if "train_loss" not in last.numbers:
         raise user_error(
             context.stage, "no batch was trained on", "one batch an epoch, at least",
@@ -82,6 +92,19 @@ def fit(
     if max_epochs % checkpoint_every_n_epochs:
         trainer.save_checkpoint(folder / f"epoch={max_epochs - 1:04d}.ckpt")
     return last.numbers
+
+
+@contextmanager
+def _interrupts_passed_on() -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt: Lightning leaves with status 1, deaf to another."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as left:
+        if not isinstance(left.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
 
 
 def check_schedule(
