@@ -20,6 +20,7 @@ COMMAND = Path(sys.executable).with_name("wsss")
         (["check", "--help"], "read a data set once"),
         (["explain", "--help"], "wsss explain cat.jpg model=timm:tf_efficientnet_lite0"),
         (["explain", "cam=fd_cam", "cam.quantile=0.5", "--cfg", "job"], "quantile: 0.5"),
+        (["explain", "--cfg", "job"], "flip: false"),
         (["explain", "--list"], "ReciproCAM"),
         (["--version"], "wsss 0."),
     ],
@@ -30,6 +31,13 @@ def test_help_from_any_folder_leaves_nothing_behind(tmp_path, words, said):
     )
     assert said in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_of_explain_is_text_not_yaml():
+    text = cli.settings_help("# Head:\n#   wsss explain\nsize: null # in pixels\nflip: false\n")
+    assert text.splitlines() == [
+        "Head:", "  wsss explain", "  size=null            in pixels", "  flip=false",
+    ]  # fmt: skip
 
 
 def test_an_unknown_command_lists_those_there_are(tmp_path):
@@ -58,7 +66,7 @@ def test_scripts_are_short_for_a_stage(tmp_path):
     [
         (["run"], "pipeline.run", "goes on from here"),
         (["check"], "pipeline.run", "begins anew"),
-        (["explain", "a.jpg", "checkpoint=runs"], "explain.run", "begins anew"),
+        (["explain", "a.jpg", "checkpoint=runs"], "explain.explain_request", "begins anew"),
     ],
 )
 def test_an_interrupted_command_says_whether_it_goes_on(

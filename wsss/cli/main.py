@@ -52,7 +52,7 @@ def main(first: Sequence[str] = ()) -> None:
         "explain",
         help=COMMANDS["explain"],
         usage="wsss explain IMAGE … key=value …",
-        epilog=(config_dir() / "explain.yaml").read_text(encoding="utf-8"),
+        epilog=settings_help((config_dir() / "explain.yaml").read_text(encoding="utf-8")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -89,6 +89,19 @@ def _with_hydra(task: Callable[[DictConfig], Any], words: list[str], resumes: bo
     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="run")(
         with_own_command_line
     )()
+
+
+def settings_help(text: str) -> str:
+    """A configuration file as help: its comments as text, each setting above its description."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            lines.append(line.removeprefix("#").removeprefix(" "))
+            continue
+        setting, _, comment = line.partition(" # ")
+        key, _, value = setting.partition(":")
+        lines.append(f"  {key + '=' + value.strip():<20}{' ' * bool(comment)}{comment}".rstrip())
+    return "\n".join(lines)
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
