@@ -177,7 +177,9 @@ def test_cam_is_the_weighted_sum_of_the_features_where_the_head_is_linear(make):
 
 @pytest.mark.parametrize("make", [vgg, ThreeConvolutions])
 def test_a_head_that_is_not_linear_has_no_cam(make):
-    with pytest.raises(WsssError, match=r"CAM: a .*can explain.*one linear layer.*GradCAM"):
+    with pytest.raises(
+        WsssError, match=r"cam: cam cannot explain this .*one linear layer.*gradcam"
+    ):
         wsss.cam(make(), picture(), 1, method="cam")
 
 
@@ -253,6 +255,13 @@ def test_a_layer_is_named_or_given():
 def test_layers_that_will_not_do_are_refused(layer, words):
     with pytest.raises(WsssError, match=words):
         wsss.cam(resnet(), picture(), 1, layer=layer)
+
+
+@pytest.mark.parametrize("layer", [lambda _: "layer3", lambda network: network.layer3])
+def test_a_layer_that_is_at_fault_is_named_and_not_the_network(layer):
+    network = resnet()
+    with pytest.raises(WsssError, match=r"layer=\w+: cam cannot .*this layer.*Leave `layer` out"):
+        wsss.cam(network, picture(), 1, method="CAM", layer=layer(network))
 
 
 def test_tokens_are_refused_in_words():
@@ -426,8 +435,16 @@ def test_methods_are_names_objects_or_classes():
         wsss.cam(network, image, 1, method="gradcm")
     with pytest.raises(WsssError, match=r"method: 3"):
         wsss.cam(network, image, 1, method=3)
-    with pytest.raises(WsssError, match=r"VSCAM: a Branching is none.*vision GNN"):
+    with pytest.raises(WsssError, match=r"vscam cannot explain this Branching\. .*vision GNN"):
         wsss.cam(network, image, 1, method="vscam")
+
+
+@pytest.mark.parametrize("name", ["GradCAM", "Grad-CAM", "grad_cam", "GRADCAM"])
+def test_methods_are_named_in_any_spelling(name):
+    network, image = Branching(), picture()
+    assert torch.equal(
+        wsss.cam(network, image, 1, method=name).raw, wsss.cam(network, image, 1).raw
+    )
 
 
 # The package's own classifiers.

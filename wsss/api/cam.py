@@ -1,7 +1,7 @@
 """`wsss.cam`: activation maps of a classifier for an image."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from wsss.api.class_indices import ClassLike, class_indices, known_names
 from wsss.api.image_reading import ImageLike, as_picture
 from wsss.api.load import LoadedClassifier
-from wsss.api.method_by_name import as_method
+from wsss.api.method_by_name import as_method, name_of
 from wsss.api.network_input import Input, Statistics, as_input, sizes_to_try
 from wsss.api.png import png
 from wsss.cams.core.method import CamMethod
-from wsss.cams.core.needs import lacking, offers
+from wsss.cams.core.needs import Need, lacking, meanings, offers
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.cams.gradcam import GradientMethod
 from wsss.data.pyramids import Size
-from wsss.errors import WsssError, user_error
+from wsss.errors import UnsupportedError, WsssError, user_error
 from wsss.explain.class_choice import ClassChoice
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.last_feature_map import LayerCall, last_map_layer, named_layer, noting_calls
@@ -128,14 +128,40 @@ def cam(
         split = _split(network, seen, calls, num_classes, layer, made)
         probabilities = split.probabilities(logits[0].float()).cpu()
         classes = asked or ClassChoice().choose(probabilities, split.multi_label)
+        name = name_of(method)
         if missing := made.needs - offers(split):
-            raise lacking(type(made).__name__, f"a {type(network).__name__}", missing)
-        made.check(split)
-        raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
+            if layer is not None:
+                fitting = _split(network, seen, calls, num_classes, None, made)
+                if made.needs <= offers(fitting):
+                    raise _layer_at_fault(name, layer, missing)
+            raise lacking(name, f"this {type(network).__name__}", missing)
+        with _told_by_method(name):
+            made.check(split)
+            raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
         raw = raw.detach()[0].float().cpu()
         maps = normalise_minmax(resize(raw[None].relu(), given.picture.shape[:2])[0])
     chosen = tuple(float(probabilities[index]) for index in classes)
     return ActivationMaps(maps, raw, classes, chosen, given.picture, names, num_classes)
+
+
+def _layer_at_fault(method: str, layer: str | nn.Module, missing: Collection[Need]) -> WsssError:
+    """The error of a method that would explain the network, but not from this layer."""
+    named = layer if isinstance(layer, str) else type(layer).__name__
+    return user_error(
+        f"layer={named}",
+        f"{method} cannot start from this layer",
+        f"one that is followed by {meanings(missing)}",
+        'Leave `layer` out, or use `method="gradcam"`, which explains any layer.',
+    )
+
+
+@contextmanager
+def _told_by_method(name: str) -> Iterator[None]:
+    """Tell what a method refuses under the name that the user knows it by."""
+    try:
+        yield
+    except UnsupportedError as error:
+        raise WsssError(error.problem(f"method={name}")) from error
 
 
 def _network(
