@@ -101,6 +101,8 @@ def test_of_several_networks_one_must_be_chosen(tmp_path, classifier):
 def test_a_folder_without_a_network_is_refused(tmp_path):
     with pytest.raises(WsssError, match="no segmenter and no classifier here"):
         wsss.load(tmp_path)
+    with pytest.raises(WsssError, match=r"folder: a NoneType.*the path of a folder"):
+        wsss.load(None)
     with pytest.raises(WsssError, match="no such folder"):
         wsss.load(tmp_path / "none")
 
