@@ -1,5 +1,8 @@
 """`wsss.cam`: maps as another computation has them, and a network that does not notice."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 import timm
@@ -177,7 +180,9 @@ def test_cam_is_the_weighted_sum_of_the_features_where_the_head_is_linear(make):
 
 @pytest.mark.parametrize("make", [vgg, ThreeConvolutions])
 def test_a_head_that_is_not_linear_has_no_cam(make):
-    with pytest.raises(WsssError, match=r"CAM: a .*can explain.*one linear layer.*GradCAM"):
+    with pytest.raises(
+        WsssError, match=r"cam: cam cannot explain this .*one linear layer.*gradcam"
+    ):
         wsss.cam(make(), picture(), 1, method="cam")
 
 
@@ -253,6 +258,13 @@ def test_a_layer_is_named_or_given():
 def test_layers_that_will_not_do_are_refused(layer, words):
     with pytest.raises(WsssError, match=words):
         wsss.cam(resnet(), picture(), 1, layer=layer)
+
+
+@pytest.mark.parametrize("layer", [lambda _: "layer3", lambda network: network.layer3])
+def test_a_layer_that_is_at_fault_is_named_and_not_the_network(layer):
+    network = resnet()
+    with pytest.raises(WsssError, match=r"layer=\w+: cam cannot .*this layer.*Leave `layer` out"):
+        wsss.cam(network, picture(), 1, method="CAM", layer=layer(network))
 
 
 def test_tokens_are_refused_in_words():
@@ -426,8 +438,16 @@ def test_methods_are_names_objects_or_classes():
         wsss.cam(network, image, 1, method="gradcm")
     with pytest.raises(WsssError, match=r"method: 3"):
         wsss.cam(network, image, 1, method=3)
-    with pytest.raises(WsssError, match=r"VSCAM: a Branching is none.*vision GNN"):
+    with pytest.raises(WsssError, match=r"vscam cannot explain this Branching\. .*vision GNN"):
         wsss.cam(network, image, 1, method="vscam")
+
+
+@pytest.mark.parametrize("name", ["GradCAM", "Grad-CAM", "grad_cam", "GRADCAM"])
+def test_methods_are_named_in_any_spelling(name):
+    network, image = Branching(), picture()
+    assert torch.equal(
+        wsss.cam(network, image, 1, method=name).raw, wsss.cam(network, image, 1).raw
+    )
 
 
 # The package's own classifiers.
@@ -460,7 +480,111 @@ def test_own_classifiers_show_layers_by_their_short_names(own):
     assert short.raw.shape == (1, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"normalise": (0.5, 0.5)}, "normalise: .*three numbers"),
+        ({"normalise": ((0.5,) * 3, (0.5, 0.5, 0))}, "normalise: .*std above 0"),
+        ({"normalise": "imagenette"}, "normalise: 'imagenette'.*`(mean, std)`"),
+        ({"normalise": 3}, "normalise: 3"),
+        ({"size": "224"}, "size: '224'. Expected a whole number of pixels"),
+        ({"size": 0}, "size: 0. Expected a whole number of pixels, 1 or more"),
+        ({"size": (32, 0)}, "size: (32, 0)"),
+        ({"size": (32, 32, 3)}, "size: (32, 32, 3)"),
+        ({"size": True}, "size: True"),
+        ({"size": 100_000}, "size: 100000: a longer side of 150,000 px. Expected at most 8,192"),
+        ({"size": (1, 1)}, "Or set `size` larger: the input is 1 × 1 px"),
+        ({"layer": 3}, "layer: 3. Expected the name of a layer, or the module"),
+        ({"class_": "top0"}, "class_: top0. Expected top1"),
+        ({"class_": "281"}, "class_: '281', which is text.*Write it without quotes: `class_=281`"),
+    ],
+)
+def test_other_arguments_are_refused_in_words(options, words):
+    pattern = re.sub(r"([()])", r"\\\1", words)
+    with pytest.raises(WsssError, match=pattern):
+        wsss.cam(resnet(), picture(), **options)
+
+
+def test_statistics_have_a_name():
+    network, image = Branching(), picture()
+    named = wsss.cam(network, image, 1, normalise="imagenet").raw
+    assert torch.equal(named, wsss.cam(network, image, 1).raw)
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (KeyError("boom"), r"network fails on the image \(KeyError: 'boom'\).*own `forward`"),
+        (RuntimeError("expected scalar type Half"), "network fails on the image"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "refuses the image at 64 × 96"),
+        (AssertionError("Input height (64) doesn't match model (224)"), "refuses the image.*`size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "no memory is left.*smaller"),
+    ],
+)
+def test_an_error_of_the_network_is_shown_as_its_own_unless_it_is_about_the_size(failure, words):
+    class Failing(Branching):
+        def forward(self, images):
+            raise failure
+
+    with pytest.raises(WsssError, match=words) as refusal:
+        wsss.cam(Failing(), picture())
+    assert refusal.value.__cause__ is failure
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_torchscript_is_refused_as_such():
+    with pytest.raises(WsssError, match=r"TorchScript.*before `torch\.jit\.script`"):
+        wsss.cam(torch.jit.trace(ThreeConvolutions().eval(), torch.zeros(1, 3, 8, 8)), picture())
+
+
+@pytest.mark.parametrize(
+    ("asked", "of"),
+    [
+        ("predicted", lambda ranked: ranked[:1]),
+        ("Top3", lambda ranked: ranked[:3]),
+        (["top2", "predicted"], lambda ranked: ranked[:2]),
+        (["sofa", "top2"], lambda ranked: list(dict.fromkeys([2, *ranked[:2]]))),
+    ],
+)
+def test_the_words_of_explain_for_probable_classes(asked, of):
+    network, image = Branching(), picture()
+    with torch.no_grad():
+        ranked = network(normalised(image))[0].argsort(descending=True).tolist()
+    names = ["cat", "dog, hound", "sofa", "bird"]
+    assert wsss.cam(network, image, asked, names=names).classes == tuple(of(ranked))
+    if asked == "Top3":
+        assert wsss.cam(network, image, asked).classes == tuple(of(ranked))
+
+
+def test_help_shows_names_of_aliases():
+    shown = str(inspect.signature(wsss.cam))
+    assert "ClassLike" in shown
+    for noise in ("collections.abc", "Union", "typing", "ndarray"):
+        assert noise not in shown
+
+
 # What is shown.
+
+
+def test_a_result_is_described_in_a_line():
+    names = ["cat", "dog, hound", "sofa", "bird"]
+    shown = repr(wsss.cam(Branching(), picture(), ["dog", 2], names=names))
+    assert re.fullmatch(
+        r"ActivationMaps\(dog 0\.\d\d, sofa 0\.\d\d; maps of 64 × 96 px in \[0, 1\], from raw ones "
+        r"of 16 × 24, -?[\d.e-]+…-?[\d.e-]+\)",
+        shown,
+    )
+    assert repr(wsss.cam(Branching(), picture(), 3)).startswith("ActivationMaps(class 3 0.")
+
+
+def test_an_overlay_is_asked_for_by_position_or_name():
+    names = ["cat", "dog, hound", "sofa", "bird"]
+    found = wsss.cam(Branching(), picture(), [2, 1], names=names)
+    assert found.overlay("Hound").tobytes() == found.overlay(1).tobytes()
+    assert found.overlay().tobytes() == found.overlay("sofa").tobytes()
+    for wrong in ("cat", "a", None, 2, -3, 0.5):
+        with pytest.raises(WsssError, match=r"a position 0…1 .*names: `sofa`, `dog, hound`"):
+            found.overlay(wrong)
 
 
 def test_the_overlay_is_a_picture_of_the_image_size(tmp_path):

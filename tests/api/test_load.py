@@ -115,6 +115,8 @@ def test_damaged_weights_are_told_with_the_file(runs, tmp_path, kind):
 def test_a_folder_without_a_network_is_refused(tmp_path):
     with pytest.raises(WsssError, match="no segmenter and no classifier here"):
         wsss.load(tmp_path)
+    with pytest.raises(WsssError, match=r"folder: a NoneType.*the path of a folder"):
+        wsss.load(None)
     with pytest.raises(WsssError, match="no such folder"):
         wsss.load(tmp_path / "none")
 

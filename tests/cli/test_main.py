@@ -21,6 +21,7 @@ COMMAND = Path(sys.executable).with_name("wsss")
         (["check", "--help"], "read a data set once"),
         (["explain", "--help"], "wsss explain cat.jpg model=timm:tf_efficientnet_lite0"),
         (["explain", "cam=fd_cam", "cam.quantile=0.5", "--cfg", "job"], "quantile: 0.5"),
+        (["explain", "--cfg", "job"], "flip: false"),
         (["explain", "--list"], "ReciproCAM"),
         (["--version"], "wsss 0."),
         (["run", "--version"], "wsss 0."),
@@ -59,6 +60,13 @@ def test_a_folder_that_cannot_be_made_is_told(
     assert "Traceback" not in said
     assert setting in said
     assert f"this folder cannot be used: {reason}" in said
+
+
+def test_the_help_of_explain_is_text_not_yaml():
+    text = cli.settings_help("# Head:\n#   wsss explain\nsize: null # in pixels\nflip: false\n")
+    assert text.splitlines() == [
+        "Head:", "  wsss explain", "  size=null            in pixels", "  flip=false",
+    ]  # fmt: skip
 
 
 def test_an_unknown_command_lists_those_there_are(tmp_path):

@@ -61,4 +61,20 @@ def test_named_classes_come_first_and_none_comes_twice():
 
 
 def test_predicted_is_the_word_for_what_is_predicted():
-    assert parse_classes(["predicted"], NAMES) == ClassChoice()
+    for multi_label in (False, True):
+        chosen = parse_classes(["predicted"], NAMES).choose(PROBABILITIES, multi_label)
+        assert chosen == ClassChoice().choose(PROBABILITIES, multi_label)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [("predicted,top3", (3, 1, 0)), ("top1,predicted", (3, 1)), ("sofa,Predicted", (2, 3, 1))],
+)
+def test_predicted_goes_with_other_words(text, chosen):
+    choice = parse_classes(text.split(","), NAMES)
+    assert choice.choose(PROBABILITIES, multi_label=True) == chosen
+
+
+def test_synonyms_are_offered_once():
+    with pytest.raises(WsssError, match=r"Expected `tabby` or `tabby cat`\. "):
+        parse_classes(["taby"], NAMES)

@@ -20,6 +20,12 @@ def test_all_is_all(asked):
     assert "`cam`" in problem_of(["all", "camm"]).expected
 
 
+def test_names_of_methods_are_known_in_any_spelling():
+    assert list(configure_methods(["CAM", "Recipro-CAM", "grad_cam"], [])) == [
+        "cam", "recipro_cam", "gradcam",
+    ]  # fmt: skip
+
+
 def test_options_reach_the_methods_that_have_them():
     words = ["cam.score=logit", "recipro_cam.mask=gaussian", "cam.quantile=0.5"]
     configs = configure_methods(["recipro_cam", "fd_cam", "token_recipro_cam", "fd_cam"], words)

@@ -54,7 +54,12 @@ def test_little_is_enough():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ([], "no image. Expected wsss explain IMAGE"),
         (NETWORK, "no image"),
+        (["a.jpg", *NETWORK, "scores"], "scores: the name of a setting.*`scores=true`"),
+        (["a.jpg", "model", *NETWORK], "model: the name of a setting.*`model=…`"),
+        (["a.jpg", "model=resnet50"], "`timm:resnet50` or `torchvision:resnet50`"),
+        (["a.jpg", "model=timm:tf_efficientnet_lite0"], "Add `weights=package`"),
         (["a.jpg"], "no classifier.*`checkpoint="),
         (["a.jpg", *NETWORK, "checkpoint=f"], "both"),
         (["a.jpg", "model=timm:resnet50"], "a network without weights"),
@@ -77,6 +82,12 @@ def test_little_is_enough():
 def test_what_is_wrong_or_does_not_go_together_is_said(words, said):
     with pytest.raises(WsssError, match=said):
         parse(*words)
+
+
+def test_an_image_may_have_the_name_of_a_setting(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("size").touch()
+    assert parse("size", *NETWORK)[0].images == (Path("size"),)
 
 
 def test_former_options_are_answered_with_the_setting():

@@ -1,9 +1,9 @@
 """`wsss.cam`: activation maps of a classifier for an image."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,19 +11,20 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
-from wsss.api.class_indices import ClassLike, class_indices, known_names
+from wsss.api.class_indices import ClassLike, chosen_indices, class_indices, known_names
 from wsss.api.image_reading import ImageLike, as_picture
 from wsss.api.load import LoadedClassifier
-from wsss.api.method_by_name import as_method
-from wsss.api.network_input import Input, Statistics, as_input, sizes_to_try
+from wsss.api.method_by_name import as_method, name_of
+from wsss.api.network_input import Input, Normalise, as_input, sizes_to_try
 from wsss.api.png import png
 from wsss.cams.core.method import CamMethod
-from wsss.cams.core.needs import lacking, offers
+from wsss.cams.core.needs import Need, lacking, meanings, offers
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.cams.gradcam import GradientMethod
 from wsss.data.pyramids import Size
-from wsss.errors import WsssError, user_error
-from wsss.explain.class_choice import ClassChoice
+from wsss.errors import UnsupportedError, WsssError, user_error
+from wsss.explain.class_choice import ClassChoice, indices_by_name
+from wsss.machine.memory import out_of_memory
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.last_feature_map import LayerCall, last_map_layer, named_layer, noting_calls
 from wsss.models.no_side_effects import unchanged
@@ -33,10 +34,26 @@ from wsss.models.split_by_hooks import hooked, logits_of
 from wsss.report.overlays import heat_overlay
 from wsss.report.panels import Panel
 
+MOST_NAMED = 5
+"""Classes that are named where a result is described."""
+SMALL_PX = 64
+"""Sides below it may leave a map of one position."""
+ABOUT_SIZE = re.compile(
+    r"siz|shape|dimension|height|width|pixel|resolution|divisible|spatial|length|mat1|broadcast"
+    r"|normalized_shape|input\[",
+    re.IGNORECASE,
+)
+"""Words of errors of networks that were given an image of a wrong size."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ActivationMaps:
-    """Activation maps of an image."""
+    """Activation maps of n classes of an image of H × W px.
+
+    `maps` [n, H, W] in [0, 1] are for showing, at the size of the image; `raw` [n, h, w] are the
+    method's own, signed and at the resolution of the layer, for computing with. `classes`, `names`
+    and `probabilities` tell of which class each map is, and `overlay` draws one.
+    """
 
     maps: Float[Tensor, "n H W"]
     """A map in [0, 1] of each class at the size of the image: positive evidence, stretched."""
@@ -58,9 +75,48 @@ class ActivationMaps:
         names = known_names(self.class_names, self.num_classes)
         return None if names is None else tuple(names[index] for index in self.classes)
 
-    def overlay(self, position: int = 0) -> Image.Image:
-        """The grey image with one of the maps over it, by its position among the classes."""
-        return Image.fromarray(heat_overlay(self.picture, self.maps[position].numpy()))
+    def overlay(self, which: int | str = 0) -> Image.Image:
+        """The grey image with one of the maps over it.
+
+        Args:
+            which: position of the map among `classes`, or the name of its class.
+
+        Raises:
+            WsssError: there is no such map.
+        """
+        heat = self.maps[self._position(which)].numpy()
+        return Image.fromarray(heat_overlay(self.picture, heat))
+
+    def _position(self, which: int | str) -> int:
+        if isinstance(which, str):
+            names = known_names(self.class_names, self.num_classes) or ()
+            index = indices_by_name(names).get(which.strip().lower())
+            if index in self.classes:
+                return self.classes.index(index)
+        elif hasattr(which, "__index__") and -len(self.classes) <= which < len(self.classes):
+            return int(which)
+        listed = ", ".join(f"`{name}`" for name in (self.names or ())[:MOST_NAMED])
+        raise user_error(
+            "overlay", f"{which!r:.80}",
+            f"a position 0…{len(self.classes) - 1} among the explained classes"
+            + (f", or one of their names: {listed}" if listed else ""),
+            "Correct it, or ask `wsss.cam` for that class.",
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        titles = self.names or tuple(f"class {index}" for index in self.classes)
+        shown = ", ".join(
+            f"{title.partition(',')[0]} {probability:.2f}"
+            for title, probability in zip(titles[:MOST_NAMED], self.probabilities, strict=False)
+        )
+        more = f", and {len(titles) - MOST_NAMED:,} more" if len(titles) > MOST_NAMED else ""
+        height, width = self.maps.shape[1:]
+        raw_height, raw_width = self.raw.shape[1:]
+        low, high = (float(limit) for limit in (self.raw.min(), self.raw.max()))
+        return (
+            f"ActivationMaps({shown}{more}; maps of {height} × {width} px in [0, 1], from raw ones "
+            f"of {raw_height} × {raw_width}, {low:.3g}…{high:.3g})"
+        )
 
     def _repr_png_(self) -> bytes:
         """The image and all maps side by side, for notebooks."""
@@ -71,16 +127,17 @@ class ActivationMaps:
         return png(panels)
 
 
+# Annotations are quoted, so that `help` shows the names of aliases and not what they stand for.
 def cam(
-    model: nn.Module | LoadedClassifier,
-    image: ImageLike,
-    class_: ClassLike | None = None,
-    method: str | CamMethod | type[CamMethod] = "gradcam",
-    layer: str | nn.Module | None = None,
+    model: "nn.Module | LoadedClassifier",
+    image: "ImageLike",
+    class_: "ClassLike | None" = None,
+    method: "str | CamMethod | type[CamMethod]" = "gradcam",
+    layer: "str | nn.Module | None" = None,
     *,
-    names: Sequence[str] | None = None,
-    normalise: Statistics | Literal[False] | None = None,
-    size: int | Size | None = None,
+    names: "Sequence[str] | None" = None,
+    normalise: "Normalise | None" = None,
+    size: "int | Size | None" = None,
 ) -> ActivationMaps:
     """Activation maps of classes over an image, by any of the package's CAM methods.
 
@@ -104,15 +161,15 @@ def cam(
             several labels an image is assumed: probabilities are a soft-max.
         image: a file, a Pillow image, an array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W]; also
             grey ones, and RGB with opacity.
-        class_: index 0…C-1 or name, or several in a list, an array or a tensor; None for the
-            predicted ones: the most probable class, or all of 0.5 and more where an image can have
-            several labels.
-        method: a name of `wsss explain --list`, or a `CamMethod` or class of yours.
+        class_: index 0…C-1 or name, or several in a list, an array or a tensor; `"top3"` for the
+            three most probable ones; None or `"predicted"` for the predicted ones: the most
+            probable class, or all of 0.5 and more where an image can have several labels.
+        method: a name of `wsss explain --list`, in any case, or a `CamMethod` or class of yours.
         layer: another layer, by its name or as the module.
         names: of all classes, in the order of the logits. A loaded network has them, 1,000 classes
             are ImageNet's.
-        normalise: mean and deviation of each colour in [0, 1], `(mean, std)`; False for a network
-            that takes colours in [0, 1] as they are.
+        normalise: mean and deviation of each colour in [0, 1], `(mean, std)`; `"imagenet"` for
+            ImageNet's; False for a network that takes colours in [0, 1] as they are.
         size: of the network's input: length of the shorter side in pixels, or (height, width).
 
     Raises:
@@ -127,15 +184,41 @@ def cam(
         asked = None if class_ is None else class_indices(class_, num_classes, names)
         split = _split(network, seen, calls, num_classes, layer, made)
         probabilities = split.probabilities(logits[0].float()).cpu()
-        classes = asked or ClassChoice().choose(probabilities, split.multi_label)
+        classes = chosen_indices(asked or (ClassChoice(),), probabilities, split.multi_label)
+        name = name_of(method)
         if missing := made.needs - offers(split):
-            raise lacking(type(made).__name__, f"a {type(network).__name__}", missing)
-        made.check(split)
-        raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
+            if layer is not None:
+                fitting = _split(network, seen, calls, num_classes, None, made)
+                if made.needs <= offers(fitting):
+                    raise _layer_at_fault(name, layer, missing)
+            raise lacking(name, f"this {type(network).__name__}", missing)
+        with _told_by_method(name):
+            made.check(split)
+            raw = made(split, seen.image, torch.tensor([classes], device=seen.image.device))
         raw = raw.detach()[0].float().cpu()
         maps = normalise_minmax(resize(raw[None].relu(), given.picture.shape[:2])[0])
     chosen = tuple(float(probabilities[index]) for index in classes)
     return ActivationMaps(maps, raw, classes, chosen, given.picture, names, num_classes)
+
+
+def _layer_at_fault(method: str, layer: str | nn.Module, missing: Collection[Need]) -> WsssError:
+    """The error of a method that would explain the network, but not from this layer."""
+    named = layer if isinstance(layer, str) else type(layer).__name__
+    return user_error(
+        f"layer={named}",
+        f"{method} cannot start from this layer",
+        f"one that is followed by {meanings(missing)}",
+        'Leave `layer` out, or use `method="gradcam"`, which explains any layer.',
+    )
+
+
+@contextmanager
+def _told_by_method(name: str) -> Iterator[None]:
+    """Tell what a method refuses under the name that the user knows it by."""
+    try:
+        yield
+    except UnsupportedError as error:
+        raise WsssError(error.problem(f"method={name}")) from error
 
 
 def _network(
@@ -151,6 +234,12 @@ def _network(
             "a classifier: a `torch.nn.Module`, or what `wsss.load` returns",
             "Give the network itself, such as `torchvision.models.resnet50(weights=…)`.",
         )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise user_error(
+            "model", "a TorchScript module, whose layers cannot be observed",
+            "a network in Python",
+            "Give the network as it was before `torch.jit.script` or `torch.jit.trace`.",
+        )  # fmt: skip
     return getattr(model, "_orig_mod", model), names  # wrapped by torch.compile
 
 
@@ -173,13 +262,28 @@ def _observed(
             tried.append(f"{size[0]} × {size[1]}")
             continue
         return seen, calls, logits_of(output)
+    raise _refusal(failure, f"{', '.join(tried)} px") from failure
+
+
+def _refusal(failure: Exception | None, tried: str) -> WsssError:
+    """The error of a network that fails at the input sizes that were tried."""
     reason = f"{type(failure).__name__}: {failure}".splitlines()[0]
-    raise user_error(
-        "model",
-        f"the network refuses the image at {', '.join(tried)} px ({reason})",
-        "a network that takes RGB images [1, 3, height, width]",
-        "Set `size` to what it takes: `size=32`, or `size=(height, width)`.",
-    ) from failure
+    expected = "a network that takes RGB images [1, 3, height, width]"
+    if failure is not None and out_of_memory(failure):
+        return user_error(
+            "size", f"no memory is left for the image at {tried}", "less than what the device has",
+            "Set `size` smaller, such as `size=512`.",
+        )  # fmt: skip
+    by_size = isinstance(failure, RuntimeError | ValueError | AssertionError | IndexError)
+    if by_size and ABOUT_SIZE.search(str(failure)):
+        return user_error(
+            "model", f"the network refuses the image at {tried} ({reason})", expected,
+            "Set `size` to what it takes: `size=32`, or `size=(height, width)`.",
+        )  # fmt: skip
+    return user_error(
+        "model", f"the network fails on the image ({reason})", expected,
+        "Mend the network: the error is raised by its own `forward`, see the traceback.",
+    )  # fmt: skip
 
 
 def _split(
@@ -220,6 +324,8 @@ def _split(
             "no layer is found whose map the logits follow from: the network works on tokens or "
             "vectors, or its last map is no module's output",
             "a layer that gives a map [B, K, h, w], or [B, h, w, K], of several positions",
-            "Name one by `layer=`; `dict(model.named_modules())` has their names.",
+            "Name one by `layer=`; `dict(model.named_modules())` has their names."
+            + f" Or set `size` larger: the input is {size[0]} × {size[1]} px."
+            * (min(size) < SMALL_PX),
         )
     return split

@@ -119,6 +119,11 @@ def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
     Raises:
         WsssError: there is none in the folder, or there are several.
     """
+    if not isinstance(folder, str | PathLike):
+        raise user_error(
+            "folder", f"a {type(folder).__name__}", "the path of a folder, as text or a `Path`",
+            "Name the folder of a finished stage, such as `wsss.load('runs/segment/…')`.",
+        )  # fmt: skip
     folder = Path(folder)
     for kinds in ((SEGMENTER,), (PAIR_HEADS, CLASSIFIER)):
         found = sorted(_holding(folder, kinds))

@@ -5,7 +5,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.cams.core.method import CamMethod
 from wsss.errors import unknown_word, user_error
-from wsss.explain.method_catalogue import GROUP, method_names
+from wsss.explain.method_catalogue import GROUP, known_name, method_names
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
 
@@ -14,8 +14,8 @@ def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -
     """The CAM method of a name or a class, its own networks on `device`.
 
     Args:
-        method: a name of `configs/cam/`, whose settings are the defaults; a method, or a class of
-            them with defaults of its own.
+        method: a name of `configs/cam/`, in any case, whose settings are the defaults; a method, or
+            a class of them with defaults of its own.
         device: of the explained network.
 
     Raises:
@@ -37,8 +37,16 @@ def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -
     return method
 
 
+def name_of(method: str | CamMethod | type[CamMethod]) -> str:
+    """The name of a method in `configs/cam/`, or of its class, as the user knows it."""
+    if isinstance(method, str):
+        return known_name(method, method_names(config_dir()))
+    return method.__name__ if isinstance(method, type) else type(method).__name__
+
+
 def _by_name(name: str) -> CamMethod:
     known = method_names(config_dir())
+    name = known_name(name, known)
     if name not in known:
         remedy = "Correct the name; `wsss explain --list` shows them all."
         raise unknown_word("method", "method", name, known, remedy)

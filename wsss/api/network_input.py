@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from wsss.api.image_reading import Picture, check_unit_range
 from wsss.data.pyramids import Scales, Size
+from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 
@@ -19,11 +21,15 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AS_IT_IS = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 USUAL_SIDE_PX = 224
 """Input side tried last, for networks of a fixed size that no attribute tells."""
+LONGEST_SIDE_PX = 8192
+"""Longest side of an input that can be asked for: more is a slip, and fills the memory."""
 MOST_DEVIATIONS = 10.0
 """Bound of normalised colours; larger values are taken for levels of 0…255."""
 
 Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]
 """Mean and standard deviation of each colour, for values in [0, 1]."""
+Normalise: TypeAlias = Statistics | Literal[False, "imagenet"]
+"""Mean and deviation, those of ImageNet, or False for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,14 @@ class Input:
         return replace(self, image=image)
 
 
-def as_input(
-    network: nn.Module, picture: Picture, normalise: Statistics | Literal[False] | None
-) -> Input:
+def as_input(network: nn.Module, picture: Picture, normalise: Normalise | None) -> Input:
     """An image as the input of a network, by the rules of `wsss.cam`.
 
     Raises:
-        WsssError: its values are on a scale that does not fit the network.
+        WsssError: its values are on a scale that does not fit the network, or `normalise` is no
+            mean and deviation.
     """
+    normalise = _checked(normalise)
     own = isinstance(network, SplitClassifier) or any(map(_normalises, network.modules()))
     statistics = normalise or (AS_IT_IS if own or normalise is False else _statistics(network))
     values = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None].float()
@@ -76,7 +82,11 @@ def sizes_to_try(network: nn.Module, size: Size, asked: int | Size | None) -> It
         network: a `SplitClassifier` gets multiples of its stride.
         size: of the image.
         asked: size, or length of the shorter side; where given, the only candidate.
+
+    Raises:
+        WsssError: what is asked for is no size, or too large.
     """
+    asked = _checked_size(asked, size)
     if isinstance(asked, tuple):
         yield asked
         return
@@ -96,6 +106,52 @@ def sizes_to_try(network: nn.Module, size: Size, asked: int | Size | None) -> It
             yield (side, side) if isinstance(side, int) else (side[0], side[1])
     else:
         yield Scales((asked / min(size),), cell_px, max(size)).sizes(size)[0]
+
+
+def _checked(normalise: Any) -> Statistics | Literal[False] | None:
+    """The statistics that `normalise` means."""
+    if normalise is None or normalise is False:
+        return normalise
+    if isinstance(normalise, str) and normalise.lower() == "imagenet":
+        return IMAGENET
+    try:
+        numbers = np.asarray(
+            [[float(one) for one in part] for part in normalise if not isinstance(part, str)]
+        )
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.shape == (2, 3) and np.isfinite(numbers).all() and (numbers[1] > 0).all():
+        mean, std = numbers.tolist()
+        return tuple(mean), tuple(std)
+    raise user_error(
+        "normalise", f"{normalise!r:.80}",
+        "`(mean, std)`, each three numbers for red, green and blue, with std above 0",
+        f"Write `normalise=({IMAGENET[0]}, {IMAGENET[1]})`, which `\"imagenet\"` is short for, or "
+        "False for a network that takes colours in [0, 1].",
+    )  # fmt: skip
+
+
+def _checked_size(asked: Any, size: Size) -> int | Size | None:
+    """An input size as it may be asked for."""
+    if asked is None:
+        return None
+    sides = asked if isinstance(asked, tuple | list) else (asked,)
+    whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
+    right = whole and len(sides) == (2 if isinstance(asked, tuple | list) else 1)
+    if not right or min(sides) < 1:
+        raise user_error(
+            "size", f"{asked!r:.80}",
+            "a whole number of pixels, 1 or more, for the shorter side, or (height, width)",
+            "Write `size=224` or `size=(224, 320)`, or leave it out.",
+        )  # fmt: skip
+    longest = max(sides) if len(sides) == 2 else round(sides[0] * max(size) / min(size))
+    if longest > LONGEST_SIDE_PX:
+        raise user_error(
+            "size", f"{asked!r}: a longer side of {longest:,} px",
+            f"at most {LONGEST_SIDE_PX:,} px",
+            "Set it smaller, or leave it out for the size of the image.",
+        )  # fmt: skip
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 def _statistics(network: nn.Module) -> Statistics:

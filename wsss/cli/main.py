@@ -55,7 +55,7 @@ def main(first: Sequence[str] = ()) -> None:
         "explain",
         help=COMMANDS["explain"],
         usage="wsss explain IMAGE … key=value …",
-        epilog=(config_dir() / "explain.yaml").read_text(encoding="utf-8"),
+        epilog=settings_help((config_dir() / "explain.yaml").read_text(encoding="utf-8")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -113,6 +113,19 @@ def _make_folders(runs: Sequence[DictConfig], settings: Sequence[str]) -> None:
     for setting, _, folder in (word.partition("=") for word in settings):
         if setting in LOG_FOLDERS and not {*"${,"} & {*folder}:
             make_folder(setting, folder.strip("'\""))
+
+
+def settings_help(text: str) -> str:
+    """A configuration file as help: its comments as text, each setting above its description."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            lines.append(line.removeprefix("#").removeprefix(" "))
+            continue
+        setting, _, comment = line.partition(" # ")
+        key, _, value = setting.partition(":")
+        lines.append(f"  {key + '=' + value.strip():<20}{' ' * bool(comment)}{comment}".rstrip())
+    return "\n".join(lines)
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,7 +1,7 @@
 """The choice of explained classes: named ones, or predicted ones."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -26,6 +26,8 @@ class ClassChoice:
     """Class indices 0…C-1 that are always explained."""
     top: int = 0
     """Number of most probable classes added to them."""
+    predicted: bool = False
+    """Whether the predicted classes are added to them."""
 
     def choose(self, probabilities: Float[Tensor, " c"], multi_label: bool) -> tuple[int, ...]:
         """Class indices, each once: the named ones first, then by falling probability.
@@ -35,14 +37,15 @@ class ClassChoice:
             multi_label: whether an image can have several labels.
         """
         ranked = [int(index) for index in probabilities.argsort(descending=True, stable=True)]
-        if self.named or self.top:
-            return tuple(dict.fromkeys((*self.named, *ranked[: self.top])))
-        present = [i for i in ranked if multi_label and probabilities[i] >= PRESENT]
-        return tuple(present or ranked[:1])
+        present: list[int] = []
+        if self.predicted or not (self.named or self.top):
+            present = [i for i in ranked if multi_label and probabilities[i] >= PRESENT]
+            present = present or ranked[:1]
+        return tuple(dict.fromkeys((*self.named, *present, *ranked[: self.top])))
 
 
 def parse_classes(words: Sequence[str | int], class_names: Sequence[str]) -> ClassChoice:
-    """The choice by names, indices 0…C-1 and `topN`, or by `predicted`.
+    """The choice by names, indices 0…C-1, `topN` and `predicted`.
 
     Names are whole names or synonyms of classes, in any case. A number is a class name where there
     is one of that name, else an index.
@@ -55,30 +58,45 @@ def parse_classes(words: Sequence[str | int], class_names: Sequence[str]) -> Cla
         WsssError: there is no such class, or none is asked for.
     """
     asked = [str(word).strip().lower() for word in words]
-    if asked == [PREDICTED]:
-        return ClassChoice()
     by_name = indices_by_name(class_names)
     if (name := ", ".join(asked)) in by_name:  # One that has commas itself.
         return ClassChoice((by_name[name],))
-    named, top = [], 0
+    named, top, predicted = [], 0, False
     for word in filter(None, asked):
         if word in by_name:
             named.append(by_name[word])
         elif word.isdecimal():
             named.append(_index(int(word), len(class_names)))
-        elif match := _TOP.fullmatch(word):
-            top = max(top, _top(int(match[1])))
+        elif (choice := ranked_choice(word)) is not None:
+            top, predicted = max(top, choice.top), predicted or choice.predicted
         else:
             raise unknown_word(
-                "classes", "class", word, list(by_name),
-                "Correct the name, or give an index or `top3`.",
+                "classes", "class", word, offered_names(by_name),
+                f"Correct the name, or give an index, `{PREDICTED}` or `top3`.",
             )  # fmt: skip
-    if not named and not top:
+    if not named and not top and not predicted:
         raise user_error(
             "classes", "no class", f"names, indices, `topN` or `{PREDICTED}`",
             "Name some, or leave classes out.",
         )  # fmt: skip
-    return ClassChoice(tuple(dict.fromkeys(named)), top)
+    return ClassChoice(tuple(dict.fromkeys(named)), top, predicted)
+
+
+def ranked_choice(word: str, where: str = "classes") -> ClassChoice | None:
+    """The choice that `predicted` or `topN` means, in lower case; None for other words.
+
+    Raises:
+        WsssError: N is out of range.
+    """
+    if word == PREDICTED:
+        return ClassChoice(predicted=True)
+    match = _TOP.fullmatch(word)
+    return ClassChoice(top=_top(int(match[1]), where)) if match else None
+
+
+def offered_names(by_name: Mapping[str, int]) -> list[str]:
+    """Names to offer: synonyms alone, and not the whole names that join them by commas."""
+    return [name for name in by_name if "," not in name] or list(by_name)
 
 
 def indices_by_name(class_names: Sequence[str]) -> dict[str, int]:
@@ -93,11 +111,11 @@ def indices_by_name(class_names: Sequence[str]) -> dict[str, int]:
     return by_name | {name.strip().lower(): index for index, name in enumerate(class_names)}
 
 
-def _top(count: int) -> int:
+def _top(count: int, where: str) -> int:
     if 1 <= count <= MAX_TOP:
         return count
     raise user_error(
-        "classes",
+        where,
         f"top{count}",
         f"top1…top{MAX_TOP}",
         "Ask for fewer or at least one, or name classes.",

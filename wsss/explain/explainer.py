@@ -19,6 +19,7 @@ from wsss.data.resizing import shrunk_size
 from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explained_classifier import MAX_SIDE_PX, Classifier
+from wsss.machine.memory import out_of_memory
 from wsss.models.classifier import SplitClassifier
 
 Figures = Mapping[str, float | None]
@@ -87,7 +88,7 @@ class Explainer:
             except WsssError as error:
                 problems += left_out(error, f"{path}, {name}: ")
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 problems.append(_too_large(f"{path}, {name}", image.shape, error))
         names = self.classifier.class_names
@@ -134,13 +135,6 @@ def left_out(error: WsssError, prefix: str = "") -> list[Problem]:
         replace(problem, where=prefix + problem.where, severity=Severity.SKIPPED)
         for problem in error.problems
     ]
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: a plain RuntimeError on a CPU and on some devices."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return any(words in str(error) for words in ("can't allocate memory", "out of memory"))
 
 
 def _too_large(where: str, size: tuple[int, ...], error: Exception) -> Problem:

@@ -3,7 +3,8 @@
 Nothing here loads torch: `wsss explain --list` answers at once.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,20 @@ class Entry:
 def method_names(config_dir: Path) -> tuple[str, ...]:
     """Names of all methods: one for each file of `configs/cam/`."""
     return tuple(sorted(path.stem for path in (config_dir / GROUP).glob("*.yaml")))
+
+
+def known_name(word: str, known: Sequence[str]) -> str:
+    """The method that a word names in any case, with or without `-` and `_`: Grad-CAM is `gradcam`.
+
+    Returns:
+        the word itself where it names none, or several.
+    """
+    alike = [name for name in known if _letters(name) == _letters(word)]
+    return alike[0] if word not in known and len(alike) == 1 else word
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[-_\s]", "", name).lower()
 
 
 def catalogue(config_dir: Path) -> dict[str, Entry]:

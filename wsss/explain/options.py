@@ -6,7 +6,7 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from wsss.errors import Problem, WsssError, unknown_word, user_error
-from wsss.explain.method_catalogue import GROUP, method_names
+from wsss.explain.method_catalogue import GROUP, known_name, method_names
 from wsss.settings.compose import compose, setting_names
 from wsss.settings.config_dir import config_dir
 
@@ -67,6 +67,7 @@ def _in_a_run(name: str, *words: str) -> DictConfig:
 def _chosen(asked: Sequence[str]) -> Sequence[str]:
     """The methods that names mean, each once."""
     known = method_names(config_dir())
+    asked = [known_name(name, (*known, ALL)) for name in asked]
     for name in asked:
         if name not in (*known, ALL):
             remedy = "Correct the name; `wsss explain --list` shows them all."

@@ -1,7 +1,8 @@
 """The settings of `wsss explain`, in the grammar of `wsss run`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,9 @@ SEVERAL = ("classes", "scales")
 """Settings that take several values, between commas."""
 FLAGS = ("flip", "scores")
 """Settings that are on or off."""
+USAGE = "wsss explain IMAGE … key=value …"
+PACKAGED = "timm:tf_efficientnet_lite0"
+"""The network whose weights are installed with this package."""
 
 
 def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
@@ -48,8 +52,8 @@ def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
     Raises:
         WsssError: names every word that is wrong.
     """
-    if former := [*_former_options(words)]:
-        raise WsssError(*former)
+    if wrong := [*_former_options(words), *_without_value(words)]:
+        raise WsssError(*wrong)
     images = [word for word in words if "=" not in word or Path(word).is_file()]
     known, methods = method_names(config_dir()), [GROUP]
     settings: list[str] = []
@@ -80,8 +84,9 @@ def request_of(cfg: DictConfig) -> Request:
     request = read(cfg, Request, {})
     if not request.images:
         raise user_error(
-            "wsss explain", "no image", "image files", "Name some: `wsss explain cat.jpg …`."
-        )
+            "wsss explain", "no image", USAGE,
+            "Name image files: `wsss explain cat.jpg …`; `wsss explain --help` has examples.",
+        )  # fmt: skip
     if (request.checkpoint is None) == (request.model is None):
         raise user_error(
             "wsss explain",
@@ -90,11 +95,18 @@ def request_of(cfg: DictConfig) -> Request:
             "Write `checkpoint=runs/classify/…` for a classifier of yours, or "
             "`model=timm:tf_efficientnet_lite0 weights=package` for an ImageNet network.",
         )
-    if request.model is not None and request.weights is None:
+    if request.model is not None and ":" not in request.model:
         raise user_error(
-            f"model={request.model}", "a network without weights", "`weights=FILE` beside it",
-            "Add `weights=FILE`, or `weights=hub` to download them: a network that was never "
-            "trained explains nothing.",
+            f"model={request.model}", "the name of a network without that of its library",
+            f"`timm:{request.model}` or `torchvision:{request.model}`",
+            f"Write both: `model=timm:{request.model}`.",
+        )  # fmt: skip
+    if request.model is not None and request.weights is None:
+        packaged = "`weights=package`, or " if request.model == PACKAGED else ""
+        raise user_error(
+            f"model={request.model}", "a network without weights", "`weights=…` beside it",
+            f"Add {packaged}`weights=FILE`, or `weights=hub` to download them: a network that was "
+            "never trained explains nothing.",
         )  # fmt: skip
     if request.model is None and request.weights is not None:
         raise user_error(
@@ -106,7 +118,7 @@ def request_of(cfg: DictConfig) -> Request:
 
 def _former_options(words: Sequence[str]) -> Iterator[Problem]:
     """Problems of command-line options, which have become settings."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if not word.startswith("-"):
             continue
         name, _, value = word.lstrip("-").partition("=")
@@ -118,3 +130,17 @@ def _former_options(words: Sequence[str]) -> Iterator[Problem]:
             setting = f"{GROUP if name == 'method' else name}={'true' if name in FLAGS else value}"
         remedy = f"Write `{setting}`; `wsss explain --help` shows all settings."
         yield Problem(word, "there is no such option", "settings, as `key=value`", remedy)
+
+
+def _without_value(words: Sequence[str]) -> Iterator[Problem]:
+    """Problems of words that are the name of a setting, and no file."""
+    names = [one.name for one in fields(Request) if one.name != "images"]
+    for word in words:
+        if word in names and not Path(word).exists():
+            value = "true" if word in FLAGS else "…"
+            yield Problem(
+                word,
+                "the name of a setting without a value, and no image of that name",
+                f"`{word}={value}`",
+                "Add the value; `wsss explain --help` shows all settings.",
+            )

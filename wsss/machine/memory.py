@@ -34,3 +34,12 @@ def _function_of_glibc(name: str) -> Callable[..., int] | None:
         return cast("Callable[..., int]", getattr(ctypes.CDLL("libc.so.6"), name))
     except (OSError, AttributeError):
         return None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: a plain RuntimeError on a CPU and on some devices."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "out of memory"))

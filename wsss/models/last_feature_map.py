@@ -101,6 +101,11 @@ def named_layer(
         WsssError: the network has no such layer, or it did not run, or gives no map.
     """
     names = {module: name for name, module in network.named_modules() if name}
+    if not isinstance(layer, str | nn.Module):
+        raise user_error(
+            "layer", f"{layer!r:.80}", "the name of a layer, or the module itself",
+            "Give one of the names in `dict(model.named_modules())`, or leave `layer` out.",
+        )  # fmt: skip
     if isinstance(layer, nn.Module) and layer not in names:
         raise user_error(
             "layer", f"a {type(layer).__name__} that is no module of the network",

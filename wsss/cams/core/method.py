@@ -56,8 +56,8 @@ class CamMethod(ABC):
             UnsupportedError: names what the model lacks.
         """
         if missing := self.needs - offers(model):
-            came = f"a {type(model.features).__name__} with a {type(model.head).__name__}"
-            raise lacking(type(self).__name__, came, missing)
+            features, head = type(model.features).__name__, type(model.head).__name__
+            raise lacking(type(self).__name__, f"a model of {features} and {head}", missing)
 
     def check(self, model: SplitClassifier) -> None:
         """Refuse, before a run begins, a model that the method cannot explain.

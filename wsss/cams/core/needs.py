@@ -41,13 +41,24 @@ _MEANINGS = {
 }
 
 
+def meanings(needs: Collection[Need]) -> str:
+    """What is needed, as the end of "expected …", common needs first."""
+    return ", and ".join(need.meaning for need in Need if need in needs)
+
+
 def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedError:
-    """The error of a method that a model lacks something for."""
+    """The error of a method that a model lacks something for.
+
+    Args:
+        method: its name, as the user knows it.
+        model: such as "this ResNet".
+        missing: what the model lacks.
+    """
     return UnsupportedError(
         method,
-        f"{model} is none that it can explain",
-        ", and ".join(need.meaning for need in Need if need in missing),
-        "Use a model that has this, or a method that works on any network, such as GradCAM.",
+        f"{method} cannot explain {model}",
+        meanings(missing),
+        "Use a model that has this, or a method that works on any network, such as `gradcam`.",
         missing,
     )
 
