@@ -1,0 +1,77 @@
+"""Mean-field iterations on a device, for a group of images with one or more unaries each.
+
+With Potts compatibility a label's update is `q_l ∝ exp(K q_l − u_l)`, where K is the sum of both
+kernels. Only differences from the first channel matter, `K (q_c − q_0)`, so that C − 1 channels are
+filtered: exactly as many as are free, without a kernel of ones to normalise by.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int32
+from torch import Tensor
+
+from wsss.refine.dense_crf.on_device.lattice import Lattice, moved
+from wsss.refine.dense_crf.on_device.operations import Operations, Slice, Sums
+from wsss.refine.dense_crf.on_device.rows import Splat, joined
+
+
+class Kernels(NamedTuple):
+    """Both kernels as one lattice: that of positions and colours, then that of positions."""
+
+    splat: Splat
+    blurs: tuple[Int32[Tensor, "m 2"], ...]
+    """Neighbours along each axis; of the axes that positions have none of, their vertices lack."""
+    slices: tuple[Slice, Slice]
+    """Of positions, and of positions and colours."""
+    num_points: int
+    num_vertices: int
+    """With the null vertex."""
+
+
+def both_kernels(near: Lattice, alike: Lattice, num_points: int, rows_first: bool) -> Kernels:
+    """Join the lattices of positions, whose vertices follow, and of positions and colours."""
+    added = alike.num_vertices - 1
+    following = moved(near.neighbours[:, 1:], added)
+    blurs = [
+        torch.cat([own, following[axis]]) if axis < len(following) else own
+        for axis, own in enumerate(alike.neighbours)
+    ]
+    return Kernels(
+        joined([alike.splat, near.splat], [0, 0], [0, added], rows_first),
+        tuple(blurs),
+        (Slice(near.corners + added, near.weights), Slice(alike.corners, alike.weights)),
+        num_points,
+        added + near.num_vertices,
+    )
+
+
+def last_sums(
+    problem: Any, kernels: Kernels, num_channels: int, operations: Operations, num_iterations: int
+) -> Sums | None:
+    """Blurred values of the vertices after all iterations but the soft-max of the last one.
+
+    An iteration is one launch for the splat, one for the pieces of long rows, six blurs, and one
+    for slices, soft-max and differences.
+
+    Args:
+        problem: from `Operations.prepared`.
+        kernels: of the same images.
+        num_channels: columns of a point's values.
+        operations: how to compute.
+        num_iterations: 0 gives None.
+    """
+    sums = None
+    device = kernels.slices[0].weights.device
+    # Padding has a row, too, which stays 0.
+    values = torch.zeros(kernels.num_points, num_channels, device=device)
+    room = torch.zeros(2, kernels.num_vertices, num_channels, device=device)
+    for _ in range(num_iterations):
+        operations.update(problem, sums, values)
+        operations.splat(values, kernels.splat, room[0])
+        for axis, neighbours in enumerate(kernels.blurs):
+            source, target = (0, 1) if axis % 2 == 0 else (1, 0)
+            operations.blur(room[source], room[target], neighbours)
+        # Three blurs of positions end in the second half, which later blurs write elsewhere in.
+        sums = (room[1], room[0])
+    return sums
