@@ -186,10 +186,10 @@ class DenseCrfEngine(ABC):
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
         with_confidence: bool,
     ) -> list[list[Labels]]:
-        """Labels of the posteriors; image by image, so that posteriors of one are kept at a time."""
+        """Labels of the posteriors; an engine that need not copy those does so itself."""
         return [
-            [_labels(posterior, with_confidence) for posterior in self._solve(*pair)]
-            for pair in zip(images, unaries, strict=True)
+            [_labels(posterior, with_confidence) for posterior in posteriors]
+            for posteriors in self._solve_batch(images, unaries)
         ]
 
 

@@ -1,7 +1,9 @@
 """The engine for GPUs: a group of images is one lattice with disconnected parts."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -84,15 +86,15 @@ class TorchEngine(DenseCrfEngine):
         self.kernels = kernels
         self.group_px = group_px
         self.halvings = 0
-        """How often images had to be solved in two parts, as memory did not suffice."""
+        """How often a group was solved in two parts, as the device's memory did not suffice."""
 
     def check(self) -> None:
-        """Refuse a missing device.
+        """Refuse a missing device, and Triton's kernels where they do not run.
 
         Raises:
-            WsssError: with torch's message.
+            WsssError: with torch's message, or with what is needed.
         """
-        usable_device(self.device)
+        self._operations(torch.device(usable_device(self.device)))
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
@@ -143,10 +145,10 @@ class TorchEngine(DenseCrfEngine):
         competing = [[one for one in several if len(one.first) > 1] for several in shared]
         pending = [number for number, several in enumerate(competing) if several]
         found: dict[int, list[Found]] = {}
-        if pending:
+        if any(shared):
             device = torch.device(usable_device(self.device))
             operations = self._operations(device)
-            for group in self._groups(pending, images, competing, device):
+            for group in self._groups(pending, images, competing, device, operations):
                 found |= self._solve_group(group, images, competing, wanted, device, operations)
         return [
             [
@@ -158,7 +160,24 @@ class TorchEngine(DenseCrfEngine):
         ]
 
     def _operations(self, device: torch.device) -> Operations:
-        return TORCH
+        """The kernels for a device; Triton is imported where it is used."""
+        runs = (
+            (device.type == "cuda" and torch.version.hip is None)
+            or os.environ.get("TRITON_INTERPRET") == "1"
+        ) and find_spec("triton") is not None
+        if self.kernels == "triton" and not runs:
+            raise InvalidOptionError(
+                "kernels",
+                "triton",
+                "auto or torch",
+                f"Triton's kernels need the package `triton` and CUDA; the device is {device}",
+                "Leave it out: they are used where they run.",
+            )
+        if self.kernels == "torch" or not runs or (self.kernels == "auto" and device.type == "cpu"):
+            return TORCH
+        from wsss.refine.dense_crf.triton_kernels.operations import TRITON
+
+        return TRITON
 
     def _groups(
         self,
@@ -166,11 +185,12 @@ class TorchEngine(DenseCrfEngine):
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         unaries: Sequence[Sequence[Unary]],
         device: torch.device,
+        operations: Operations,
     ) -> list[list[int]]:
-        """Numbers of images in groups of similarly many channels, in order."""
+        """Numbers of images in groups of similarly or equally many channels, in order."""
         room = self.group_px or (1 if device.type == "cpu" else GROUP_PX)
         groups: list[list[int]] = []
-        for _, members in _by_channels(pending, unaries).items():
+        for members in _by_channels(pending, unaries, operations.fills_up):
             used = 0
             for number in members:
                 used += images[number][..., 0].size
@@ -206,7 +226,7 @@ class TorchEngine(DenseCrfEngine):
                 solved = solver.solve_group(own, several, settings, wanted, device, operations)
                 return dict(zip(group, solved, strict=True))
             solver.positions_lattice.cache_clear()
-            self.halvings += 1
+            self.halvings += len(group) > 1
         if len(group) == 1:
             height, width, _ = own[0].shape
             raise UnsupportedError(
@@ -223,16 +243,17 @@ class TorchEngine(DenseCrfEngine):
 
 
 def _by_channels(
-    pending: Sequence[int], unaries: Sequence[Sequence[Unary]]
-) -> dict[tuple[int, int], list[int]]:
-    """Images by their number of unaries and by their most channels, filled up."""
-    found: dict[tuple[int, int], list[int]] = {}
+    pending: Sequence[int], unaries: Sequence[Sequence[Unary]], fills_up: bool
+) -> list[list[int]]:
+    """Images by the channels of their unaries; or by their number and the most channels, about."""
+    found: dict[tuple[int, ...], list[int]] = {}
     for number in pending:
-        several = unaries[number]
-        width = max(len(unary.first) for unary in several) - 1
-        filled = max(FEWEST_CHANNELS, 1 << (width - 1).bit_length())
-        found.setdefault((len(several), filled), []).append(number)
-    return found
+        channels = tuple(len(unary.first) for unary in unaries[number])
+        if fills_up:
+            most = 1 << (max(channels) - 2).bit_length()
+            channels = (len(channels), max(FEWEST_CHANNELS, most))
+        found.setdefault(channels, []).append(number)
+    return list(found.values())
 
 
 def _posterior(unary: Unary, found: Found | None) -> Float32[np.ndarray, "l h w"]:

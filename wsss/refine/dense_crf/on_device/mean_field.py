@@ -5,14 +5,14 @@ kernels. Only differences from the first channel matter, `K (q_c − q_0)`, so t
 filtered: exactly as many as are free, without a kernel of ones to normalise by.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int32
 from torch import Tensor
 
 from wsss.refine.dense_crf.on_device.lattice import Lattice, moved
-from wsss.refine.dense_crf.on_device.operations import Operations, Slice, Sums
+from wsss.refine.dense_crf.on_device.operations import Operations, Problem, Slice, Sums
 from wsss.refine.dense_crf.on_device.rows import Splat, joined
 
 
@@ -47,7 +47,7 @@ def both_kernels(near: Lattice, alike: Lattice, num_points: int, rows_first: boo
 
 
 def last_sums(
-    problem: Any, kernels: Kernels, num_channels: int, operations: Operations, num_iterations: int
+    problem: Problem, kernels: Kernels, operations: Operations, num_iterations: int
 ) -> Sums | None:
     """Blurred values of the vertices after all iterations but the soft-max of the last one.
 
@@ -57,21 +57,19 @@ def last_sums(
     Args:
         problem: from `Operations.prepared`.
         kernels: of the same images.
-        num_channels: columns of a point's values.
         operations: how to compute.
         num_iterations: 0 gives None.
     """
     sums = None
     device = kernels.slices[0].weights.device
     # Padding has a row, too, which stays 0.
-    values = torch.zeros(kernels.num_points, num_channels, device=device)
-    room = torch.zeros(2, kernels.num_vertices, num_channels, device=device)
+    values = torch.zeros(kernels.num_points, problem.num_channels, device=device)
     for _ in range(num_iterations):
         operations.update(problem, sums, values)
-        operations.splat(values, kernels.splat, room[0])
-        for axis, neighbours in enumerate(kernels.blurs):
-            source, target = (0, 1) if axis % 2 == 0 else (1, 0)
-            operations.blur(room[source], room[target], neighbours)
-        # Three blurs of positions end in the second half, which later blurs write elsewhere in.
-        sums = (room[1], room[0])
+        blurred = near = operations.splat(values, kernels.splat, kernels.num_vertices)
+        for neighbours in kernels.blurs:
+            blurred = operations.blur(blurred, neighbours)
+            # The last that the vertices of positions take part in.
+            near = blurred if len(blurred) == kernels.num_vertices else near
+        sums = (near, blurred)
     return sums

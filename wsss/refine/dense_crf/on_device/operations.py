@@ -1,7 +1,7 @@
 """What a device computes for the mean field: an interface with two implementations."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from jaxtyping import Float32, Int32, Int64, UInt8
 from torch import Tensor
@@ -31,11 +31,23 @@ Sums = tuple[Float32[Tensor, "m d"], Float32[Tensor, "m d"]]
 """Blurred values of the vertices, of positions and of positions and colours."""
 
 
+class Problem(Protocol):
+    """Unaries as an implementation needs them."""
+
+    @property
+    def num_channels(self) -> int:
+        """Columns of points and vertices: each unary's channels but its first."""
+        ...
+
+
 class Operations(ABC):
-    """The steps of the mean field on points with `k · w` channels: differences from the first."""
+    """The steps of the mean field on differences of probabilities from each unary's first channel."""
 
     rows_first: ClassVar[bool]
     """Whether tables of sparse rows lie in memory row after row, not entry after entry."""
+
+    fills_up: ClassVar[bool]
+    """Whether images of a group may differ in their numbers of channels."""
 
     @abstractmethod
     def locate(
@@ -45,21 +57,18 @@ class Operations(ABC):
 
     @abstractmethod
     def splat(
-        self, values: Float32[Tensor, "n d"], rows: Splat, sums: Float32[Tensor, "m d"]
-    ) -> None:
-        """Fill in the sums of weighted values at the vertices, but for the null vertex."""
+        self, values: Float32[Tensor, "n d"], rows: Splat, num_vertices: int
+    ) -> Float32[Tensor, "m d"]:
+        """The sums of weighted values at the vertices; 0 at the null vertex."""
 
     @abstractmethod
     def blur(
-        self,
-        source: Float32[Tensor, "m d"],
-        target: Float32[Tensor, "m d"],
-        neighbours: Int32[Tensor, "r 2"],
-    ) -> None:
-        """Set the first `r` vertices to their own value plus half of both neighbours'."""
+        self, sums: Float32[Tensor, "m d"], neighbours: Int32[Tensor, "r 2"]
+    ) -> Float32[Tensor, "r d"]:
+        """Each of the first `r` vertices' own value plus half of both neighbours'."""
 
     @abstractmethod
-    def prepared(self, images: Images, unaries: Unaries, slices: tuple[Slice, Slice]) -> Any:
+    def prepared(self, images: Images, unaries: Unaries, slices: tuple[Slice, Slice]) -> Problem:
         """What the next three take as `problem`.
 
         Args:
@@ -90,10 +99,7 @@ class Operations(ABC):
         self, values: Float32[Tensor, "n d"], rows: Splat, neighbours: Int32[Tensor, "d1 m 2"]
     ) -> Float32[Tensor, "m d"]:
         """Splat and blur along all axes, in order: it matters where vertices are missing."""
-        sums = values.new_zeros(neighbours.shape[1], values.shape[1])
-        others = sums.clone()
-        self.splat(values, rows, sums)
+        sums = self.splat(values, rows, neighbours.shape[1])
         for axis in neighbours:
-            self.blur(sums, others, axis)
-            sums, others = others, sums
+            sums = self.blur(sums, axis)
         return sums

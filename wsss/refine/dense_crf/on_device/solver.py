@@ -82,8 +82,7 @@ def solve_group(
     kernels = both_kernels(near, alike, sent.starts[-1], operations.rows_first)
     del near, alike
     problem = operations.prepared(sent, energies, kernels.slices)
-    channels = energies.most * energies.width
-    sums = last_sums(problem, kernels, channels, operations, settings.num_iterations)
+    sums = last_sums(problem, kernels, operations, settings.num_iterations)
     if wanted == "posteriors":
         planes = download(operations.posteriors(problem, sums))
         return [

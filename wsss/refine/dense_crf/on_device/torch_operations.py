@@ -14,22 +14,39 @@ from wsss.refine.dense_crf.on_device.upload import Images, Levels, Unaries
 from wsss.refine.dense_crf.packing import Packing
 
 
-class DenseProblem(NamedTuple):
-    """Energies of all unaries at every point, filled up with infinite ones."""
+SHORT_ROW = 4
 
-    energies: Float32[Tensor, "n k c"]
+
+class DenseUnary(NamedTuple):
+    """One unary of every image: its energies at every point; all have as many channels."""
+
+    energies: Float32[Tensor, "n c"]
     """The logarithm of the channel's number of labels subtracted."""
-    shares: Float32[Tensor, "n k c"] | None
+    shares: Float32[Tensor, "n c"] | None
     """1 over that number; None: 1 everywhere."""
+    columns: slice
+    """Of values and sums: the channels but the first."""
+
+
+class DenseProblem(NamedTuple):
+    """Energies as rows of points."""
+
+    dense: tuple[DenseUnary, ...]
     slices: tuple[Slice, Slice]
     images: Images
     unaries: Unaries
+
+    @property
+    def num_channels(self) -> int:
+        """Columns of values and sums."""
+        return self.dense[-1].columns.stop
 
 
 class TorchOperations(Operations):
     """Sparse rows are bags of fixed width: one call sums a whole row in order."""
 
     rows_first = True
+    fills_up = False  # torch's soft-max of a row has other bytes when the row is longer
 
     def locate(
         self, images: Images, table: Levels, layout: Packing, dimensions: int
@@ -38,9 +55,10 @@ class TorchOperations(Operations):
         return simplices.locate(images, table, layout, dimensions)
 
     def splat(
-        self, values: Float32[Tensor, "n d"], rows: Splat, sums: Float32[Tensor, "m d"]
-    ) -> None:
+        self, values: Float32[Tensor, "n d"], rows: Splat, num_vertices: int
+    ) -> Float32[Tensor, "m d"]:
         """One call a class of width, then one for the pieces of long rows."""
+        sums = values.new_zeros(num_vertices, values.shape[1])
         for short in rows.short:
             sums[short.targets] = _bags(short.points, short.weights, values)
         if len(rows.long_targets):
@@ -52,90 +70,103 @@ class TorchOperations(Operations):
                 mode="sum",
                 include_last_offset=True,
             )
+        return sums
 
     def blur(
-        self,
-        source: Float32[Tensor, "m d"],
-        target: Float32[Tensor, "m d"],
-        neighbours: Int32[Tensor, "r 2"],
-    ) -> None:
+        self, sums: Float32[Tensor, "m d"], neighbours: Int32[Tensor, "r 2"]
+    ) -> Float32[Tensor, "r d"]:
         """The same arithmetic as the kernel's, in the same order."""
-        count = len(neighbours)
-        both = F.embedding_bag(neighbours, source, mode="sum")
-        torch.add(source[:count], both, alpha=0.5, out=target[:count])
+        both = F.embedding_bag(neighbours, sums, mode="sum")
+        return torch.add(sums[: len(neighbours)], both, alpha=0.5, out=both)
 
     def prepared(
         self, images: Images, unaries: Unaries, slices: tuple[Slice, Slice]
     ) -> DenseProblem:
-        """Energies and shares at every point."""
-        shape = (images.starts[-1], unaries.most, unaries.width + 1)
-        energies = unaries.energies.new_zeros(shape)
-        for image, places in enumerate(unaries.places):
-            own = _pixels(energies, images, image)
-            for number, (start, count, _) in enumerate(places):
-                planes = unaries.energies[start : start + count * len(own)]
-                own[:, number, :count] = planes.view(count, -1).T
-                own[:, number, count:] = torch.inf
-        shares = _shares(images, unaries) if unaries.has_copies else None
-        if shares is not None:
-            energies += shares.log()
-        return DenseProblem(energies, shares, slices, images, unaries)
+        """Energies and shares at every point; those of padding are 0."""
+        dense, column = [], 0
+        for number in range(unaries.most):
+            count = unaries.places[0][number][1]
+            energies = unaries.energies.new_zeros(images.starts[-1], count)
+            for image, places in enumerate(unaries.places):
+                start = places[number][0]
+                own = _pixels(energies, images, image)
+                own.copy_(unaries.energies[start : start + own.numel()].view(count, -1).T)
+            shares = None
+            if unaries.has_copies:
+                shares = _at_points(unaries.copies[:, number, :count].reciprocal(), images)
+                energies += shares.log()
+            dense.append(DenseUnary(energies, shares, slice(column, column + count - 1)))
+            column += count - 1
+        return DenseProblem(tuple(dense), slices, images, unaries)
 
     def update(
         self, problem: DenseProblem, sums: Sums | None, values: Float32[Tensor, "n d"]
     ) -> None:
         """Padding takes part, whose values the splat does not weigh."""
-        found = _probabilities(problem, sums)
-        torch.sub(found[..., 1:], found[..., :1], out=values.view_as(found[..., 1:]))
+        for one, found in zip(problem.dense, _probabilities(problem, sums), strict=True):
+            torch.sub(found[:, 1:], found[:, :1], out=values[:, one.columns])
 
     def posteriors(self, problem: DenseProblem, sums: Sums | None) -> Float32[Tensor, " e"]:
         """Planes of channels from rows of pixels."""
-        found = _probabilities(problem, sums)
         planes = torch.empty_like(problem.unaries.energies)
-        for image, places in enumerate(problem.unaries.places):
-            own = _pixels(found, problem.images, image)
-            for number, (start, count, _) in enumerate(places):
-                plane = planes[start : start + count * len(own)].view(count, -1)
-                plane.copy_(own[:, number, :count].T)
+        for number, found in enumerate(_probabilities(problem, sums)):
+            for image, places in enumerate(problem.unaries.places):
+                own = _pixels(found, problem.images, image)
+                start = places[number][0]
+                planes[start : start + own.numel()].view(own.shape[1], -1).copy_(own.T)
         return planes
 
     def labels(
         self, problem: DenseProblem, sums: Sums | None, with_confidence: bool
     ) -> Labelling:
         """The first of the highest channels, and its first label."""
-        found = _probabilities(problem, sums)
-        size, device = problem.unaries.num_pixels, found.device
-        labels = torch.empty(size, dtype=torch.uint8, device=device)
-        confidence = torch.empty(size, device=device) if with_confidence else None
-        for image, places in enumerate(problem.unaries.places):
-            own = _pixels(found, problem.images, image)
-            for number, (_, count, out) in enumerate(places):
-                best, channel = own[:, number, :count].max(dim=1)
-                here = slice(out, out + len(own))
-                labels[here] = problem.unaries.labels[image, number][channel].to(torch.uint8)
+        unaries, images = problem.unaries, problem.images
+        labels = torch.empty(unaries.num_pixels, dtype=torch.uint8, device=images.pixels.device)
+        confidence = unaries.energies.new_empty(unaries.num_pixels) if with_confidence else None
+        for number, found in enumerate(_probabilities(problem, sums)):
+            best, channel = found.max(dim=1)
+            for image, places in enumerate(unaries.places):
+                own, start = _pixels(channel, images, image), places[number][2]
+                here = slice(start, start + len(own))
+                labels[here] = unaries.labels[image, number][own].to(torch.uint8)
                 if confidence is not None:
-                    confidence[here] = best
+                    confidence[here] = _pixels(best, images, image)
         return Labelling(labels, confidence)
 
 
 TORCH = TorchOperations()
 
 
-def _shares(images: Images, unaries: Unaries) -> Float32[Tensor, "n k c"]:
-    counts = torch.tensor(images.starts, device=unaries.copies.device).diff()
-    size = images.starts[-1]
-    return unaries.copies.reciprocal().repeat_interleave(counts, dim=0, output_size=size)
-
-
-def _probabilities(problem: DenseProblem, sums: Sums | None) -> Float32[Tensor, "n k c"]:
+def _probabilities(
+    problem: DenseProblem, sums: Sums | None
+) -> list[Float32[Tensor, "n c"]]:
     """The probability of a label of each channel: `q_c ∝ exp(K (q_c − q_0) − u_c)`."""
-    logits = -problem.energies
-    if sums is not None:
-        messages = logits[..., 1:]
-        for own, values in zip(problem.slices, sums, strict=True):
-            messages += _bags(own.corners, own.weights, values).view(messages.shape)
-    found = logits.softmax(dim=-1)
-    return found if problem.shares is None else found.mul_(problem.shares)
+    logits = [-one.energies for one in problem.dense]
+    for own, values in zip(problem.slices, sums or (), strict=sums is not None):
+        messages = _bags(own.corners, own.weights, values)
+        for one, rows in zip(problem.dense, logits, strict=True):
+            rows[:, 1:] += messages[:, one.columns]
+    found = [_soft_max(rows) for rows in logits]
+    return [
+        rows if one.shares is None else rows.mul_(one.shares)
+        for one, rows in zip(problem.dense, found, strict=True)
+    ]
+
+
+def _soft_max(logits: Float32[Tensor, "n c"]) -> Float32[Tensor, "n c"]:
+    """Torch's own is slow for short rows."""
+    if logits.shape[1] > SHORT_ROW:
+        return logits.softmax(dim=1)
+    likely = (logits - logits.amax(dim=1, keepdim=True)).exp_()
+    total = likely[:, 0]
+    for column in likely.T[1:]:  # in order, however many points there are
+        total = total + column
+    return likely.div_(total[:, None])
+
+
+def _at_points(values: Float32[Tensor, "b c"], images: Images) -> Float32[Tensor, "n c"]:
+    counts = torch.tensor(images.starts, device=values.device).diff()
+    return values.repeat_interleave(counts, dim=0, output_size=images.starts[-1])
 
 
 def _bags(
@@ -144,7 +175,7 @@ def _bags(
     return F.embedding_bag(columns, values, mode="sum", per_sample_weights=weights)
 
 
-def _pixels(values: Float32[Tensor, "n k c"], images: Images, image: int) -> Tensor:
+def _pixels(values: Tensor, images: Images, image: int) -> Tensor:
     """The rows of an image's pixels, without padding."""
     height, width = images.sizes[image]
     return values[images.starts[image] :][: height * width]

@@ -36,7 +36,7 @@ def splat(
 
     Args:
         values: float32 [n, channels], of points.
-        sums: output, float32 [m, channels], of vertices with short rows.
+        sums: output, float32 [m, channels], of vertices with short rows and the null vertex.
         pieces: output, float32 [num_pieces, channels], of long rows.
         narrow_points: int32 [2, num_narrow]; so are the others (see `rows.Rows`).
         narrow_weights: float32, likewise.
@@ -57,6 +57,9 @@ def splat(
     num_first = tl.cdiv(num_narrow, ROWS)
     num_second = tl.cdiv(num_wide, ROWS)
     inner = tl.arange(0, ROWS)
+    if block == 0:
+        channel = tl.arange(0, CHANNELS)
+        tl.store(sums + channel, tl.zeros([CHANNELS], tl.float32), mask=channel < channels)
     if block < num_first:
         row = block * ROWS + inner
         found = _sums(

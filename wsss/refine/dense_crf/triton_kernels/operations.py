@@ -28,11 +28,17 @@ class PlanarProblem(NamedTuple):
     images: Images
     unaries: Unaries
 
+    @property
+    def num_channels(self) -> int:
+        """Every unary's, filled up."""
+        return self.unaries.most * self.unaries.width
+
 
 class TritonOperations(Operations):
     """Kernels whose results depend neither on the size of blocks nor on what lies beside."""
 
     rows_first = False
+    fills_up = True
 
     def __init__(self, values: int = VALUES) -> None:
         """Set how many numbers a program computes: many in the interpreter, a power of two."""
@@ -66,16 +72,16 @@ class TritonOperations(Operations):
         return keys, weights
 
     def splat(
-        self, values: Float32[Tensor, "n d"], rows: Splat, sums: Float32[Tensor, "m d"]
-    ) -> None:
+        self, values: Float32[Tensor, "n d"], rows: Splat, num_vertices: int
+    ) -> Float32[Tensor, "m d"]:
         """One launch for all rows and pieces, and one to join pieces, if there are any."""
         channels = values.shape[1]
         num_rows, padded = self._block(channels)
+        sums = values.new_empty(num_vertices, channels)
         pieces = values.new_empty(len(rows.pieces.targets), channels)
-        classes = (*rows.short, rows.pieces)
         narrow, wide = rows.short
-        blocks = sum(triton.cdiv(len(one.targets), num_rows) for one in classes)
-        filtering.splat[(blocks,)](
+        classes = (narrow, wide, rows.pieces)
+        filtering.splat[(sum(triton.cdiv(len(one.targets), num_rows) for one in classes),)](
             values,
             sums,
             pieces,
@@ -97,19 +103,19 @@ class TritonOperations(Operations):
                 ROWS=num_rows,
                 CHANNELS=padded,
             )
+        return sums
 
     def blur(
-        self,
-        source: Float32[Tensor, "m d"],
-        target: Float32[Tensor, "m d"],
-        neighbours: Int32[Tensor, "r 2"],
-    ) -> None:
+        self, sums: Float32[Tensor, "m d"], neighbours: Int32[Tensor, "r 2"]
+    ) -> Float32[Tensor, "r d"]:
         """One launch."""
-        num_vertices, channels = len(neighbours), source.shape[1]
+        num_vertices, channels = len(neighbours), sums.shape[1]
         num_rows, padded = self._block(channels)
+        blurred = sums.new_empty(num_vertices, channels)
         filtering.blur[(triton.cdiv(num_vertices, num_rows),)](
-            source, target, neighbours, num_vertices, channels, ROWS=num_rows, CHANNELS=padded
+            sums, blurred, neighbours, num_vertices, channels, ROWS=num_rows, CHANNELS=padded
         )
+        return blurred
 
     def prepared(
         self, images: Images, unaries: Unaries, slices: tuple[Slice, Slice]
