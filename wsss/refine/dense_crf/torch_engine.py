@@ -88,6 +88,18 @@ class TorchEngine(DenseCrfEngine):
         self.halvings = 0
         """How often a group was solved in two parts, as the device's memory did not suffice."""
 
+    @property
+    def settings(self) -> Settings:
+        """Kernels and iterations, as one value."""
+        return Settings(
+            self.gaussian_sxy_px,
+            self.gaussian_compat,
+            self.bilateral_sxy_px,
+            self.bilateral_srgb,
+            self.bilateral_compat,
+            self.num_iterations,
+        )
+
     def check(self) -> None:
         """Refuse a missing device, and Triton's kernels where they do not run.
 
@@ -173,7 +185,7 @@ class TorchEngine(DenseCrfEngine):
                 f"Triton's kernels need the package `triton` and CUDA; the device is {device}",
                 "Leave it out: they are used where they run.",
             )
-        if self.kernels == "torch" or not runs or (self.kernels == "auto" and device.type == "cpu"):
+        if self.kernels == "torch" or not runs or (self.kernels == "auto" and device.type != "cuda"):
             return TORCH
         from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
@@ -211,14 +223,7 @@ class TorchEngine(DenseCrfEngine):
     ) -> dict[int, list[Found]]:
         """What is found of a group's images, by number; in halves where memory does not suffice."""
         own = [images[number] for number in group]
-        settings = Settings(
-            self.gaussian_sxy_px,
-            self.gaussian_compat,
-            self.bilateral_sxy_px,
-            self.bilateral_srgb,
-            self.bilateral_compat,
-            self.num_iterations,
-        )
+        settings = self.settings
         if len(group) == 1 or solver.has_room(own, settings):
             # Handled after the block, as the error keeps all tensors of the group alive.
             with suppress(torch.OutOfMemoryError):

@@ -12,7 +12,9 @@ UNROLLED = tl.constexpr(4)
 """Pieces of a row that are asked for before the first has come."""
 
 
-@triton.jit
+# Numbers of rows differ from image to image: a kernel for each divisor of theirs would be compiled
+# again and again.
+@triton.jit(do_not_specialize=["num_narrow", "num_wide", "num_pieces"])
 def splat(
     values,
     sums,
@@ -115,7 +117,7 @@ def _put(target, row, found, exists, channels, CHANNELS: tl.constexpr):
     tl.store(place, found, mask=exists[:, None] & (channel < channels))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_rows"])
 def join_pieces(
     pieces,
     sums,
@@ -153,7 +155,7 @@ def join_pieces(
     _put(sums, target, found, exists, channels, CHANNELS)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_vertices"])
 def blur(
     source,
     target,

@@ -15,7 +15,7 @@ INVERSE_3 = tl.constexpr(float(np.float32(1) / np.float32(3)))
 INVERSE_6 = tl.constexpr(float(np.float32(1) / np.float32(6)))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_points"])
 def locate(
     pixels,
     images,
@@ -65,9 +65,9 @@ def locate(
             level = tl.load(pixels + (first + own) * 3 + (j - 3), mask=is_pixel, other=0)
             feature = tl.load(colours + level.to(tl.int32), mask=is_pixel, other=0.0)
         value = feature * tl.load(scales + (j - 1))
-        elevated = (total - value * j, *elevated)
+        elevated = (total - value * j,) + elevated
         total += value
-    elevated = (total, *elevated)
+    elevated = (total,) + elevated
     cell, rest, excess = _nearest(elevated, SIZE)
     rank, cell, rest = _ranked(elevated, cell, rest, excess, SIZE)
     place = start + own
@@ -104,8 +104,8 @@ def _nearest(elevated, SIZE: tl.constexpr):
     for i in tl.static_range(SIZE):
         nearest = (elevated[i] * inverse + NEAREST) - NEAREST
         excess += nearest
-        cell = (*cell, nearest)
-        rest = (*rest, elevated[i] - nearest * SIZE)
+        cell = cell + (nearest,)
+        rest = rest + (elevated[i] - nearest * SIZE,)
     return cell, rest, excess
 
 
@@ -127,9 +127,9 @@ def _ranked(elevated, cell, rest, excess, SIZE: tl.constexpr):
         # Rounding may leave the plane: correct the coordinates of largest error.
         step = (rank < 0).to(tl.int32) - (rank >= SIZE).to(tl.int32)
         right = cell[i] + step.to(tl.float32)
-        ranks = (*ranks, rank + step * SIZE)
-        cells = (*cells, right)
-        rests = (*rests, (elevated[i] - right * SIZE) * inverse)
+        ranks = ranks + (rank + step * SIZE,)
+        cells = cells + (right,)
+        rests = rests + ((elevated[i] - right * SIZE) * inverse,)
     return ranks, cells, rests
 
 

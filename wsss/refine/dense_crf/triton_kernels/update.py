@@ -10,7 +10,7 @@ UNIT = tl.constexpr(2.0**32)
 """Sums of probabilities are of integers in units of 2^-32, so that their order cannot matter."""
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_points"])
 def update(
     near_sums,
     alike_sums,
