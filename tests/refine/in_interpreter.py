@@ -182,9 +182,7 @@ def test_batches_in_any_order_have_the_bytes_of_their_images(image_of, unaries, 
                 assert one.tobytes() == other.tobytes()
 
 
-def test_channels_that_fill_up_and_sizes_of_programs_change_no_byte(
-    image_of, unaries, monkeypatch
-):
+def test_channels_that_fill_up_and_sizes_of_programs_change_no_byte(image_of, unaries, monkeypatch):
     rng = np.random.default_rng(0)
     images = [image_of(kind, rng, (8, 9)) for kind in ("scene", "constant", "scene")]
     several = [[unaries(rng, count, (8, 9))] for count in (2, 3, 5)]

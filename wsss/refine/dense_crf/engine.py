@@ -10,7 +10,6 @@ from jaxtyping import Float32, UInt8
 from wsss.argument_checks import check_at_least, check_positive, check_whole
 from wsss.errors import InvalidOptionError
 
-
 MOST_LABELS = 256
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.util import find_spec
 from typing import Literal
 
@@ -121,8 +121,7 @@ class TorchEngine(DenseCrfEngine):
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         """Posteriors of several images of any sizes, in groups whose kernels are built as one.
 
-        A group too large for 64-bit keys, 32-bit indices or memory is solved in halves. Memory on
-        the device: ? bytes a pixel.
+        A group too large for 64-bit keys, 32-bit indices or memory is solved in halves.
         """
         return [
             [_posterior(*pair) for pair in pairs]
@@ -185,7 +184,11 @@ class TorchEngine(DenseCrfEngine):
                 f"Triton's kernels need the package `triton` and CUDA; the device is {device}",
                 "Leave it out: they are used where they run.",
             )
-        if self.kernels == "torch" or not runs or (self.kernels == "auto" and device.type != "cuda"):
+        if (
+            self.kernels == "torch"
+            or not runs
+            or (self.kernels == "auto" and device.type != "cuda")
+        ):
             return TORCH
         from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
@@ -228,7 +231,8 @@ class TorchEngine(DenseCrfEngine):
             # Handled after the block, as the error keeps all tensors of the group alive.
             with suppress(torch.OutOfMemoryError):
                 several = [unaries[number] for number in group]
-                solved = solver.solve_group(own, several, settings, wanted, device, operations)
+                with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+                    solved = solver.solve_group(own, several, settings, wanted, device, operations)
                 return dict(zip(group, solved, strict=True))
             solver.positions_lattice.cache_clear()
             self.halvings += len(group) > 1

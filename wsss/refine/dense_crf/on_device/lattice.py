@@ -15,6 +15,7 @@ from torch import Tensor
 
 from wsss.refine.dense_crf.on_device.operations import Operations
 from wsss.refine.dense_crf.on_device.rows import Splat, joined, places_of, splat_of
+from wsss.refine.dense_crf.on_device.upload import send
 from wsss.refine.dense_crf.packing import RESIDUE_BITS, Packing
 
 
@@ -89,23 +90,21 @@ def next_to_each_other(keys: Int64[Tensor, " m"], layout: Packing) -> Int32[Tens
         keys: of all vertices but the null vertex, in order.
         layout: of the keys.
     """
-    steps = torch.from_numpy(layout.steps().view(np.int64)).to(keys.device)
+    steps = send(layout.steps().view(np.int64), keys.device)
     has_remainder = (keys & ((1 << RESIDUE_BITS) - 1)) != 0
     wanted = keys + torch.where(has_remainder, steps[:, :1], steps[:, 1:])
     found = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
     after = torch.where(keys[found] == wanted, found + 1, 0)
     neighbours = after.new_zeros(len(steps), len(keys) + 1, 2, dtype=torch.int32)
     neighbours[:, 1:, 1] = after
-    # The inverse: a vertex has one predecessor at most; the null vertex takes what has no successor.
+    # The inverse: a vertex has one predecessor at most; what has no successor writes to vertex 0.
     here = torch.arange(1, len(keys) + 1, device=keys.device, dtype=torch.int32)
     neighbours[:, :, 0].scatter_(1, after, here.expand_as(after))
     neighbours[:, 0] = 0
     return neighbours
 
 
-def side_by_side(
-    lattices: Sequence[Lattice], starts: Sequence[int], rows_first: bool
-) -> Lattice:
+def side_by_side(lattices: Sequence[Lattice], starts: Sequence[int], rows_first: bool) -> Lattice:
     """Lattices of one image each as a lattice of all, in which they are disconnected.
 
     Args:

@@ -41,7 +41,7 @@ class Problem(Protocol):
 
 
 class Operations(ABC):
-    """The steps of the mean field on differences of probabilities from each unary's first channel."""
+    """The steps of the mean field, on differences from the probability of the first channel."""
 
     rows_first: ClassVar[bool]
     """Whether tables of sparse rows lie in memory row after row, not entry after entry."""

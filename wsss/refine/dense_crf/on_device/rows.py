@@ -138,7 +138,10 @@ def _listed(inside: Tensor, size: int) -> Int64[Tensor, " r"]:
 
 
 def _table(
-    entries: Int64[Tensor, " e"], starts: Int64[Tensor, " r"], counts: Int64[Tensor, " r"], width: int
+    entries: Int64[Tensor, " e"],
+    starts: Int64[Tensor, " r"],
+    counts: Int64[Tensor, " r"],
+    width: int,
 ) -> Int64[Tensor, "w r"]:
     place = torch.arange(width, device=entries.device)[:, None]
     there = entries[(starts + place).clamp_(max=len(entries) - 1)]

@@ -42,7 +42,7 @@ def _features(
     for number, (height, width) in enumerate(images.sizes):
         start, stop = images.starts[number : number + 2]
         own = slice(start, start + height * width)
-        grid = features[:, own].unflatten(1, (height, width))
+        grid = features[:, own].view(dimensions, height, width)
         grid[0] = table.positions[:width]
         grid[1] = table.positions[:height, None]
         if dimensions > 2:

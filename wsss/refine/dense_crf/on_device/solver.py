@@ -12,7 +12,6 @@ from wsss.refine.dense_crf.on_device.lattice import Lattice, build_lattice, side
 from wsss.refine.dense_crf.on_device.mean_field import both_kernels, last_sums
 from wsss.refine.dense_crf.on_device.operations import Operations
 from wsss.refine.dense_crf.on_device.upload import (
-    Images,
     Unary,
     download,
     levels,
@@ -116,7 +115,11 @@ def _cut(
 
 @lru_cache(maxsize=KEPT_SIZES)
 def positions_lattice(
-    size: tuple[int, int], sxy_px: float, compat: float, device: torch.device, operations: Operations
+    size: tuple[int, int],
+    sxy_px: float,
+    compat: float,
+    device: torch.device,
+    operations: Operations,
 ) -> Lattice:
     """The kernel of positions for an image of (height, width), shared by images of equal size."""
     layout = check_packing(positions_packing(size, sxy_px))
@@ -132,9 +135,7 @@ def positions_packing(size: tuple[int, int], sxy_px: float) -> Packing:
     return packing(_largest(size, sxy_px))
 
 
-def colour_packing(
-    images: Sequence[UInt8[np.ndarray, "_ _ 3"]], settings: Settings
-) -> Packing:
+def colour_packing(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], settings: Settings) -> Packing:
     """The layout of the keys of positions and colours of all images.
 
     It has room for all levels, so that the pixels need not be looked at, unless that is too much.
@@ -155,9 +156,7 @@ def image_bits(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> int:
     return (len(images) - 1).bit_length()
 
 
-def has_room(
-    images: Sequence[UInt8[np.ndarray, "_ _ 3"]], settings: Settings
-) -> bool:
+def has_room(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], settings: Settings) -> bool:
     """Whether 64-bit keys and 32-bit indices suffice for a group."""
     points = sum(image.shape[0] * image.shape[1] + PADDING for image in images)
     used = colour_packing(images, settings).num_bits

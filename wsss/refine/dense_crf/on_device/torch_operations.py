@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Int32, Int64
@@ -10,9 +11,8 @@ from torch import Tensor
 from wsss.refine.dense_crf.on_device import simplices
 from wsss.refine.dense_crf.on_device.operations import Labelling, Operations, Slice, Sums
 from wsss.refine.dense_crf.on_device.rows import Splat
-from wsss.refine.dense_crf.on_device.upload import Images, Levels, Unaries
+from wsss.refine.dense_crf.on_device.upload import Images, Levels, Unaries, send
 from wsss.refine.dense_crf.packing import Packing
-
 
 SHORT_ROW = 4
 
@@ -39,7 +39,7 @@ class DenseProblem(NamedTuple):
     @property
     def num_channels(self) -> int:
         """Columns of values and sums."""
-        return self.dense[-1].columns.stop
+        return sum(one.energies.shape[1] - 1 for one in self.dense)
 
 
 class TorchOperations(Operations):
@@ -116,9 +116,7 @@ class TorchOperations(Operations):
                 planes[start : start + own.numel()].view(own.shape[1], -1).copy_(own.T)
         return planes
 
-    def labels(
-        self, problem: DenseProblem, sums: Sums | None, with_confidence: bool
-    ) -> Labelling:
+    def labels(self, problem: DenseProblem, sums: Sums | None, with_confidence: bool) -> Labelling:
         """The first of the highest channels, and its first label."""
         unaries, images = problem.unaries, problem.images
         labels = torch.empty(unaries.num_pixels, dtype=torch.uint8, device=images.pixels.device)
@@ -137,9 +135,7 @@ class TorchOperations(Operations):
 TORCH = TorchOperations()
 
 
-def _probabilities(
-    problem: DenseProblem, sums: Sums | None
-) -> list[Float32[Tensor, "n c"]]:
+def _probabilities(problem: DenseProblem, sums: Sums | None) -> list[Float32[Tensor, "n c"]]:
     """The probability of a label of each channel: `q_c ∝ exp(K (q_c − q_0) − u_c)`."""
     logits = [-one.energies for one in problem.dense]
     for own, values in zip(problem.slices, sums or (), strict=sums is not None):
@@ -165,7 +161,7 @@ def _soft_max(logits: Float32[Tensor, "n c"]) -> Float32[Tensor, "n c"]:
 
 
 def _at_points(values: Float32[Tensor, "b c"], images: Images) -> Float32[Tensor, "n c"]:
-    counts = torch.tensor(images.starts, device=values.device).diff()
+    counts = send(np.diff(images.starts), values.device)
     return values.repeat_interleave(counts, dim=0, output_size=images.starts[-1])
 
 

@@ -89,7 +89,9 @@ def upload_images(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], device: torch.de
     flat = room.numpy()
     for image, end, count in zip(images, ends.tolist(), pixels.tolist(), strict=True):
         flat[end - count : end] = image.reshape(-1, 3)
-    return Images(sizes, tuple(starts.tolist()), _sent(table, device), _send(room, device))
+    return Images(
+        sizes, tuple(starts.tolist()), send(table, device), room.to(device, non_blocking=True)
+    )
 
 
 def upload_unaries(unaries: Sequence[Sequence[Unary]], device: torch.device) -> Unaries:
@@ -121,8 +123,15 @@ def upload_unaries(unaries: Sequence[Sequence[Unary]], device: torch.device) -> 
     for plane in planes:
         flat[position : position + plane.size] = plane.reshape(-1)
         position += plane.size
-    sent = (_sent(one, device) for one in (table, copies, labels))
-    return Unaries(_send(room, device), *sent, tuple(places), out, bool((copies > 1).any()))
+    return Unaries(
+        room.to(device, non_blocking=True),
+        send(table, device),
+        send(copies, device),
+        send(labels, device),
+        tuple(places),
+        out,
+        bool((copies > 1).any()),
+    )
 
 
 def levels(
@@ -131,8 +140,8 @@ def levels(
     """Tables for all columns, rows and colours, the same float32 as in `points.py`."""
     longest = max(max(size) for size in sizes)
     return Levels(
-        _sent(np.arange(longest, dtype=np.float32) / np.float32(sxy_px), device),
-        _sent(np.arange(COLOUR_LEVELS + 1, dtype=np.float32) / np.float32(srgb), device),
+        send(np.arange(longest, dtype=np.float32) / np.float32(sxy_px), device),
+        send(np.arange(COLOUR_LEVELS + 1, dtype=np.float32) / np.float32(srgb), device),
     )
 
 
@@ -155,10 +164,7 @@ def _room(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> T
     return torch.empty(shape, dtype=dtype, pin_memory=device.type == "cuda")
 
 
-def _send(room: Tensor, device: torch.device) -> Tensor:
-    return room.to(device, non_blocking=True)
-
-
-def _sent(values: np.ndarray, device: torch.device) -> Tensor:
+def send(values: np.ndarray, device: torch.device) -> Tensor:
+    """Copy a small array; from pinned memory, as others would have the host wait for a GPU."""
     room = torch.from_numpy(values)
-    return _send(room.pin_memory() if device.type == "cuda" else room, device)
+    return (room.pin_memory() if device.type == "cuda" else room).to(device, non_blocking=True)

@@ -9,7 +9,7 @@ NARROW = tl.constexpr(rows.WIDTHS[0])
 WIDE = tl.constexpr(rows.WIDTHS[1])
 PIECE = tl.constexpr(rows.PIECE)
 UNROLLED = tl.constexpr(4)
-"""Pieces of a row that are asked for before the first has come."""
+"""Entries or pieces of a row that are asked for before the first has come."""
 
 
 # Numbers of rows differ from image to image: a kernel for each divisor of theirs would be compiled
@@ -94,19 +94,21 @@ def _sums(
     CHANNELS: tl.constexpr,
 ):
     """Sums of the rows, entry after entry."""
+    AT_ONCE: tl.constexpr = min(WIDTH, UNROLLED)
     exists = row < num_rows
     channel = tl.arange(0, CHANNELS)[None, :]
     found = tl.zeros([row.shape[0], CHANNELS], tl.float32)
-    for entry in tl.static_range(WIDTH):
-        place = row + tl.cast(num_rows, tl.int64) * entry
-        point = tl.load(points + place, mask=exists, other=0).to(tl.int64)
-        weight = tl.load(weights + place, mask=exists, other=0.0)
-        value = tl.load(
-            values + point[:, None] * channels + channel,
-            mask=exists[:, None] & (channel < channels),
-            other=0.0,
-        )
-        found += weight[:, None] * value
+    for first in tl.range(0, WIDTH, AT_ONCE):
+        for ahead in tl.static_range(AT_ONCE):
+            place = row + tl.cast(num_rows, tl.int64) * (first + ahead)
+            point = tl.load(points + place, mask=exists, other=0).to(tl.int64)
+            weight = tl.load(weights + place, mask=exists, other=0.0)
+            value = tl.load(
+                values + point[:, None] * channels + channel,
+                mask=exists[:, None] & (channel < channels),
+                other=0.0,
+            )
+            found = tl.fma(weight[:, None], value, found)
     return found
 
 

@@ -11,14 +11,20 @@ from torch import Tensor
 
 from wsss.refine.dense_crf.on_device.operations import Labelling, Operations, Slice, Sums
 from wsss.refine.dense_crf.on_device.rows import Splat
-from wsss.refine.dense_crf.on_device.upload import Images, Levels, Unaries
+from wsss.refine.dense_crf.on_device.upload import Images, Levels, Unaries, send
 from wsss.refine.dense_crf.packing import KEY_BITS, Packing, scales
 from wsss.refine.dense_crf.triton_kernels import filtering
 from wsss.refine.dense_crf.triton_kernels.locate import locate
 from wsss.refine.dense_crf.triton_kernels.update import DIFFERENCES, LABELS, POSTERIORS, update
 
-VALUES = 1024
-"""Numbers that a program computes side by side: eight for each thread of four warps."""
+VALUES = 256
+"""Numbers that a program computes side by side: two for each thread of four warps. More take so
+many registers that fewer programs hide each other's waiting for memory."""
+
+
+EXACTLY = {"enable_fp_fusion": False}
+"""Products and sums are fused where a kernel says so, not as a compiler sees fit: points stay in
+the simplices of the other engines, and a sum has the same bytes for any number of channels."""
 
 
 class PlanarProblem(NamedTuple):
@@ -52,22 +58,23 @@ class TritonOperations(Operations):
         keys = torch.empty(size, dtype=torch.int64, device=device)
         weights = torch.empty(size, device=device)
         unit = 1 << layout.num_bits if layout.num_bits < KEY_BITS else 0
-        numbers = np.concatenate([layout.low.view(np.uint64), layout.units, np.uint64([unit])])
-        block = min(self.values, 256) if self.values == VALUES else self.values
-        grid = (triton.cdiv(images.most_points, block), len(images.sizes))
+        numbers = np.concatenate(
+            [layout.low.view(np.uint64), layout.units, np.array([unit], dtype=np.uint64)]
+        )
+        grid = (triton.cdiv(images.most_points, self.values), len(images.sizes))
         locate[grid](
             images.pixels,
             images.table,
             table.positions,
             table.colours,
-            torch.from_numpy(scales(dimensions)).to(device),
-            torch.from_numpy(numbers.view(np.int64)).to(device),
+            send(scales(dimensions), device),
+            send(numbers.view(np.int64), device),
             keys,
             weights,
             size[1],
             DIMENSIONS=dimensions,
-            BLOCK=block,
-            enable_fp_fusion=False,
+            BLOCK=self.values,
+            **EXACTLY,
         )
         return keys, weights
 
@@ -91,6 +98,7 @@ class TritonOperations(Operations):
             channels,
             ROWS=num_rows,
             CHANNELS=padded,
+            **EXACTLY,
         )
         if num_long := len(rows.long_targets):
             filtering.join_pieces[(triton.cdiv(num_long, num_rows),)](
@@ -102,6 +110,7 @@ class TritonOperations(Operations):
                 channels,
                 ROWS=num_rows,
                 CHANNELS=padded,
+                **EXACTLY,
             )
         return sums
 
@@ -113,7 +122,14 @@ class TritonOperations(Operations):
         num_rows, padded = self._block(channels)
         blurred = sums.new_empty(num_vertices, channels)
         filtering.blur[(triton.cdiv(num_vertices, num_rows),)](
-            sums, blurred, neighbours, num_vertices, channels, ROWS=num_rows, CHANNELS=padded
+            sums,
+            blurred,
+            neighbours,
+            num_vertices,
+            channels,
+            ROWS=num_rows,
+            CHANNELS=padded,
+            **EXACTLY,
         )
         return blurred
 
@@ -135,9 +151,7 @@ class TritonOperations(Operations):
         self._update(problem, sums, planes, planes, POSTERIORS, False)
         return planes
 
-    def labels(
-        self, problem: PlanarProblem, sums: Sums | None, with_confidence: bool
-    ) -> Labelling:
+    def labels(self, problem: PlanarProblem, sums: Sums | None, with_confidence: bool) -> Labelling:
         """One launch."""
         size, energies = problem.unaries.num_pixels, problem.unaries.energies
         labels = torch.empty(size, dtype=torch.uint8, device=energies.device)
@@ -178,6 +192,7 @@ class TritonOperations(Operations):
             WITH_CONFIDENCE=with_confidence,
             BLOCK=block,
             CHANNELS=padded,
+            **EXACTLY,
         )
 
     def _block(self, channels: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The kernel that ends an iteration: slices of both kernels, unaries, soft-max, and what is wanted."""
+"""The kernel that ends an iteration: slices of both kernels, unaries, soft-max, and output."""
 
 import triton
 import triton.language as tl
@@ -139,5 +139,5 @@ def _slice(
         vertex = tl.load(corners + place, mask=inside, other=0).to(tl.int64)
         weight = tl.load(weights + place, mask=inside, other=0.0)
         value = tl.load(sums + vertex[:, None] * width + column[None, :], mask=mask, other=0.0)
-        found += weight[:, None] * value
+        found = tl.fma(weight[:, None], value, found)
     return found
