@@ -4,9 +4,12 @@
 is imported. Programs take about 20 ms each, so that images are small and iterations few.
 """
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
+from triton.runtime.interpreter import GridExecutor
 
 from wsss.refine import NumbaEngine
 from wsss.refine.dense_crf.on_device.lattice import build_lattice
@@ -153,6 +156,24 @@ def test_labels_are_those_of_the_compiled_engine(image_of, unaries, assert_same,
     options = {**IRN, "num_iterations": 10}
     found = engine_of(**options)(image, energies)
     assert_same(found, NumbaEngine(**options)(image, energies))
+
+
+def test_an_iteration_takes_nine_launches(image_of, unaries, monkeypatch):
+    launch, counts = GridExecutor.__call__, []
+    image = image_of("constant", np.random.default_rng(0), (8, 12))
+    energies = unaries(np.random.default_rng(0), 2, (8, 12))
+    engine_of(num_iterations=0)(image, energies)  # keeps the lattice of positions
+    for num_iterations in (1, 2):
+        names = Counter()
+
+        def counted(self, *args, names=names, **named):
+            names[self.fn.__name__] += 1
+            return launch(self, *args, **named)
+
+        monkeypatch.setattr(GridExecutor, "__call__", counted)
+        engine_of(num_iterations=num_iterations)(image, energies)
+        counts.append(names)
+    assert counts[1] - counts[0] == {"update": 1, "splat": 1, "join_pieces": 1, "blur": 6}
 
 
 def test_batches_in_any_order_have_the_bytes_of_their_images(image_of, unaries, assert_same):

@@ -141,7 +141,7 @@ def _probabilities(problem: DenseProblem, sums: Sums | None) -> list[Float32[Ten
     for own, values in zip(problem.slices, sums or (), strict=sums is not None):
         messages = _bags(own.corners, own.weights, values)
         for one, rows in zip(problem.dense, logits, strict=True):
-            rows[:, 1:] += messages[:, one.columns]
+            rows[:, 1:].add_(messages[:, one.columns])
     found = [_soft_max(rows) for rows in logits]
     return [
         rows if one.shares is None else rows.mul_(one.shares)
