@@ -29,11 +29,24 @@ POINTERS = {
 
 
 @pytest.mark.slow
-def test_kernels_in_the_interpreter():
-    file = Path(__file__).with_name("in_interpreter.py")
+@pytest.mark.parametrize(
+    "where",
+    [
+        "interpreter",
+        pytest.param(
+            "gpu",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        ),
+    ],
+)
+def test_kernels_agree_with_the_other_engines(where):
+    file = Path(__file__).with_name("triton_cases.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
     environment = {key: word for key, word in os.environ.items() if not key.startswith("PYTEST_")}
-    environment["TRITON_INTERPRET"] = "1"
+    environment["TRITON_INTERPRET"] = "1" if where == "interpreter" else "0"
     answer = subprocess.run(
         command, env=environment, capture_output=True, text=True, cwd=file.parents[2]
     )

@@ -18,7 +18,13 @@ from wsss.refine.dense_crf.on_device.upload import (
     upload_images,
     upload_unaries,
 )
-from wsss.refine.dense_crf.packing import KEY_BITS, Packing, check_packing, packing
+from wsss.refine.dense_crf.packing import (
+    COORDINATE_BITS,
+    KEY_BITS,
+    Packing,
+    check_packing,
+    packing,
+)
 from wsss.refine.dense_crf.points import COLOUR_LEVELS, PADDING
 
 KEPT_SIZES = 16
@@ -145,7 +151,7 @@ def colour_packing(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], settings: Setti
     places = _largest(size, sxy)
     levels = np.full(3, COLOUR_LEVELS, dtype=np.float32)
     found = packing(np.concatenate([places, levels / srgb]))
-    if found.num_bits + image_bits(images) > KEY_BITS:
+    if found.num_bits + image_bits(images) > KEY_BITS or found.widest > COORDINATE_BITS:
         brightest = np.max([image.max(axis=(0, 1)) for image in images], axis=0)
         found = packing(np.concatenate([places, brightest.astype(np.float32) / srgb]))
     return found

@@ -1,9 +1,10 @@
-"""Triton's kernels in its interpreter, against the numba engine and against plain torch.
+"""Triton's kernels against the numba engine and against plain torch: interpreted, or on a GPU.
 
 `test_triton.py` runs this file in a process of its own: Triton is to be told to interpret before it
-is imported. Programs take about 20 ms each, so that images are small and iterations few.
+is imported. Programs take about 20 ms each there, so that images are small and iterations few.
 """
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -17,12 +18,19 @@ from wsss.refine.dense_crf.on_device.operations import Slice
 from wsss.refine.dense_crf.on_device.rows import Rows, Splat
 from wsss.refine.dense_crf.on_device.solver import colour_packing, positions_packing
 from wsss.refine.dense_crf.on_device.torch_operations import TORCH
-from wsss.refine.dense_crf.on_device.upload import Unary, levels, upload_images, upload_unaries
+from wsss.refine.dense_crf.on_device.upload import (
+    Unary,
+    levels,
+    send,
+    upload_images,
+    upload_unaries,
+)
 from wsss.refine.dense_crf.torch_engine import TorchEngine
 from wsss.refine.dense_crf.triton_kernels.operations import TRITON, TritonOperations
 from wsss.refine.dense_crf.unaries import energies_from_labels, shared_channels
 
-CPU = torch.device("cpu")
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DEVICE = torch.device("cpu" if INTERPRETED else "cuda")
 IRN = {"bilateral_sxy_px": 50, "bilateral_srgb": 5}
 SIZES = [(17, 22), (1, 1), (1, 9), (7, 1), (3, 5), (12, 13)]
 
@@ -40,7 +48,7 @@ def image_of(scene):
 
 
 def engine_of(**options):
-    return TorchEngine(**{"group_px": 10**6, **options}, device="cpu", kernels="triton")
+    return TorchEngine(**{"group_px": 10**6, **options}, device=str(DEVICE), kernels="triton")
 
 
 def kept(splat):
@@ -54,13 +62,13 @@ def kept(splat):
 
 
 def located(images, sxy=50, srgb=5, dimensions=5, operations=TRITON):
-    sent = upload_images(images, CPU)
+    sent = upload_images(images, DEVICE)
     engine = TorchEngine(bilateral_sxy_px=sxy, bilateral_srgb=srgb)
     layout = colour_packing(images, engine.settings)
     if dimensions == 2:
         height, width = np.max(sent.sizes, axis=0)
         layout = positions_packing((height, width), sxy)
-    table = levels(sent.sizes, sxy, srgb, CPU)
+    table = levels(sent.sizes, sxy, srgb, DEVICE)
     return (*operations.locate(sent, table, layout, dimensions), layout)
 
 
@@ -86,13 +94,14 @@ def test_sums_and_blurs_are_those_of_torch_bit_by_bit(image_of, kind, channels):
     lattice = build_lattice(keys, weights, layout, 1, TRITON)
     planar, turned = kept(lattice.splat)
     values = torch.from_numpy(rng.integers(-64, 65, (keys.shape[1], channels)) / 64).float()
+    values = values.to(DEVICE)
     for few in (TRITON, TritonOperations(64 if kind == "constant" else 1024)):
         sums = few.splat(values, planar, lattice.num_vertices)
         expected = TORCH.splat(values, turned, lattice.num_vertices)
         torch.testing.assert_close(sums, expected, rtol=0, atol=0)
     if kind == "constant":
         assert len(planar.long_targets) > 0
-    sums[1:] = torch.randn(len(sums) - 1, channels)
+    sums[1:] = torch.randn(len(sums) - 1, channels, device=DEVICE)
     for axis, neighbours in enumerate(lattice.neighbours):
         rows = neighbours[: len(neighbours) - axis]
         found, expected = TRITON.blur(sums, rows), TORCH.blur(sums, rows)
@@ -103,7 +112,7 @@ def test_sums_and_blurs_are_those_of_torch_bit_by_bit(image_of, kind, channels):
 def test_an_update_is_that_of_torch(unaries, counts):
     rng = np.random.default_rng(0)
     sizes = [(5, 9), (4, 4)][: len(counts)]
-    images = upload_images([np.zeros((*size, 3), np.uint8) for size in sizes], CPU)
+    images = upload_images([np.zeros((*size, 3), np.uint8) for size in sizes], DEVICE)
     several = [
         [Unary(one, *shared_channels(one)) for one in [unaries(rng, k, size) for k in own if k > 1]]
         for own, size in zip(counts, sizes, strict=True)
@@ -113,23 +122,25 @@ def test_an_update_is_that_of_torch(unaries, counts):
     num_points, num_vertices = images.starts[-1], 30
     near, alike = (
         Slice(
-            torch.from_numpy(rng.integers(0, num_vertices, (size, num_points), np.int32)),
-            torch.rand(size, num_points),
+            send(rng.integers(0, num_vertices, (size, num_points), np.int32), DEVICE),
+            torch.rand(size, num_points, device=DEVICE),
         )
         for size in (3, 6)
     )
-    sent = upload_unaries(several, CPU)
+    sent = upload_unaries(several, DEVICE)
     problem = TRITON.prepared(images, sent, (near, alike))
-    sums = (torch.randn(num_vertices, problem.num_channels), torch.randn(40, problem.num_channels))
+    sums = tuple(
+        torch.randn(size, problem.num_channels, device=DEVICE) for size in (num_vertices, 40)
+    )
     planes = TRITON.posteriors(problem, sums)
     found = TRITON.labels(problem, sums, with_confidence=True)
-    values = torch.full((num_points, problem.num_channels), 7.0)
+    values = torch.full((num_points, problem.num_channels), 7.0, device=DEVICE)
     TRITON.update(problem, sums, values)
     for image, places in enumerate(sent.places):
         own = slice(images.starts[image], images.starts[image] + np.prod(sizes[image]))
         for number, (start, count, out) in enumerate(places):
             width = slice(number * sent.width, number * sent.width + count - 1)
-            logits = torch.zeros(own.stop - own.start, count, dtype=torch.float64)
+            logits = torch.zeros(own.stop - own.start, count, dtype=torch.float64, device=DEVICE)
             for part, one in zip((near, alike), sums, strict=True):
                 rows = one[part.corners[:, own].long()][..., width].double()
                 logits[:, 1:] += (part.weights[:, own, None].double() * rows).sum(dim=0)
@@ -138,9 +149,9 @@ def test_an_update_is_that_of_torch(unaries, counts):
             copies = sent.copies[image, number, :count].double()
             likely = (logits + copies.log()).softmax(dim=1) / copies
             plane = planes[start : start + count * size].view(count, size).T
-            torch.testing.assert_close(plane.double(), likely, rtol=0, atol=1e-6)
+            torch.testing.assert_close(plane.double(), likely, rtol=0, atol=2e-6)
             difference = (likely[:, 1:] - likely[:, :1]).float()
-            torch.testing.assert_close(values[own, width], difference, rtol=0, atol=2e-6)
+            torch.testing.assert_close(values[own, width], difference, rtol=0, atol=4e-6)
             best, channel = plane.max(dim=1)
             assert torch.equal(found.confidence[out : out + size], best)
             label = sent.labels[image, number][channel].to(torch.uint8)
@@ -158,6 +169,7 @@ def test_labels_are_those_of_the_compiled_engine(image_of, unaries, assert_same,
     assert_same(found, NumbaEngine(**options)(image, energies))
 
 
+@pytest.mark.skipif(not INTERPRETED, reason="counts what the interpreter executes")
 def test_an_iteration_takes_nine_launches(image_of, unaries, monkeypatch):
     launch, counts = GridExecutor.__call__, []
     image = image_of("constant", np.random.default_rng(0), (8, 12))
