@@ -15,9 +15,10 @@ from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
 from wsss.refine.dense_crf.lattice import build_lattice as build_reference
 from wsss.refine.dense_crf.on_device import solver
+from wsss.refine.dense_crf.on_device.grouping import groups_of
 from wsss.refine.dense_crf.on_device.lattice import build_lattice
 from wsss.refine.dense_crf.on_device.mean_field import last_sums
-from wsss.refine.dense_crf.on_device.upload import levels, upload_images
+from wsss.refine.dense_crf.on_device.upload import Unary, levels, upload_images
 from wsss.refine.dense_crf.packing import packing
 from wsss.refine.dense_crf.points import bilateral_features
 from wsss.refine.dense_crf.torch_engine import TorchEngine
@@ -178,6 +179,16 @@ def test_a_batch_whose_keys_are_full_is_parted(scene, unaries, num_images, monke
     assert calls == ([16] if num_images == 16 else [8, 9])
     assert engine.halvings == 0
     np.testing.assert_array_equal(found, alone)
+
+
+def test_images_are_solved_together_by_channels_and_pixels():
+    images = [np.zeros((2, width, 3), np.uint8) for width in (5, 5, 5, 30, 5, 5)]
+    energies = np.zeros((9, 2, 5), np.float32)
+    counts = [(2,), (5,), (), (3,), (7,), (2, 2)]
+    unaries = [[Unary(energies, list(range(n)), np.arange(9)) for n in own] for own in counts]
+    assert groups_of(images, unaries, 1000, fills_up=True) == [[0, 1, 3], [4], [5]]
+    assert groups_of(images, unaries, 20, fills_up=True) == [[0, 1], [3], [4], [5]]
+    assert groups_of(images, unaries, 1000, fills_up=False) == [[0], [1], [3], [4], [5]]
 
 
 class SmallDevice:

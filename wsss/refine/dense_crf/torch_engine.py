@@ -15,6 +15,7 @@ from wsss.errors import InvalidOptionError, UnsupportedError
 from wsss.machine.devices import usable_device
 from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
 from wsss.refine.dense_crf.on_device import solver
+from wsss.refine.dense_crf.on_device.grouping import groups_of
 from wsss.refine.dense_crf.on_device.operations import Operations
 from wsss.refine.dense_crf.on_device.solver import Found, Settings, Wanted
 from wsss.refine.dense_crf.on_device.torch_operations import TORCH
@@ -23,9 +24,6 @@ from wsss.refine.dense_crf.unaries import shared_channels
 
 GROUP_PX = 4_000_000
 """Pixels that a GPU solves together: enough that launches take less time than what they start."""
-
-FEWEST_CHANNELS = 4
-"""Images are filled up to so many channels beside each other, or the next power of two."""
 
 KERNELS = ("auto", "triton", "torch")
 
@@ -154,12 +152,12 @@ class TorchEngine(DenseCrfEngine):
             for _, several in zip(images, unaries, strict=True)
         ]
         competing = [[one for one in several if len(one.first) > 1] for several in shared]
-        pending = [number for number, several in enumerate(competing) if several]
         found: dict[int, list[Found]] = {}
         if any(shared):
             device = torch.device(usable_device(self.device))
             operations = self._operations(device)
-            for group in self._groups(pending, images, competing, device, operations):
+            most_px = self.group_px or (1 if device.type == "cpu" else GROUP_PX)
+            for group in groups_of(images, competing, most_px, operations.fills_up):
                 found |= self._solve_group(group, images, competing, wanted, device, operations)
         return [
             [
@@ -193,27 +191,6 @@ class TorchEngine(DenseCrfEngine):
         from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
         return TRITON
-
-    def _groups(
-        self,
-        pending: Sequence[int],
-        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
-        unaries: Sequence[Sequence[Unary]],
-        device: torch.device,
-        operations: Operations,
-    ) -> list[list[int]]:
-        """Numbers of images in groups of similarly or equally many channels, in order."""
-        room = self.group_px or (1 if device.type == "cpu" else GROUP_PX)
-        groups: list[list[int]] = []
-        for members in _by_channels(pending, unaries, operations.fills_up):
-            used = 0
-            for number in members:
-                used += images[number][..., 0].size
-                if number == members[0] or used > room:
-                    groups.append([])
-                    used = images[number][..., 0].size
-                groups[-1].append(number)
-        return groups
 
     def _solve_group(
         self,
@@ -249,20 +226,6 @@ class TorchEngine(DenseCrfEngine):
         for part in (group[:half], group[half:]):
             found |= self._solve_group(part, images, unaries, wanted, device, operations)
         return found
-
-
-def _by_channels(
-    pending: Sequence[int], unaries: Sequence[Sequence[Unary]], fills_up: bool
-) -> list[list[int]]:
-    """Images by the channels of their unaries; or by their number and the most channels, about."""
-    found: dict[tuple[int, ...], list[int]] = {}
-    for number in pending:
-        channels = tuple(len(unary.first) for unary in unaries[number])
-        if fills_up:
-            most = 1 << (max(channels) - 2).bit_length()
-            channels = (len(channels), max(FEWEST_CHANNELS, most))
-        found.setdefault(channels, []).append(number)
-    return list(found.values())
 
 
 def _posterior(unary: Unary, found: Found | None) -> Float32[np.ndarray, "l h w"]:
