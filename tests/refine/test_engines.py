@@ -19,13 +19,16 @@ from wsss.refine.dense_crf.unaries import energies_from_labels, energies_from_so
 ENGINES = [
     pytest.param(NumbaEngine, id="numba"),
     pytest.param(partial(TorchEngine, device="cpu"), id="torch-cpu"),
-    pytest.param(
-        partial(TorchEngine, device="cuda"),
-        id="torch-cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-        ],
+    *(
+        pytest.param(
+            partial(TorchEngine, device="cuda", kernels=kernels),
+            id=f"torch-cuda-{kernels}",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        )
+        for kernels in ("triton", "torch")
     ),
 ]
 

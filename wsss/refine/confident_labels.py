@@ -1,7 +1,7 @@
 """Confident labels of seeds, by two dense CRFs (IRN)."""
 
 import numpy as np
-from jaxtyping import Int, UInt8, UInt16
+from jaxtyping import UInt8, UInt16
 
 from wsss.argument_checks import check_inside_unit, check_whole
 from wsss.artifacts import Seeds
@@ -67,15 +67,13 @@ class ConfidentLabels:
         indices = np.arange(1, len(seeds.labels) + 1, dtype=np.uint16)
         starts = (threshold_mask(maps, indices, t) for t in (self.fg_threshold, self.bg_threshold))
         unaries = [energies_from_labels(start, len(maps) + 1, self.gt_prob) for start in starts]
-        sure_fg, sure_bg = (
-            posterior.argmax(axis=0) for posterior in self.engine.solve(working, unaries)
-        )
+        sure_fg, sure_bg = (found.labels for found in self.engine.label(working, unaries))
         return resize_mask(agreed_labels(sure_fg, sure_bg, seeds.labels), size)
 
 
 def agreed_labels(
-    sure_fg: Int[np.ndarray, "h w"],
-    sure_bg: Int[np.ndarray, "h w"],
+    sure_fg: UInt8[np.ndarray, "h w"],
+    sure_bg: UInt8[np.ndarray, "h w"],
     labels: UInt16[np.ndarray, " n"],
 ) -> UInt8[np.ndarray, "h w"]:
     """Foreground as in the first, background where both agree on it, void elsewhere.

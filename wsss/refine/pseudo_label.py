@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8, UInt16
+from jaxtyping import Float, Float32, Int, UInt8, UInt16
 
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
 
@@ -29,9 +29,28 @@ def label_mask(
         labels: mask values 1…C.
         min_confidence: 0 makes no pixel void.
     """
+    confidence = scores.max(axis=0) if min_confidence > 0 else None
+    return mask_of_labels(scores.argmax(axis=0), confidence, labels, min_confidence)
+
+
+def mask_of_labels(
+    indices: Int[np.ndarray, "h w"],
+    confidence: Float[np.ndarray, "h w"] | None,
+    labels: UInt16[np.ndarray, " n"],
+    min_confidence: float,
+) -> UInt8[np.ndarray, "h w"]:
+    """The labels of indices; void where the confidence is below `min_confidence`.
+
+    Args:
+        indices: 0 background, then those of `labels` from 1 on.
+        confidence: of each pixel; not needed for a `min_confidence` of 0.
+        labels: mask values 1…C.
+        min_confidence: 0 makes no pixel void.
+    """
     values = np.concatenate([[BACKGROUND_LABEL], labels]).astype(np.uint8)
-    mask: UInt8[np.ndarray, "h w"] = values[scores.argmax(axis=0)]
-    mask[scores.max(axis=0) < min_confidence] = VOID_LABEL
+    mask: UInt8[np.ndarray, "h w"] = values[indices]
+    if confidence is not None:
+        mask[confidence < min_confidence] = VOID_LABEL
     return mask
 
 

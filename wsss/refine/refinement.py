@@ -13,9 +13,9 @@ from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink, shrunk_size
 from wsss.errors import inside
 from wsss.refine.background import Background, LevelBackground
-from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
 from wsss.refine.dense_crf.unaries import energies_from_softmax
-from wsss.refine.pseudo_label import agreed, label_mask, threshold_mask, upsample
+from wsss.refine.pseudo_label import agreed, mask_of_labels, threshold_mask, upsample
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
 
 
@@ -118,7 +118,8 @@ class CrfRefinement(Refinement):
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
         """The CRF's mask; an image without tags is background."""
         working, unaries = self._problem(image, seeds)
-        return self._mask(self.engine.solve(working, unaries), image, seeds)
+        found = self.engine.label(working, unaries, self.min_confidence > 0)
+        return self._mask(found, image, seeds)
 
     def check(self) -> None:
         """Refuse an engine that cannot work here.
@@ -143,8 +144,9 @@ class CrfRefinement(Refinement):
     ) -> list[UInt8[np.ndarray, "_ _"]]:
         """The CRF's masks of several images, solved together."""
         problems = [self._problem(*pair) for pair in zip(images, seeds, strict=True)]
-        solved = self.engine.solve_batch(*map(list, zip(*problems, strict=True)))
-        return [self._mask(*parts) for parts in zip(solved, images, seeds, strict=True)]
+        working, unaries = map(list, zip(*problems, strict=True))
+        found = self.engine.label_batch(working, unaries, self.min_confidence > 0)
+        return [self._mask(*parts) for parts in zip(found, images, seeds, strict=True)]
 
     def _problem(
         self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
@@ -159,12 +161,12 @@ class CrfRefinement(Refinement):
 
     def _mask(
         self,
-        posteriors: Sequence[Float32[np.ndarray, "l h1 w1"]],
+        found: Sequence[Labels],
         image: UInt8[np.ndarray, "h w 3"],
         seeds: Seeds,
     ) -> UInt8[np.ndarray, "h w"]:
-        """The mask on which the posteriors of all thresholds agree, at the image's size."""
-        masks = [label_mask(one, seeds.labels, self.min_confidence) for one in posteriors]
+        """The mask on which the labels of all thresholds agree, at the image's size."""
+        masks = [mask_of_labels(*one, seeds.labels, self.min_confidence) for one in found]
         mask = masks[0] if len(masks) == 1 else agreed(*masks)
         return resize_mask(mask, (image.shape[0], image.shape[1]))
 

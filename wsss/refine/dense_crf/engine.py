@@ -2,13 +2,24 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from wsss.argument_checks import check_at_least, check_positive, check_whole
 from wsss.errors import InvalidOptionError
+
+MOST_LABELS = 256
+
+
+class Labels(NamedTuple):
+    """What masks are made of."""
+
+    labels: UInt8[np.ndarray, "h w"]
+    """Of the highest posterior; of equal ones the first."""
+    confidence: Float32[np.ndarray, "h w"] | None
+    """That posterior, if it was asked for."""
 
 
 class DenseCrfEngine(ABC):
@@ -119,6 +130,42 @@ class DenseCrfEngine(ABC):
             _check_problem(image, several)
         return self._solve_batch(images, unaries)
 
+    def label(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        unaries: Sequence[Float32[np.ndarray, "_ h w"]],
+        with_confidence: bool = False,
+    ) -> list[Labels]:
+        """The labels of highest posterior: less to copy from a GPU than posteriors.
+
+        Args:
+            image: RGB.
+            unaries: energies as for a call, of 256 labels at most.
+            with_confidence: whether the highest posteriors are wanted, too.
+
+        Raises:
+            ValueError: as for a call.
+        """
+        (found,) = self.label_batch([image], [unaries], with_confidence)
+        return found
+
+    def label_batch(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+        with_confidence: bool = False,
+    ) -> list[list[Labels]]:
+        """The labels of several images of any sizes.
+
+        Raises:
+            ValueError: as for a call, or there are more than 256 labels.
+        """
+        for image, several in zip(images, unaries, strict=True):
+            _check_problem(image, several)
+            if (most := max(map(len, several), default=0)) > MOST_LABELS:
+                raise ValueError(f"{most} labels: expected at most {MOST_LABELS}")
+        return self._label_batch(images, unaries, with_confidence)
+
     @abstractmethod
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
@@ -131,6 +178,23 @@ class DenseCrfEngine(ABC):
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
         return [self._solve(*pair) for pair in zip(images, unaries, strict=True)]
+
+    def _label_batch(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+        with_confidence: bool,
+    ) -> list[list[Labels]]:
+        """Labels of the posteriors; an engine that need not copy those does so itself."""
+        return [
+            [_labels(posterior, with_confidence) for posterior in posteriors]
+            for posteriors in self._solve_batch(images, unaries)
+        ]
+
+
+def _labels(posterior: Float32[np.ndarray, "l h w"], with_confidence: bool) -> Labels:
+    labels = posterior.argmax(axis=0).astype(np.uint8)
+    return Labels(labels, posterior.max(axis=0) if with_confidence else None)
 
 
 def _check_problem(

@@ -1,163 +1,246 @@
-"""The engine for GPUs: a batch of images is one lattice with disconnected parts."""
+"""The engine for GPUs: a group of images is one lattice with disconnected parts."""
 
+import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
-from torch import Tensor
 
-from wsss.errors import UnsupportedError
+from wsss.argument_checks import check_whole
+from wsss.errors import InvalidOptionError, UnsupportedError
 from wsss.machine.devices import usable_device
-from wsss.refine.dense_crf.engine import DenseCrfEngine
-from wsss.refine.dense_crf.packing import KEY_BITS, check_packing, packing
-from wsss.refine.dense_crf.torch_batch import (
-    PointBatch,
-    split_posteriors,
-    stack_points,
-    stack_unaries,
-)
-from wsss.refine.dense_crf.torch_kernel import TorchKernel, build_kernel
-from wsss.refine.dense_crf.torch_lattice import build_vertices
+from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
+from wsss.refine.dense_crf.on_device import solver
+from wsss.refine.dense_crf.on_device.grouping import groups_of
+from wsss.refine.dense_crf.on_device.operations import Operations
+from wsss.refine.dense_crf.on_device.solver import Found, Settings, Wanted
+from wsss.refine.dense_crf.on_device.torch_operations import TORCH
+from wsss.refine.dense_crf.on_device.upload import Unary
+from wsss.refine.dense_crf.unaries import shared_channels
+
+GROUP_PX = 4_000_000
+"""Pixels that a GPU solves together: enough that launches take less time than what they start."""
+
+KERNELS = ("auto", "triton", "torch")
 
 
 class TorchEngine(DenseCrfEngine):
-    """Mean-field inference by torch on a GPU or the CPU; deterministic on a CPU.
+    """Mean-field inference by torch on any device, by Triton kernels on CUDA.
 
-    An iteration takes about twenty asynchronous launches for the whole batch. Labels are those of
-    pydensecrf but for near ties. `wsss.refine` does not export this class, as its processes start
-    without torch.
+    Labels are those of pydensecrf but for near ties. The bytes of an image's result depend neither
+    on the images beside it nor on how many are solved together. `wsss.refine` does not export this
+    class, as its processes start without torch.
     """
 
     in_batches = True
 
-    def check(self) -> None:
-        """Refuse a missing device.
+    def __init__(
+        self,
+        gaussian_sxy_px: float = 3,
+        gaussian_compat: float = 3,
+        bilateral_sxy_px: float = 80,
+        bilateral_srgb: float = 13,
+        bilateral_compat: float = 10,
+        num_iterations: int = 10,
+        device: str | None = None,
+        kernels: Literal["auto", "triton", "torch"] = "auto",
+        group_px: int | None = None,
+    ) -> None:
+        """Set the kernels, the device, and how to compute on it.
+
+        Args:
+            gaussian_sxy_px: as of every engine, and all up to `device`.
+            gaussian_compat: likewise.
+            bilateral_sxy_px: likewise.
+            bilateral_srgb: likewise.
+            bilateral_compat: likewise.
+            num_iterations: likewise.
+            device: likewise; None: a GPU if there is one, else the CPU.
+            kernels: `triton`, `torch`, or `auto`: Triton where it is installed and the device is
+                CUDA. Results differ by rounding.
+            group_px: the pixels of images that are solved together, one image at least. None:
+                4 million on a GPU; image by image on a CPU, whose caches hold one at most.
 
         Raises:
-            WsssError: with torch's message.
+            WsssError: a setting is out of range.
         """
-        usable_device(self.device)
+        super().__init__(
+            gaussian_sxy_px,
+            gaussian_compat,
+            bilateral_sxy_px,
+            bilateral_srgb,
+            bilateral_compat,
+            num_iterations,
+            device,
+        )
+        if kernels not in KERNELS:
+            raise InvalidOptionError("kernels", kernels, ", ".join(KERNELS), "it is none of them")
+        if group_px is not None:
+            check_whole(1, group_px=group_px)
+        self.kernels = kernels
+        self.group_px = group_px
+        self.halvings = 0
+        """How often a group was solved in two parts, as the device's memory did not suffice."""
+
+    @property
+    def settings(self) -> Settings:
+        """Kernels and iterations, as one value."""
+        return Settings(
+            self.gaussian_sxy_px,
+            self.gaussian_compat,
+            self.bilateral_sxy_px,
+            self.bilateral_srgb,
+            self.bilateral_compat,
+            self.num_iterations,
+        )
+
+    def check(self) -> None:
+        """Refuse a missing device, and Triton's kernels where they do not run.
+
+        Raises:
+            WsssError: with torch's message, or with what is needed.
+        """
+        self._operations(torch.device(usable_device(self.device)))
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
     ) -> list[Float32[np.ndarray, "_ h w"]]:
-        """Posteriors of several unaries of one image, as a batch of one."""
         (posteriors,) = self._solve_batch([image], [unaries])
         return posteriors
 
-    @torch.inference_mode()
     def _solve_batch(
         self,
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
     ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
-        """Posteriors of several images of any sizes, whose kernels are built and applied as one.
+        """Posteriors of several images of any sizes, in groups whose kernels are built as one.
 
-        A batch too large for 64-bit keys or memory is solved in halves. All images are padded to
-        the largest number of channels: sort them by their number of labels. Memory: 600 bytes a
-        pixel on scenes and 20 for each channel; 1300 and 70 on noise, where no pixels share
-        vertices (measured on a CPU, host memory included).
+        A group too large for 64-bit keys, 32-bit indices or memory is solved in halves.
         """
-        if not any(len(several) for _, several in zip(images, unaries, strict=True)):
-            return [[] for _ in images]
-        points = stack_points(
-            images, self.gaussian_sxy_px, self.bilateral_sxy_px, self.bilateral_srgb
-        )
-        solved = None
-        if len(images) == 1 or _has_room(points):
-            # Handled after the block, as the error keeps all tensors of the batch alive.
+        return [
+            [_posterior(*pair) for pair in pairs]
+            for pairs in self._found(images, unaries, "posteriors")
+        ]
+
+    def _label_batch(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+        with_confidence: bool,
+    ) -> list[list[Labels]]:
+        """Labels taken on the device, so that a byte or five a pixel are copied back."""
+        wanted: Wanted = "labels and confidence" if with_confidence else "labels"
+        return [
+            [_labels(*pair, with_confidence) for pair in pairs]
+            for pairs in self._found(images, unaries, wanted)
+        ]
+
+    @torch.inference_mode()
+    def _found(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
+        wanted: Wanted,
+    ) -> list[list[tuple[Unary, Found | None]]]:
+        """What is found of each image's unaries; None where all labels are equally likely."""
+        shared = [
+            [Unary(one, *shared_channels(one)) for one in several]
+            for _, several in zip(images, unaries, strict=True)
+        ]
+        competing = [[one for one in several if len(one.first) > 1] for several in shared]
+        found: dict[int, list[Found]] = {}
+        if any(shared):
+            device = torch.device(usable_device(self.device))
+            operations = self._operations(device)
+            most_px = self.group_px or (1 if device.type == "cpu" else GROUP_PX)
+            for group in groups_of(images, competing, most_px, operations.fills_up):
+                found |= self._solve_group(group, images, competing, wanted, device, operations)
+        return [
+            [
+                (unary, next(own) if len(unary.first) > 1 else None)
+                for own in [iter(found.get(number, []))]
+                for unary in several
+            ]
+            for number, several in enumerate(shared)
+        ]
+
+    def _operations(self, device: torch.device) -> Operations:
+        """The kernels for a device; Triton is imported where it is used."""
+        runs = (
+            (device.type == "cuda" and torch.version.hip is None)
+            or os.environ.get("TRITON_INTERPRET") == "1"
+        ) and find_spec("triton") is not None
+        if self.kernels == "triton" and not runs:
+            raise InvalidOptionError(
+                "kernels",
+                "triton",
+                "auto or torch",
+                f"Triton's kernels need the package `triton` and CUDA; the device is {device}",
+                "Leave it out: they are used where they run.",
+            )
+        if (
+            self.kernels == "torch"
+            or not runs
+            or (self.kernels == "auto" and device.type != "cuda")
+        ):
+            return TORCH
+        from wsss.refine.dense_crf.triton_kernels.operations import TRITON
+
+        return TRITON
+
+    def _solve_group(
+        self,
+        group: list[int],
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        unaries: Sequence[Sequence[Unary]],
+        wanted: Wanted,
+        device: torch.device,
+        operations: Operations,
+    ) -> dict[int, list[Found]]:
+        """What is found of a group's images, by number; in halves where memory does not suffice."""
+        own = [images[number] for number in group]
+        settings = self.settings
+        if len(group) == 1 or solver.has_room(own, settings):
+            # Handled after the block, as the error keeps all tensors of the group alive.
             with suppress(torch.OutOfMemoryError):
-                solved = self._solve_points(points, images, unaries)
-        if solved is not None:
-            return solved
-        if len(images) == 1:
-            height, width, _ = images[0].shape
+                several = [unaries[number] for number in group]
+                with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+                    solved = solver.solve_group(own, several, settings, wanted, device, operations)
+                return dict(zip(group, solved, strict=True))
+            solver.positions_lattice.cache_clear()
+            self.halvings += len(group) > 1
+        if len(group) == 1:
+            height, width, _ = own[0].shape
             raise UnsupportedError(
                 "the dense CRF",
                 f"an image of {height} × {width} pixels needs more memory than its device has",
                 "one that fits",
                 "Lower `max_side_px` (1024 by default), or use an engine for the CPU: NumbaEngine.",
             )
-        half = len(images) // 2
-        parts = (slice(half), slice(half, None))
-        return [one for part in parts for one in self._solve_batch(images[part], unaries[part])]
-
-    def _solve_points(
-        self,
-        points: PointBatch,
-        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
-        unaries: Sequence[Sequence[Float32[np.ndarray, "_ _ _"]]],
-    ) -> list[list[Float32[np.ndarray, "_ _ _"]]]:
-        """Posteriors of images whose points share one lattice."""
-        batch = stack_unaries(unaries, points)
-        device = torch.device(usable_device(self.device))
-        kernels = (
-            _kernel(points, points.gaussian, self.gaussian_compat, device),
-            _kernel(points, points.bilateral, self.bilateral_compat, device),
-        )
-        energies = torch.from_numpy(batch.energies).to(device)
-        shares = None
-        if (batch.shares < 1).any():
-            shares = torch.from_numpy(batch.shares[points.image]).to(device)
-        posteriors = mean_field(energies, shares, kernels, self.num_iterations)
-        return split_posteriors(posteriors.cpu().numpy(), batch, points, images)
+        half = len(group) // 2
+        found: dict[int, list[Found]] = {}
+        for part in (group[:half], group[half:]):
+            found |= self._solve_group(part, images, unaries, wanted, device, operations)
+        return found
 
 
-def mean_field(
-    energies: Float32[Tensor, "n k c"],
-    shares: Float32[Tensor, "n k c"] | None,
-    kernels: tuple[TorchKernel, TorchKernel],
-    num_iterations: int,
-) -> Float32[Tensor, "n k c"]:
-    """Posteriors of a label of each channel after `num_iterations`.
-
-    With Potts compatibility a label's update is `q_l ∝ exp(K q_l − u_l)`, where K is the sum of the
-    kernels, so that labels of equal energies stay equally likely. The probability of a channel is
-    the sum over its labels.
-
-    Args:
-        energies: unary energies of `k` problems with `c` channels each.
-        shares: 1 over the number of labels of a channel; None: 1.
-        kernels: those of positions, and of positions and colours.
-        num_iterations: mean-field iterations.
-    """
-    if shares is not None:
-        energies = energies + shares.log()
-    posteriors = _posteriors(-energies, shares)
-    for _ in range(num_iterations):
-        values = posteriors.flatten(1)
-        messages = kernels[0](values)
-        messages += kernels[1](values)
-        posteriors = _posteriors(messages.view_as(energies).sub_(energies), shares)
-    return posteriors
+def _posterior(unary: Unary, found: Found | None) -> Float32[np.ndarray, "l h w"]:
+    """The posterior of every label."""
+    if found is None or found.posterior is None:
+        return np.full_like(unary.energies, 1 / len(unary.energies))
+    if len(unary.first) == len(unary.energies):
+        return found.posterior
+    return np.ascontiguousarray(found.posterior[unary.channel_of])
 
 
-def _posteriors(
-    logits: Float32[Tensor, "n k c"], shares: Float32[Tensor, "n k c"] | None
-) -> Float32[Tensor, "n k c"]:
-    posteriors = logits.softmax(dim=-1)
-    return posteriors if shares is None else posteriors.mul_(shares)
-
-
-def _kernel(
-    points: PointBatch, features: Float32[np.ndarray, "d n"], compat: float, device: torch.device
-) -> TorchKernel:
-    """The kernel of features."""
-    layout = check_packing(packing(features.max(axis=1)))
-    vertices = build_vertices(
-        torch.from_numpy(features).to(device),
-        torch.from_numpy(points.image).to(device),
-        torch.from_numpy(points.is_pixel).to(device),
-        layout,
-    )
-    return build_kernel(vertices, layout, compat)
-
-
-def _has_room(points: PointBatch) -> bool:
-    """Whether 64-bit keys and 32-bit indices suffice for a batch."""
-    image_bits = (len(points.starts) - 1).bit_length()
-    used = max(packing(f.max(axis=1)).num_bits for f in (points.gaussian, points.bilateral))
-    most = 3 * 6 * len(points.image)  # every point has six vertices of its own
-    return used + image_bits <= KEY_BITS and most < 2**31
+def _labels(unary: Unary, found: Found | None, with_confidence: bool) -> Labels:
+    """The first of the labels of highest posterior; of equally likely ones label 0."""
+    size = unary.energies.shape[1:]
+    if found is None or found.labels is None:
+        likely = np.full(size, 1 / len(unary.energies), dtype=np.float32)
+        return Labels(np.zeros(size, dtype=np.uint8), likely if with_confidence else None)
+    return Labels(found.labels, found.confidence)

@@ -40,13 +40,16 @@ class FinishPrediction:
         """Refine the averaged probabilities with the CRF, write both masks, count both."""
         image = self.source.read_image(item)
         working = shrink(image, self.max_side_px)
-        posterior = prediction.probabilities.astype(np.float32)
-        if self.engine is not None:
-            posterior = self.engine(working, energies_from_softmax(posterior))
+        probabilities = prediction.probabilities.astype(np.float32)
+        if self.engine is None:
+            best = probabilities.argmax(axis=0)
+        else:
+            (found,) = self.engine.label(working, [energies_from_softmax(probabilities)])
+            best = found.labels
         size = (image.shape[0], image.shape[1])
         masks = {
             "segmenter": resize_mask(prediction.single_scale, size),
-            "segmenter_tta_crf": resize_mask(prediction.labels[posterior.argmax(axis=0)], size),
+            "segmenter_tta_crf": resize_mask(prediction.labels[best], size),
         }
         self.single_scale.write(item, masks["segmenter"])
         self.averaged.write(item, masks["segmenter_tta_crf"])

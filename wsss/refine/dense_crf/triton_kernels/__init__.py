@@ -1,0 +1,1 @@
+"""The dense CRF's kernels for CUDA, in Triton: imported only where they are launched."""
