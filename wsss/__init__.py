@@ -29,7 +29,10 @@ def __getattr__(name: str) -> Any:
         return version("wsss")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    function = globals()[name] = getattr(import_module(f"{__name__}.api.{name}"), name)
+    from wsss.machine.surroundings import surroundings_kept
+
+    with surroundings_kept():  # Libraries change them when they are first imported.
+        function = globals()[name] = getattr(import_module(f"{__name__}.api.{name}"), name)
     return function
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import subprocess
 import sys
 import warnings
 from importlib import import_module
@@ -44,6 +45,32 @@ def finished(tiny_run, tmp_path_factory):
     run = wsss.run([*FEW, *tiny_run, "logger=tensorboard", f"work_dir={folder}"])
     assert surroundings() == before
     return folder, run
+
+
+FIRST_CALL = """
+import os, random, sys
+before = random.getstate(), dict(os.environ)
+import wsss
+{call}
+after = random.getstate(), dict(os.environ)
+assert after[0] == before[0], "random"
+assert after[1] == before[1], {{*after[1].items()}} ^ {{*before[1].items()}}
+"""
+RUN = "wsss.run(['stages=[classify]', 'classify.max_epochs=1', 'work_dir=runs', {words}])"
+CAM = """
+cam = wsss.cam
+import torch
+from torch.nn import AdaptiveAvgPool2d, Conv2d, Flatten, Linear, Sequential
+network = Sequential(Conv2d(3, 4, 3), AdaptiveAvgPool2d(1), Flatten(), Linear(4, 2))
+cam(network, torch.rand(3, 32, 32), 1)
+"""
+
+
+@pytest.mark.parametrize("call", ["run", "cam"])
+def test_the_first_call_of_a_process_leaves_random_numbers_and_environment(call, tmp_path):
+    words = ", ".join(map(repr, [*FEW, "workers=0", "classify.feature_windows=1"]))
+    code = FIRST_CALL.format(call={"run": RUN.format(words=words), "cam": CAM}[call])
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_a_run_has_folders_and_numbers(finished):

@@ -1,8 +1,6 @@
 """`wsss.run`: the pipeline, from a notebook or a script."""
 
 import logging
-import os
-import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any
 
 from wsss.api.load import LoadedClassifier, LoadedSegmenter, load
 from wsss.errors import user_error
+from wsss.machine.surroundings import surroundings_kept
 
 LIBRARIES = ("pytorch_lightning", "lightning_fabric")
 """Libraries whose messages below warnings are silenced."""
@@ -82,6 +81,11 @@ def run(settings: Sequence[str] = ()) -> Run:
     Raises:
         WsssError: the settings, the data or a stage have a problem the user can mend.
     """
+    with surroundings_kept():  # Libraries change them when they are first imported.
+        return _run(settings)
+
+
+def _run(settings: Sequence[str]) -> Run:
     from wsss.pipeline.run import run as run_stages
     from wsss.settings.compose import compose
     from wsss.settings.folders import make_folder
@@ -116,12 +120,11 @@ def _output_folder(work_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _own_surroundings() -> Iterator[None]:
-    """Let the block change random generators, environment, warnings and loggers of its own."""
+    """Let the block change generators of libraries, warnings and loggers of its own."""
     import numpy as np
     import torch
 
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
-    environment = dict(os.environ)
+    state = np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="|".join(LIBRARIES))
@@ -130,10 +133,6 @@ def _own_surroundings() -> Iterator[None]:
         try:
             yield
         finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
+            np.random.set_state(state)  # noqa: NPY002
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
-            for name in os.environ.keys() - environment.keys():
-                del os.environ[name]
-            os.environ.update(environment)
