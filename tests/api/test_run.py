@@ -98,3 +98,17 @@ def test_predictions_are_those_of_the_evaluation(finished):
     for item in source.items(VAL):
         found = run.segmenter.predict(source.read_image(item))
         np.testing.assert_array_equal(found.labels, masks.read(item))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("data=folder data.root=data", "['data=folder', 'data.root=data']"),
+        ({"data": "folder", "seed": 1}, "['data=folder', 'seed=1']"),
+        (3, "['data=folder', 'data.root=data']"),
+    ],
+)
+def test_settings_are_a_list_of_words(settings, words):
+    with pytest.raises(WsssError) as refusal:
+        wsss.run(settings)
+    assert refusal.value.problems[0].remedy == f"Give a list: `wsss.run({words})`."

@@ -4,7 +4,7 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,8 +85,7 @@ def run(settings: Sequence[str] = ()) -> Run:
     from wsss.pipeline.run import run as run_stages
     from wsss.settings.compose import compose
 
-    words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
-    cfg = compose("run", words)
+    cfg = compose("run", _words(settings))
     with _own_surroundings(), _output_folder(Path(cfg.work_dir)):
         outcomes = run_stages(cfg)
     return Run(
@@ -94,6 +93,28 @@ def run(settings: Sequence[str] = ()) -> Run:
         {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
         {outcome.stage: outcome.cached for outcome in outcomes},
     )
+
+
+def _words(settings: Any) -> list[str]:
+    """The words of settings.
+
+    Raises:
+        WsssError: they are no list of words, but a text of several, a mapping or something else.
+    """
+    words = [settings] if isinstance(settings, str) else settings
+    several = isinstance(settings, str) and any("=" in word for word in settings.split()[1:])
+    if several or isinstance(words, Mapping) or not isinstance(words, Iterable):
+        if several:
+            words = settings.split()
+        elif isinstance(words, Mapping):
+            words = [f"{key}={value}" for key, value in words.items()]
+        else:
+            words = ["data=folder", "data.root=data"]
+        raise user_error(
+            "settings", f"{settings!r:.80}", "a list of words, as behind `wsss run`",
+            f"Give a list: `wsss.run({words!r})`.",
+        )  # fmt: skip
+    return [str(word) for word in words]
 
 
 @contextmanager
