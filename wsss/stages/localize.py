@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wsss.artifacts import seed_size
-from wsss.cams.core.method import CamMethod
+from wsss.cams.core.method import CamMethod, check_is_method
 from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
@@ -28,6 +28,7 @@ def check(context: Context, *, method: CamMethod, **_: Any) -> None:
     Raises:
         WsssError: names what the method needs and a model that has it.
     """
+    check_is_method(method, "method")
     check_method(context, method)
 
 
