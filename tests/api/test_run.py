@@ -118,6 +118,11 @@ def test_what_is_wrong_with_settings_is_said(words, message, tmp_path):
     assert surroundings() == before
 
 
+def test_several_processes_are_refused_since_each_would_run_the_program(tmp_path):
+    with pytest.raises(WsssError, match=r"2 processes.*in a terminal, or start .* torchrun"):
+        wsss.run(["trainer=ddp_cpu", f"work_dir={tmp_path}"])
+
+
 def test_a_work_dir_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "a_file").touch()
     with pytest.raises(WsssError, match="this folder cannot be used: it is a file"):
@@ -131,3 +136,17 @@ def test_predictions_are_those_of_the_evaluation(finished):
     for item in source.items(VAL):
         found = run.segmenter.predict(source.read_image(item))
         np.testing.assert_array_equal(found.labels, masks.read(item))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("data=folder data.root=data", "['data=folder', 'data.root=data']"),
+        ({"data": "folder", "seed": 1}, "['data=folder', 'seed=1']"),
+        (3, "['data=folder', 'data.root=data']"),
+    ],
+)
+def test_settings_are_a_list_of_words(settings, words):
+    with pytest.raises(WsssError) as refusal:
+        wsss.run(settings)
+    assert refusal.value.problems[0].remedy == f"Give a list: `wsss.run({words})`."

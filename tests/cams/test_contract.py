@@ -11,7 +11,7 @@ import torch
 from wsss.cams.ad_cam import ADCAM
 from wsss.cams.cam import CAM
 from wsss.cams.cluster_cam import ClusterCAM
-from wsss.cams.core.method import CamMethod
+from wsss.cams.core.method import CamMethod, check_is_method
 from wsss.cams.extended_cam import ExtendedCAM
 from wsss.cams.fd_cam import FDCAM
 from wsss.cams.fg_cam import FGCAM
@@ -22,6 +22,7 @@ from wsss.cams.recam import ReCAM
 from wsss.cams.recipro_cam import ReciproCAM
 from wsss.cams.token_recipro_cam import TokenReciproCAM
 from wsss.cams.vscam import VSCAM, ChannelProbes
+from wsss.errors import WsssError
 from wsss.stage_tools.forward_passes import share_tensors
 
 METHODS = {
@@ -314,3 +315,34 @@ def test_a_copy_that_shares_tensors_gives_the_same_maps(case, toy_images, toy_cl
         expected = method(model, toy_images, toy_classes)
         found = copied_method(copied_model, toy_images, toy_classes)
     torch.testing.assert_close(found, expected, **exact)
+
+
+class Own(CamMethod):
+    """Returns what it is told to."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def maps(self, model, images, classes):
+        return self.result
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (torch.zeros(3, 4), r"`Own\.maps` gives \[3, 4\]"),
+        (torch.zeros(2, 1, 1, 4, 4), r"gives \[2, 1, 1, 4, 4\]"),
+        (torch.zeros(2, 7, 4, 4), r"gives \[2, 7, 4, 4\]"),
+        (np.zeros((2, 3, 4, 4)), r"gives a ndarray"),
+        (None, r"gives a NoneType"),
+    ],
+)
+def test_maps_of_another_shape_are_refused_with_the_class(toy, toy_images, result, said):
+    classes = torch.zeros(len(toy_images), 2, dtype=torch.long, device=toy_images.device)
+    with pytest.raises(WsssError, match=said + r".*\[B, n, h, w\], here \[\d, 2, h, w\]"):
+        Own(result)(toy, toy_images, classes)
+
+
+def test_what_is_no_method_is_refused_by_its_class():
+    with pytest.raises(WsssError, match=r"method=dict: this is no CAM method.*CamMethod"):
+        check_is_method({}, "method")

@@ -27,6 +27,18 @@ def test_a_row_a_class_and_a_column_a_method():
         assert (drawn[top - TITLE_PX : top] < 255).any(), "a row without titles"
 
 
+def test_many_methods_go_on_below():
+    maps = {f"m{number}": HEAT if number % 2 else 1 - HEAT for number in range(10)}
+    drawn = sheet(IMAGE, [Row("cat", 0.9, maps)], height_px=30)
+    row_px, column_px = TITLE_PX + 30 + GUTTER_PX, 40 + GUTTER_PX
+    assert drawn.shape == (2 * row_px, 6 * column_px - GUTTER_PX, 3)
+    assert (drawn[row_px:, :40] == 255).all()
+    for number, heat in enumerate(maps.values()):
+        top, left = number // 5 * row_px + TITLE_PX, (1 + number % 5) * column_px
+        picture = drawn[top : top + 30, left : left + 40]
+        np.testing.assert_array_equal(picture, heat_overlay(IMAGE, heat))
+
+
 def test_an_overlay_has_the_size_of_its_map():
     assert overlay(IMAGE, HEAT[:15, :20]).shape == (15, 20, 3)
     np.testing.assert_array_equal(overlay(IMAGE, HEAT), heat_overlay(IMAGE, HEAT))

@@ -232,6 +232,23 @@ def test_figures_of_a_scorer_stand_beside_the_probabilities(checkpoint, picture,
     assert [(one["index"], one["drop"]) for one in entry["explanations"]] == [(2, 2.0), (0, 0.0)]
 
 
+def test_what_is_scored_is_told_as_it_goes_on(checkpoint, picture):
+    told = []
+    explainer = Explainer(
+        classifier_of(checkpoint), {"cam": CAM(), "again": CAM()}, ClassChoice((2, 0)),
+        scorer=lambda *_: [{}],
+    )  # fmt: skip
+    explainer.explain(picture("a.png"), lambda *step: told.append(step))
+    assert told == [
+        (0, "a.png, cam"),
+        (0, "a.png, cam: scores of class 1 of 2"),
+        (0.5, "a.png, cam: scores of class 2 of 2"),
+        (1, "a.png, again"),
+        (1, "a.png, again: scores of class 1 of 2"),
+        (1.5, "a.png, again: scores of class 2 of 2"),
+    ]
+
+
 def test_measured_figures(explain, checkpoint, picture, tmp_path):
     status, said = explain(
         picture("a.png"), f"checkpoint={checkpoint}", "size=32", "scores=true", "output=o"

@@ -1,13 +1,16 @@
+from io import StringIO
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from rich.console import Console
 
 from wsss.cams.cam import CAM
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need
-from wsss.explain.method_catalogue import Entry, catalogue, method_names, parse_head
+from wsss.explain.method_catalogue import Entry, catalogue, method_names, method_table, parse_head
 from wsss.settings.config_dir import config_dir
 
 
@@ -54,6 +57,14 @@ def test_couplings_and_networks_of_their_own_are_told_apart(methods):
     for name in ("ad_cam", "transcam", "attention_product"):  # Each brings a transformer along.
         assert methods[name].needs == {Need.LINEAR_HEAD}
         assert all(p.is_meta for p in methods[name].attention_network.parameters())
+
+
+def test_methods_that_download_a_network_say_so():
+    found = {name for name, entry in catalogue(config_dir()).items() if entry.downloads}
+    assert found == {"ad_cam", "attention_product", "transcam"}
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(method_table(catalogue(config_dir())))
+    assert console.export_text().count("downloads the weights of deit_small_patch16_224") == 3
 
 
 def test_a_head_ends_at_an_empty_line_or_a_setting():

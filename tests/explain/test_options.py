@@ -59,3 +59,9 @@ def test_a_method_of_ones_own_is_called_after_its_class(tmp_path, monkeypatch, m
     assert list(configs) == ["MyCAM"]
     assert configs["MyCAM"].sigma == 3
     assert "a class for 2 methods" in problem_of([method, "vscam"], *words).came
+
+
+@pytest.mark.parametrize("method", ["cam", "gradcam"])
+def test_an_argument_of_ones_own_class_takes_a_plus(method):
+    words = (f"{method}._target_=my_own.MyCAM", f"{method}.sigma=3")
+    assert problem_of([method], *words).remedy == f"Write `+{method}.sigma=3`."

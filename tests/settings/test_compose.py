@@ -285,3 +285,8 @@ def test_a_group_that_no_run_has_is_a_message(tmp_path):
     (tmp_path / "polish" / "default.yaml").write_text("strength: 1\n", encoding="utf-8")
     (one,) = problems(f"hydra.searchpath=['{tmp_path}'] polish=default")
     assert "polish" in f"{one.where} {one.came}"
+
+
+def test_an_argument_of_ones_own_class_takes_a_plus():
+    with pytest.raises(WsssError, match=r"no setting `cam\.power`.*Write `\+cam\.power=2\.0`"):
+        compose("run", ["cam._target_=my_module.MyCAM", "cam.power=2.0"])

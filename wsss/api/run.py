@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,7 +79,8 @@ def run(settings: Sequence[str] = ()) -> Run:
         settings: the words after `wsss run`, such as `["data=folder", "data.root=my_images"]`.
 
     Raises:
-        WsssError: the settings, the data or a stage have a problem the user can mend.
+        WsssError: the settings, the data or a stage have a problem the user can mend, or the
+            settings ask for several processes: each of them would run the caller's program.
     """
     with surroundings_kept():  # Libraries change them when they are first imported.
         return _run(settings)
@@ -90,16 +91,37 @@ def _run(settings: Sequence[str]) -> Run:
     from wsss.settings.compose import compose
     from wsss.settings.folders import make_folder
 
-    words = [settings] if isinstance(settings, str) else [str(word) for word in settings]
-    cfg = compose("run", words)
+    cfg = compose("run", _words(settings))
     make_folder("work_dir", cfg.work_dir)
     with _own_surroundings(), _output_folder(Path(cfg.work_dir)):
-        outcomes = run_stages(cfg)
+        outcomes = run_stages(cfg, in_this_process=True)
     return Run(
         {outcome.stage: outcome.folder for outcome in outcomes},
         {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
         {outcome.stage: outcome.cached for outcome in outcomes},
     )
+
+
+def _words(settings: Any) -> list[str]:
+    """The words of settings.
+
+    Raises:
+        WsssError: they are no list of words, but a text of several, a mapping or something else.
+    """
+    words = [settings] if isinstance(settings, str) else settings
+    several = isinstance(settings, str) and any("=" in word for word in settings.split()[1:])
+    if several or isinstance(words, Mapping) or not isinstance(words, Iterable):
+        if several:
+            words = settings.split()
+        elif isinstance(words, Mapping):
+            words = [f"{key}={value}" for key, value in words.items()]
+        else:
+            words = ["data=folder", "data.root=data"]
+        raise user_error(
+            "settings", f"{settings!r:.80}", "a list of words, as behind `wsss run`",
+            f"Give a list: `wsss.run({words!r})`.",
+        )  # fmt: skip
+    return [str(word) for word in words]
 
 
 @contextmanager
@@ -125,6 +147,9 @@ def _own_surroundings() -> Iterator[None]:
     import torch
 
     state = np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="|".join(LIBRARIES))
@@ -134,5 +159,7 @@ def _own_surroundings() -> Iterator[None]:
             yield
         finally:
             np.random.set_state(state)  # noqa: NPY002
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)

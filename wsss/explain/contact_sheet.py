@@ -13,6 +13,8 @@ from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, Panel, fit, strip
 
 HEIGHT_PX = 240
 """Height of the pictures of a sheet."""
+MAPS_PER_LINE = 6
+"""Most maps side by side; those of more methods go on below, under the same column."""
 ELLIPSIS = "…"
 
 OtherImage = UInt8[np.ndarray, "H W 3"]
@@ -37,6 +39,9 @@ def overlay(image: Image, heat: Float[np.ndarray, "H W"]) -> OtherImage:
 def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> OtherImage:
     """The image and its maps side by side, under their names; a row for each class.
 
+    The image stands under "image", the class and its probability. The maps of more than
+    `MAPS_PER_LINE` methods are in several lines, as even as possible.
+
     Args:
         image: RGB, at any size.
         rows: maps at any size.
@@ -46,11 +51,17 @@ def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Othe
     picture = resized(image, height, width)
     strips = []
     for row in rows:
-        panels = [Panel(_heading(row, width), picture)]
+        panels = []
         for method, heat in row.maps.items():
             small = cv2.resize(heat.astype(np.float32), (width, height))
             panels.append(Panel(shortened(method, width), heat_overlay(picture, np.asarray(small))))
-        strips.append(strip(panels))
+        lines = max(1, -(-len(panels) // MAPS_PER_LINE))
+        columns = -(-len(panels) // lines)
+        first = Panel(_heading(row, width), picture)
+        blank = Panel("", np.full_like(picture, 255))
+        for line in range(lines):
+            some = panels[line * columns : (line + 1) * columns]
+            strips.append(strip([blank if line else first, *some]))
     return _stacked(strips)
 
 
@@ -72,10 +83,10 @@ def shortened(text: str, width_px: int) -> str:
 
 
 def _heading(row: Row, width_px: int) -> str:
-    """Class and probability; a long name is shortened."""
+    """That this is the image, its class and probability; a long name is shortened."""
     probability = f" {row.probability:.2f}"
     reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
-    return shortened(row.class_name, int(width_px - reserved)) + probability
+    return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
 
 
 def _stacked(pictures: Sequence[Image]) -> OtherImage:

@@ -16,7 +16,7 @@ from wsss.explain.output_folder import (
     write_picture,
     write_scores,
 )
-from wsss.stage_tools.progress import track
+from wsss.stage_tools.progress import reporting
 
 MOST_PROBABLE = 5
 """Classes whose probabilities are noted for each image, explained or not."""
@@ -58,21 +58,29 @@ def explain_images(
     prepare(folder)
     found = Explained()
     entries: list[dict[str, Any]] = []
+    count = len(explainer.methods)
     named = zip(images, unique_names(images), strict=True)
-    for path, name in track(named, len(images), "explain", visible=visible):
-        try:
-            explanation = explainer.explain(path)
-        except WsssError as error:
-            found.problems += left_out(error)
-            continue
-        entry = _entry(path, name, explanation)
-        entries.append(entry)
-        found.problems += explanation.problems
-        top = entry["most_probable"][0]
-        found.top[path] = (top["class"], top["probability"])
-        if explanation.maps:
-            _draw(folder, entry, explanation)
-            found.sheets[path] = folder / entry["sheet"]
+    with reporting(count * len(images), "explain", visible) as report:
+        for position, (path, name) in enumerate(named):
+            before = position * count
+
+            def of_image(done: float, now: str, before: int = before) -> None:
+                report(before + done, now)
+
+            try:
+                explanation = explainer.explain(path, of_image)
+            except WsssError as error:
+                found.problems += left_out(error)
+                continue
+            entry = _entry(path, name, explanation)
+            entries.append(entry)
+            found.problems += explanation.problems
+            top = entry["most_probable"][0]
+            found.top[path] = (top["class"], top["probability"])
+            if explanation.maps:
+                _draw(folder, entry, explanation)
+                found.sheets[path] = folder / entry["sheet"]
+        report(count * len(images), "")
     left = [str(problem) for problem in found.problems]
     write_scores(folder, {**(described or {}), "images": entries, "left_out": left})
     return found

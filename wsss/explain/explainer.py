@@ -21,11 +21,16 @@ from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explained_classifier import MAX_SIDE_PX, Classifier
 from wsss.machine.memory import out_of_memory
 from wsss.models.classifier import SplitClassifier
+from wsss.stage_tools.progress import Report
 
 Figures = Mapping[str, float | None]
 """Measured values by their names."""
 Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], Sequence[Figures]]
 """From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
+
+
+def _silent(_done: float, _now: str) -> None:
+    """Report to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,12 @@ class Explainer:
     """Measures figures of every map; None measures none."""
 
     @torch.no_grad()
-    def explain(self, path: Path) -> Explanation:
+    def explain(self, path: Path, report: Report = _silent) -> Explanation:
         """Explain an image file; a method that refuses it, or has no memory for it, is left out.
+
+        Args:
+            path: the file.
+            report: is told the number of methods that are done, and what is computed next.
 
         Raises:
             WsssError: the image cannot be read.
@@ -80,10 +89,18 @@ class Explainer:
         maps: dict[str, Float[np.ndarray, "n h w"]] = {}
         figures: dict[str, Sequence[Figures]] = {}
         problems: list[Problem] = []
-        for name, method in self.methods.items():
+        for done, (name, method) in enumerate(self.methods.items()):
+            now = f"{path.name}, {name}"
+            report(done, now)
             try:
                 heat = self.maps(method, pyramid, classes, shown_size(image))
-                figures[name] = self._figures(method, pyramid[0], classes)
+                measured: list[Figures] = []
+                for position, index in enumerate(classes):
+                    if self.scorer is not None:
+                        progress = f"scores of class {position + 1} of {len(classes)}"
+                        report(done + position / len(classes), f"{now}: {progress}")
+                    measured += self._figures(method, pyramid[0], index)
+                figures[name] = measured
                 maps[name] = heat
             except WsssError as error:
                 problems += left_out(error, f"{path}, {name}: ")
@@ -115,12 +132,11 @@ class Explainer:
         maps = multiscale_maps(self.classifier.model, method, pyramid, indices, [size], flip)[0]
         return np.asarray(normalise_minmax(maps).cpu().numpy())
 
-    def _figures(
-        self, method: CamMethod, image: Tensor, classes: tuple[int, ...]
-    ) -> Sequence[Figures]:
+    def _figures(self, method: CamMethod, image: Tensor, index: int) -> Sequence[Figures]:
+        """Figures of a method's map of one class, in a list."""
         if self.scorer is None:
-            return [{} for _ in classes]
-        indices = torch.tensor(classes, device=image.device)
+            return [{}]
+        indices = torch.tensor([index], device=image.device)
         return self.scorer(self.classifier.model, method, image.float() / 255, indices)
 
 

@@ -5,7 +5,7 @@ Nothing here loads torch: `wsss explain --list` answers at once.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -16,6 +16,8 @@ GROUP = "cam"
 FIELDS = {"Reconstruction": "reconstructed", "Needs": "needs"}
 """Labels in a head that begin another field."""
 MARK = "reconstruction"
+DOWNLOADED = re.compile(r"^  name: (\S+)\n  weights: hub\b", re.MULTILINE)
+"""Settings of a network of a method, with weights from a hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Entry:
     """Parts that are in neither the paper nor its authors' code; empty if none."""
     needs: frozenset[str] = frozenset()
     """Values of `wsss.cams.core.needs.Need`."""
+    downloads: str = field(default="", compare=False)
+    """The network beside the classifier whose weights are downloaded; empty if none."""
 
 
 def method_names(config_dir: Path) -> tuple[str, ...]:
@@ -51,10 +55,12 @@ def _letters(name: str) -> str:
 
 def catalogue(config_dir: Path) -> dict[str, Entry]:
     """Every method's entry, by the name that `cam=` takes."""
-    return {
-        name: parse_head((config_dir / GROUP / f"{name}.yaml").read_text(encoding="utf-8"))
-        for name in method_names(config_dir)
-    }
+    found = {}
+    for name in method_names(config_dir):
+        text = (config_dir / GROUP / f"{name}.yaml").read_text(encoding="utf-8")
+        network = DOWNLOADED.search(text)
+        found[name] = replace(parse_head(text), downloads=network[1] if network else "")
+    return found
 
 
 def parse_head(text: str) -> Entry:
@@ -85,6 +91,10 @@ def method_table(entries: Mapping[str, Entry]) -> Table:
         paper = Text(entry.paper)
         if entry.reconstructed:
             paper.append(f"\n{MARK}: {entry.reconstructed}", "yellow")
+        if entry.downloads:
+            paper.append(
+                f"\ndownloads the weights of {entry.downloads} when it is first used", "cyan"
+            )
         table.add_row(Text(name, "bold"), paper, ", ".join(sorted(entry.needs)) or "any classifier")
     table.caption = f"A {MARK} fills in what is not published: no figure of its paper holds."
     table.caption_justify = "left"

@@ -37,7 +37,9 @@ def configure_methods(asked: Iterable[str], words: Sequence[str]) -> dict[str, D
         asked = names if owner == GROUP else [owner]
         of = [name for name in asked if key[0] == "+" or f"{GROUP}.{option}" in known[name]]
         if not of:
-            raise _no_option(word, option, asked, known)
+            targets = {f"{one}.{TARGET}" for one in (GROUP, owner)}
+            is_own = any(one.partition("=")[0].lstrip("+~") in targets for one in words)
+            raise _no_option(word, option, asked, known, is_own)
         if option == TARGET and len(names) > 1:
             remedy = f"Explain by it alone: `{GROUP}={names[0]}`."
             raise user_error(word, f"a class for {len(names)} methods", "one method", remedy)
@@ -76,9 +78,25 @@ def _chosen(asked: Sequence[str]) -> Sequence[str]:
 
 
 def _no_option(
-    word: str, option: str, asked: Iterable[str], known: Mapping[str, Iterable[str]]
+    word: str,
+    option: str,
+    asked: Iterable[str],
+    known: Mapping[str, Iterable[str]],
+    is_own: bool,
 ) -> WsssError:
-    """The answer to an option that none of the methods that it is for has."""
+    """The answer to an option that none of the methods that it is for has.
+
+    Args:
+        word: as it was written.
+        option: its name.
+        asked: the methods.
+        known: options of each method.
+        is_own: whether the method has a class of the user's.
+    """
+    if is_own:
+        came = f"`{option}` is no option of {', '.join(asked)}, whose class is another here"
+        expected = f"`+{word}` for an argument of the class"
+        return user_error(word, came, expected, f"Write `+{word}`.")
     names = {name for one in asked for name in known[one]} - {f"{GROUP}.{TARGET}"}
     options = sorted(name.removeprefix(f"{GROUP}.") for name in names)
     if options:

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from omegaconf import DictConfig
 
-from wsss.cams.core.method import CamMethod
+from wsss.cams.core.method import CamMethod, check_is_method
 from wsss.cams.core.needs import Need, lacking, offers
 from wsss.errors import Problem, WsssError
 from wsss.explain.explained_classifier import Classifier
@@ -42,6 +42,7 @@ def build_methods(
                 if missing := needs - offered:
                     raise lacking(name, classifier.title, [*map(Need, missing)])
                 method: CamMethod = build(config, FOR_EXPLAIN)
+                check_is_method(method)
                 method.check(classifier.model)  # An option may have added to what is needed.
         except WsssError as error:
             refused += [_of_method(name, problem) for problem in left_out(error)]

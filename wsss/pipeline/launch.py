@@ -22,9 +22,9 @@ from wsss.errors import WsssError, user_error
 from wsss.wording import INTERRUPTED
 
 GRACE_S = 5
-"""How long an error that all processes meet may take to end the first, before another's does."""
+"""How long to wait after another process has failed: the first may fail likewise and say why."""
 
-GRACE = timedelta(seconds=3)
+SAME_MESSAGE_WAIT = timedelta(seconds=3)
 """How long a process waits for others that end with the same message."""
 
 BY_CTRL_C = 130
@@ -34,16 +34,26 @@ _leaving = Lock()
 
 
 @contextmanager
-def launched(trainer: DictConfig) -> Iterator[Fabric]:
+def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fabric]:
     """The connected processes of a run, started here, or found under torchrun and SLURM.
 
     Every process walks the whole chain; within a stage they share out the work. When one dies, the
     others end with a message instead of waiting for it.
 
+    Args:
+        trainer: settings of devices and processes.
+        in_this_process: refuse to start further ones, which would run this program again.
+
     Raises:
-        WsssError: there are no such devices.
+        WsssError: there are no such devices, or more than one process is asked for and refused.
     """
     fabric = _fabric(trainer)
+    if in_this_process and (count := _to_be_started(fabric)) > 1:
+        raise user_error(
+            f"trainer.devices={trainer.devices}", f"{count} processes",
+            "one: every further process would run the program that asks for it again",
+            "Use `wsss run …` in a terminal, or start the program with torchrun.",
+        )  # fmt: skip
     fabric.launch()
     # Torchrun and SLURM, which watch their processes themselves, leave no such list.
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
@@ -89,14 +99,24 @@ def told_by_first(fabric: Fabric, message: str) -> bool:
     try:
         if fabric.global_rank == 0:
             store.set("message", message)
-            store.wait([f"heard by {rank}" for rank in range(1, fabric.world_size)], GRACE)
+            store.wait(
+                [f"heard by {rank}" for rank in range(1, fabric.world_size)], SAME_MESSAGE_WAIT
+            )
             return False
-        store.wait(["message"], GRACE)
+        store.wait(["message"], SAME_MESSAGE_WAIT)
         told = store.get("message").decode() == message
         store.set(f"heard by {fabric.global_rank}", "")
     except RuntimeError:  # Too late, or the first is gone.
         return False
     return told
+
+
+def _to_be_started(fabric: Fabric) -> int:
+    """Number of processes on this node if they are to be started here, else 1."""
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    if environment is None or environment.creates_processes_externally:
+        return 1
+    return int(getattr(fabric.strategy, "num_processes", 1))
 
 
 def _fabric(trainer: DictConfig) -> Fabric:

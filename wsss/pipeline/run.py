@@ -26,8 +26,12 @@ from wsss.stage_tools.context import Context
 log = logging.getLogger(__name__)
 
 
-def run(cfg: DictConfig) -> list[Outcome]:
+def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
     """Run the chosen stages of a configuration, skipping those that are finished.
+
+    Args:
+        cfg: the checked configuration.
+        in_this_process: refuse to start further processes with the program of this one.
 
     Raises:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
@@ -41,7 +45,7 @@ def run(cfg: DictConfig) -> list[Outcome]:
         seed_everything(cfg.seed, verbose=False)
         stages[stage] = build_stage(cfg, stage)
     trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
-    with launched(cfg.trainer) as fabric:
+    with launched(cfg.trainer, in_this_process) as fabric:
         seed_everything(cfg.seed, verbose=False)
         context = Context(
             source,

@@ -28,7 +28,8 @@ def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
-        if not isinstance(cause, WsssError | ValueError):
+        abstract = isinstance(cause, TypeError) and "abstract class" in str(cause)
+        if not isinstance(cause, WsssError | ValueError) and not abstract:
             raise
         # Hydra names the node only in the last line of its message.
         _, has_place, place = str(error).rpartition("full_key: ")
@@ -39,6 +40,9 @@ def build(node: DictConfig, remedies: Remedies = FOR_RUN) -> Any:
         if isinstance(cause, WsssError):
             raise cause from None
         setting, expected = key_of(node._get_root(), place), "values that it can have"
+        if abstract:
+            remedy = "Define what is missing in the class."
+            raise user_error(setting, str(cause), "a whole class", remedy) from error
         raise user_error(setting, str(cause), expected, "Correct its settings.") from error
 
 

@@ -14,6 +14,9 @@ from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
 from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
 
+TARGET = "._target_"
+"""End of the key of a class."""
+
 
 def compose(
     config_name: str, words: Sequence[str], schema: type | None = None, complete: bool = True
@@ -134,12 +137,16 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
     except HydraException:  # A choice of a group that the primary file does not name.
         return
     known = sorted(setting_names(cfg))
+    keys = [one.key_or_group for one in overrides]
+    with_own_class = {key.removesuffix(TARGET) for key in keys if key.endswith(TARGET)}
     for one in overrides:
         key, last = one.key_or_group, one.key_or_group.rpartition(".")[2]
         may_be_new = one.is_add() or one.is_force_add() or one.is_hydra_override()
         if one not in choices and not may_be_new and key not in known:
             alike = [name for name in known if name.rpartition(".")[2] == last][:3]
             remedy = f"Correct the word; `wsss {config_name} --cfg job` shows the settings."
+            if key.rpartition(".")[0] in with_own_class:
+                remedy = f"Write `+{one.input_line}` for an argument of a class of your own."
             yield from unknown_word(key, "setting", key, known, remedy, alike).problems
 
 

@@ -1,8 +1,10 @@
 """Progress bars with rate and time left."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -36,6 +38,31 @@ def track(
         done: results of an earlier attempt that are not in `results`.
         visible: off on all ranks but the first.
     """
+    with _bar(visible) as progress:
+        task = progress.add_task(description, total=total, completed=done)
+        for result in results:
+            yield result
+            progress.advance(task)
+
+
+Report = Callable[[float, str], None]
+"""Takes the number of steps that are done, which may be a fraction, and what is computed next."""
+
+
+@contextmanager
+def reporting(total: int, description: str, visible: bool = True) -> Iterator[Report]:
+    """A bar of `total` steps, for long ones that say what they are about."""
+    with _bar(visible) as progress:
+        task = progress.add_task(description, total=total)
+
+        def report(done: float, now: str) -> None:
+            shown = f"{description} {now}" if now else description
+            progress.update(task, completed=done, description=escape(shown))
+
+        yield report
+
+
+def _bar(visible: bool) -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,8 +71,4 @@ def track(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=not visible) as progress:
-        task = progress.add_task(description, total=total, completed=done)
-        for result in results:
-            yield result
-            progress.advance(task)
+    return Progress(*columns, disable=not visible)

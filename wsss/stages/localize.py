@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsss.argument_checks import check_whole
 from wsss.artifacts import seed_size
-from wsss.cams.core.method import CamMethod
+from wsss.cams.core.method import CamMethod, check_is_method
 from wsss.cams.core.multiscale import multiscale_maps
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
@@ -30,6 +30,7 @@ def check(context: Context, *, method: CamMethod, batch_size: int = 8, **_: Any)
         WsssError: names what the method needs and a model that has it.
     """
     check_whole(1, batch_size=batch_size)
+    check_is_method(method, "method")
     check_method(context, method)
 
 

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.core.needs import Need, lacking, offers
+from wsss.errors import InvalidOptionError, UnsupportedError
 from wsss.models.classifier import SplitClassifier
 from wsss.models.layer_outputs import derivable_by_inputs
 
@@ -80,16 +81,51 @@ class CamMethod(ABC):
         Raises:
             IndexError: a class index is out of range.
             RuntimeError: the method needs gradients, and `torch.inference_mode` is on.
-            WsssError: the model lacks something the method needs.
+            WsssError: the model lacks something the method needs, or `maps` gave no maps.
         """
         self.check_needs(model)
         check_classes(model, classes)
         with derivable_by_inputs(model) if self.needs_gradients else torch.no_grad():
-            return self.maps(model, images, classes).detach()
+            maps = self.maps(model, images, classes)
+        self._check_maps(maps, classes)
+        return maps.detach()
+
+    def _check_maps(self, maps: Any, classes: Classes) -> None:
+        """Refuse what a subclass returns, unless it is a map of every class of every image."""
+        is_tensor = isinstance(maps, Tensor)
+        if is_tensor and maps.ndim == 4 and maps.shape[:2] == classes.shape and maps.numel():
+            return
+        owner, (images, count) = type(self).__name__, classes.shape
+        raise UnsupportedError(
+            owner,
+            f"`{owner}.maps` gives "
+            + (f"{list(maps.shape)}" if is_tensor else f"a {type(maps).__name__}"),
+            f"a tensor [B, n, h, w], here [{images}, {count}, h, w]: B = {images} images, "
+            f"n = {count} classes of each",
+            f"Correct `{owner}.maps`.",
+        )
 
     @abstractmethod
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Compute the result of `__call__`, for a checked model and checked classes."""
+
+
+def check_is_method(method: object, option: str = "") -> None:
+    """Refuse what is no CAM method, such as an object of a class that does not derive from one.
+
+    Args:
+        method: the object.
+        option: the argument that it came as.
+
+    Raises:
+        InvalidOptionError: names its class.
+    """
+    if not isinstance(method, CamMethod):
+        kind = method.__name__ if isinstance(method, type) else type(method).__name__
+        raise InvalidOptionError(
+            option, kind, "a class that derives from `wsss.cams.core.method.CamMethod`",
+            "this is no CAM method", "Derive it, and let its `maps` return the maps [B, n, h, w].",
+        )  # fmt: skip
 
 
 def check_classes(model: SplitClassifier, classes: Classes) -> None:
