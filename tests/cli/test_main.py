@@ -1,11 +1,15 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from wsss.cli import main as cli
+from wsss.settings.config_dir import config_dir
+from wsss.stages import CHAIN
 from wsss.wording import INTERRUPTED
 
 COMMAND = Path(sys.executable).with_name("wsss")
@@ -16,6 +20,8 @@ COMMAND = Path(sys.executable).with_name("wsss")
     [
         (["--help"], "wsss check data=folder data.root=my_images"),
         (["run", "--help"], "data: folder, synthetic, voc07, voc12"),
+        (["run", "--help"], "max_failed_fraction=0.01  how many of a stage's images"),
+        (["check", "--help"], "max_failed_fraction=0.01  how many of a stage's images"),
         (["run", "--cfg", "job"], "_target_: wsss.stages.localize.run"),
         (["run", "data=folder", "--cfg", "job"], "root: ???"),
         (["check", "--help"], "read a data set once"),
@@ -59,6 +65,21 @@ def test_a_folder_that_cannot_be_made_is_told(
     assert "Traceback" not in said
     assert setting in said
     assert f"this folder cannot be used: {reason}" in said
+
+
+def test_the_help_tells_every_stage_group_and_common_setting():
+    help_ = OmegaConf.load(config_dir() / "hydra" / "help" / "wsss.yaml")
+    said = f"{help_.settings}\n{help_.groups}"
+    assert max(map(len, said.splitlines())) <= 100
+    cfg = OmegaConf.load(config_dir() / "run.yaml")
+    groups = [name for one in cfg.defaults if OmegaConf.is_dict(one) for name in one]
+    for name in [*CHAIN, *(name for name in groups if not name.startswith("override"))]:
+        assert re.search(rf"\b{name}\b", help_.groups), name
+    for name in ("stages", "work_dir", "seed", "workers", "max_failed_fraction"):
+        default = "null" if cfg[name] is None else cfg[name]
+        assert re.search(rf"^  {name}={default} ", help_.settings, re.MULTILINE), name
+    for stage in CHAIN:
+        assert stage in help_.settings
 
 
 def test_an_unknown_command_lists_those_there_are(tmp_path):
