@@ -181,7 +181,7 @@ def test_cam_is_the_weighted_sum_of_the_features_where_the_head_is_linear(make):
 @pytest.mark.parametrize("make", [vgg, ThreeConvolutions])
 def test_a_head_that_is_not_linear_has_no_cam(make):
     with pytest.raises(
-        WsssError, match=r"cam: cam cannot explain this .*one linear layer.*gradcam"
+        WsssError, match=r"cam: this method cannot explain this .*one linear layer.*gradcam"
     ):
         wsss.cam(make(), picture(), 1, method="cam")
 
@@ -438,7 +438,9 @@ def test_methods_are_names_objects_or_classes():
         wsss.cam(network, image, 1, method="gradcm")
     with pytest.raises(WsssError, match=r"method: 3"):
         wsss.cam(network, image, 1, method=3)
-    with pytest.raises(WsssError, match=r"vscam cannot explain this Branching\. .*vision GNN"):
+    with pytest.raises(
+        WsssError, match=r"vscam: this method cannot explain this Branching\. .*vision GNN"
+    ):
         wsss.cam(network, image, 1, method="vscam")
 
 

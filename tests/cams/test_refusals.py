@@ -46,7 +46,7 @@ def test_a_model_that_lacks_something_is_refused_at_once(
     model = request.getfixturevalue(fixture)
     model.features.register_forward_pre_hook(lambda *_: 1 / 0)  # Nothing is computed.
     owner, kind = make.__name__, type(model.features).__name__
-    came = f"^{owner}: {owner} cannot explain a model of {kind} and .*{said}"
+    came = f"^{owner}: this method cannot explain a model of {kind} and .*{said}"
     with pytest.raises(UnsupportedError, match=came) as refusal:
         make().check(model) if use == "check" else make()(model, toy_images, toy_classes)
     assert refusal.value.needs == make().needs - offers(model)

@@ -80,7 +80,7 @@ def test_a_method_that_the_network_cannot_support_says_what_would_do(explain, pi
     weights = f"weights={tmp_path / 'w.pth'}"
     status, said = explain(picture("a.png"), "model=timm:mobilenetv3_small_050", weights)
     assert status == 1
-    assert "cam=cam cam cannot explain timm:mobilenetv3_small_050" in said.replace("│ ", "")
+    assert "cam=cam this method cannot explain timm:mobilenetv3_small_050" in said.replace("│ ", "")
     assert "`cam=gradcam` works on any head" in said
 
 
@@ -144,7 +144,7 @@ def test_a_network_that_a_method_brings_along_is_left_where_it_is_if_the_classif
     )  # fmt: skip
     assert status == 1
     for name in ("ad_cam", "transcam", "attention_product"):
-        assert f"cam={name} {name} cannot explain wsss:vig_tiny" in said.replace("│ ", "")
+        assert f"cam={name} this method cannot explain wsss:vig_tiny" in said.replace("│ ", "")
     assert said.count("expected: global average pooling and one linear layer") == 3
 
 

@@ -56,7 +56,7 @@ def lacking(method: str, model: str, missing: Collection[Need]) -> UnsupportedEr
     """
     return UnsupportedError(
         method,
-        f"{method} cannot explain {model}",
+        f"this method cannot explain {model}",
         meanings(missing),
         "Use a model that has this, or a method that works on any network, such as `gradcam`.",
         missing,
