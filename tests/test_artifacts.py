@@ -63,9 +63,9 @@ def test_ids_do_not_collide_as_file_names(tmp_path):
 
 def test_missing_results_name_their_file_and_stage(tmp_path):
     item = Item("img", ())
-    with pytest.raises(WsssError, match=r"img\.npz.*stages=\[localize\]"):
+    with pytest.raises(WsssError, match=r"img\.npz.*stage `localize` first"):
         SeedStore(tmp_path).read(item)
-    with pytest.raises(WsssError, match=r"img\.png.*stages=\[refine\]"):
+    with pytest.raises(WsssError, match=r"img\.png.*stage `refine` first"):
         LabelStore(tmp_path).read(item)
 
 
