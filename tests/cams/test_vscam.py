@@ -260,9 +260,7 @@ def test_published_networks_have_maps(name, stride):
 
 
 def test_networks_without_graphs_are_refused(toy, toy_images, toy_classes):
-    with pytest.raises(
-        WsssError, match="^VSCAM: this method cannot explain a model of Toy"
-    ):
+    with pytest.raises(WsssError, match=r"^VSCAM: this method cannot explain a model of Toy"):
         VSCAM().check(toy)
     with pytest.raises(WsssError, match="a vision GNN"):
         VSCAM()(toy, toy_images, toy_classes)
