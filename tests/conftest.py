@@ -131,7 +131,10 @@ def state_of() -> Callable[[nn.Module], object]:
         return [list(getattr(module, name).values()) for name in own]
 
     def plain(tensor: torch.Tensor | None) -> object:
-        return None if tensor is None else (str(tensor.device), tensor.dtype, tensor.tolist())
+        if tensor is None:
+            return None
+        content = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        return str(tensor.device), tensor.dtype, tuple(tensor.shape), content
 
     def state(network: nn.Module) -> object:
         return [
