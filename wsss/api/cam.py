@@ -1,130 +1,34 @@
 """`wsss.cam`: activation maps of a classifier for an image."""
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
+from wsss.api.activation_maps import ActivationMaps
 from wsss.api.class_indices import ClassLike, chosen_indices, class_indices, known_names
 from wsss.api.image_reading import ImageLike, as_picture
 from wsss.api.load import LoadedClassifier
 from wsss.api.method_by_name import as_method, name_of
-from wsss.api.network_input import Input, Normalise, as_input, sizes_to_try
-from wsss.api.png import png
+from wsss.api.network_input import Input, Normalise, as_input
+from wsss.api.observed_pass import observed
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.needs import Need, lacking, meanings, offers
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.cams.gradcam import GradientMethod
 from wsss.data.pyramids import Size
 from wsss.errors import UnsupportedError, WsssError, user_error
-from wsss.explain.class_choice import ClassChoice, indices_by_name
-from wsss.machine.memory import out_of_memory
+from wsss.explain.class_choice import ClassChoice
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.last_feature_map import LayerCall, last_map_layer, named_layer, noting_calls
+from wsss.models.last_feature_map import LayerCall, last_map_layer, named_layer
 from wsss.models.no_side_effects import unchanged
 from wsss.models.segmenter import Segmenter
 from wsss.models.split_by_graph import cut
-from wsss.models.split_by_hooks import hooked, logits_of
-from wsss.report.overlays import heat_overlay
-from wsss.report.panels import Panel
+from wsss.models.split_by_hooks import hooked
 
-MOST_NAMED = 5
-"""Classes that are named where a result is described."""
 SMALL_PX = 64
 """Sides below it may leave a map of one position."""
-ABOUT_SIZE = re.compile(
-    r"siz|shape|dimension|height|width|pixel|resolution|divisible|spatial|length|mat1|broadcast"
-    r"|normalized_shape|input\[",
-    re.IGNORECASE,
-)
-"""Words of errors of networks that were given an image of a wrong size."""
-
-
-@dataclass(frozen=True, repr=False)
-class ActivationMaps:
-    """Activation maps of n classes of an image of H × W px.
-
-    `maps` [n, H, W] in [0, 1] are for showing, at the size of the image; `raw` [n, h, w] are the
-    method's own, signed and at the resolution of the layer, for computing with. `classes`, `names`
-    and `probabilities` tell of which class each map is, and `overlay` draws one.
-    """
-
-    maps: Float[Tensor, "n H W"]
-    """A map in [0, 1] of each class at the size of the image: positive evidence, stretched."""
-    raw: Float[Tensor, "n h w"]
-    """The method's raw maps: signed, not normalised."""
-    classes: tuple[int, ...]
-    """Index of each map's class."""
-    probabilities: tuple[float, ...]
-    """Predicted probability of each map's class."""
-    picture: UInt8[np.ndarray, "H W 3"] = field(repr=False)
-    """The image."""
-    class_names: Sequence[str] | None = field(default=None, repr=False)
-    """Names of all classes of the network, where they were given or loaded."""
-    num_classes: int = 0
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """Name of each map's class; None if names are not known. 1,000 classes are ImageNet's."""
-        names = known_names(self.class_names, self.num_classes)
-        return None if names is None else tuple(names[index] for index in self.classes)
-
-    def overlay(self, which: int | str = 0) -> Image.Image:
-        """The grey image with one of the maps over it.
-
-        Args:
-            which: position of the map among `classes`, or the name of its class.
-
-        Raises:
-            WsssError: there is no such map.
-        """
-        heat = self.maps[self._position(which)].numpy()
-        return Image.fromarray(heat_overlay(self.picture, heat))
-
-    def _position(self, which: int | str) -> int:
-        if isinstance(which, str):
-            names = known_names(self.class_names, self.num_classes) or ()
-            index = indices_by_name(names).get(which.strip().lower())
-            if index in self.classes:
-                return self.classes.index(index)
-        elif hasattr(which, "__index__") and -len(self.classes) <= which < len(self.classes):
-            return int(which)
-        listed = ", ".join(f"`{name}`" for name in (self.names or ())[:MOST_NAMED])
-        raise user_error(
-            "overlay", f"{which!r:.80}",
-            f"a position 0…{len(self.classes) - 1} among the explained classes"
-            + (f", or one of their names: {listed}" if listed else ""),
-            "Correct it, or ask `wsss.cam` for that class.",
-        )  # fmt: skip
-
-    def __repr__(self) -> str:
-        titles = self.names or tuple(f"class {index}" for index in self.classes)
-        shown = ", ".join(
-            f"{title.partition(',')[0]} {probability:.2f}"
-            for title, probability in zip(titles[:MOST_NAMED], self.probabilities, strict=False)
-        )
-        more = f", and {len(titles) - MOST_NAMED:,} more" if len(titles) > MOST_NAMED else ""
-        height, width = self.maps.shape[1:]
-        raw_height, raw_width = self.raw.shape[1:]
-        low, high = (float(limit) for limit in (self.raw.min(), self.raw.max()))
-        return (
-            f"ActivationMaps({shown}{more}; maps of {height} × {width} px in [0, 1], from raw ones "
-            f"of {raw_height} × {raw_width}, {low:.3g}…{high:.3g})"
-        )
-
-    def _repr_png_(self) -> bytes:
-        """The image and all maps side by side, for notebooks."""
-        titles = self.names or tuple(f"class {index}" for index in self.classes)
-        panels = [Panel("image", self.picture)]
-        for position, title in enumerate(titles):
-            panels.append(Panel(title, np.array(self.overlay(position))))
-        return png(panels)
 
 
 # Annotations are quoted, so that `help` shows the names of aliases and not what they stand for.
@@ -179,7 +83,7 @@ def cam(
     with unchanged(network), torch.inference_mode(False), torch.no_grad():
         given = as_input(network, as_picture(image), normalise)
         made = as_method(method, given.image.device)
-        seen, calls, logits = _observed(network, given, size)
+        seen, calls, logits = observed(network, given, size)
         known_names(names, num_classes := logits.shape[1])
         asked = None if class_ is None else class_indices(class_, num_classes, names)
         split = _split(network, seen, calls, num_classes, layer, made)
@@ -241,49 +145,6 @@ def _network(
             "Give the network as it was before `torch.jit.script` or `torch.jit.trace`.",
         )  # fmt: skip
     return getattr(model, "_orig_mod", model), names  # wrapped by torch.compile
-
-
-def _observed(
-    network: nn.Module, given: Input, asked: int | Size | None
-) -> tuple[Input, list[LayerCall], Float[Tensor, "1 c"]]:
-    """The input at an accepted size, the calls of the network's modules, its logits.
-
-    Raises:
-        WsssError: the network takes none of the sizes that were tried, or gives no logits.
-    """
-    failure, tried = None, []
-    for size in sizes_to_try(network, given.picture.shape[:2], asked):
-        seen = given.resized(size)
-        try:
-            with noting_calls(network.named_modules()) as calls:
-                output = network(seen.normalise(seen.image))
-        except Exception as error:  # A network may refuse a size by any.
-            failure = failure or error
-            tried.append(f"{size[0]} × {size[1]}")
-            continue
-        return seen, calls, logits_of(output)
-    raise _refusal(failure, f"{', '.join(tried)} px") from failure
-
-
-def _refusal(failure: Exception | None, tried: str) -> WsssError:
-    """The error of a network that fails at the input sizes that were tried."""
-    reason = f"{type(failure).__name__}: {failure}".splitlines()[0]
-    expected = "a network that takes RGB images [1, 3, height, width]"
-    if failure is not None and out_of_memory(failure):
-        return user_error(
-            "size", f"no memory is left for the image at {tried}", "less than what the device has",
-            "Set `size` smaller, such as `size=512`.",
-        )  # fmt: skip
-    by_size = isinstance(failure, RuntimeError | ValueError | AssertionError | IndexError)
-    if by_size and ABOUT_SIZE.search(str(failure)):
-        return user_error(
-            "model", f"the network refuses the image at {tried} ({reason})", expected,
-            "Set `size` to what it takes: `size=32`, or `size=(height, width)`.",
-        )  # fmt: skip
-    return user_error(
-        "model", f"the network fails on the image ({reason})", expected,
-        "Mend the network: the error is raised by its own `forward`, see the traceback.",
-    )  # fmt: skip
 
 
 def _split(
