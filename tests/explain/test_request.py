@@ -56,6 +56,7 @@ def test_little_is_enough():
     [
         ([], "no image. Expected wsss explain IMAGE"),
         (NETWORK, "no image"),
+        (["caf\udce9.jpg", *NETWORK], r"caf\\xe9\.jpg: bytes that are not UTF-8.*Rename"),
         (["a.jpg", *NETWORK, "scores"], "scores: the name of a setting.*`scores=true`"),
         (["a.jpg", "model", *NETWORK], "model: the name of a setting.*`model=…`"),
         (["a.jpg", "model=resnet50"], "`timm:resnet50` or `torchvision:resnet50`"),

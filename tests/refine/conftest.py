@@ -79,3 +79,20 @@ def in_float64(monkeypatch):
     return lambda image, energies, options: posteriors_in_float64(
         PydensecrfEngine(**options), image, energies
     )
+
+
+@pytest.fixture
+def image_of(scene):
+    """Draws an image of a kind: scene, constant, checkerboard, noise."""
+
+    def draw(kind, rng, size):
+        if kind == "scene":
+            return scene(rng, size)
+        if kind == "constant":
+            return np.full((*size, 3), 90, np.uint8)
+        if kind == "checkerboard":
+            squares = np.indices(size).sum(axis=0) % 2 * 255
+            return np.repeat(squares[..., None], 3, axis=2).astype(np.uint8)
+        return rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+
+    return draw

@@ -46,21 +46,6 @@ def engine_type(request):
     return request.param
 
 
-@pytest.fixture
-def image_of(scene):
-    def draw(kind, rng, size):
-        if kind == "scene":
-            return scene(rng, size)
-        if kind == "constant":
-            return np.full((*size, 3), 90, np.uint8)
-        if kind == "checkerboard":
-            squares = np.indices(size).sum(axis=0) % 2 * 255
-            return np.repeat(squares[..., None], 3, axis=2).astype(np.uint8)
-        return rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-
-    return draw
-
-
 @pytest.mark.parametrize("num_iterations", [1, 10, 30])
 @pytest.mark.parametrize("kernels", [{}, IRN, DEEPLAB], ids=["default", "irn", "deeplab"])
 @pytest.mark.parametrize("kind", ["scene", "constant", "checkerboard", "noise"])

@@ -35,18 +35,6 @@ IRN = {"bilateral_sxy_px": 50, "bilateral_srgb": 5}
 SIZES = [(17, 22), (1, 1), (1, 9), (7, 1), (3, 5), (12, 13)]
 
 
-@pytest.fixture
-def image_of(scene):
-    def draw(kind, rng, size):
-        if kind == "scene":
-            return scene(rng, size)
-        if kind == "constant":
-            return np.full((*size, 3), 90, np.uint8)
-        return rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-
-    return draw
-
-
 def engine_of(**options):
     return TorchEngine(**{"group_px": 10**6, **options}, device=str(DEVICE), kernels="triton")
 

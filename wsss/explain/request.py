@@ -14,6 +14,7 @@ from wsss.explain.method_catalogue import GROUP, method_names
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
 from wsss.settings.value_types import read
+from wsss.wording import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
     Raises:
         WsssError: names every word that is wrong.
     """
-    if wrong := [*_former_options(words), *_without_value(words)]:
+    if wrong := [*_not_utf8(words), *_former_options(words), *_without_value(words)]:
         raise WsssError(*wrong)
     images = [word for word in words if "=" not in word or Path(word).is_file()]
     known, methods = method_names(config_dir()), [GROUP]
@@ -114,6 +115,14 @@ def request_of(cfg: DictConfig) -> Request:
             "Leave weights out: a checkpoint has its own.",
         )  # fmt: skip
     return request
+
+
+def _not_utf8(words: Sequence[str]) -> Iterator[Problem]:
+    """Problems of names with bytes that are no text, which a description cannot hold."""
+    for word in words:
+        if (shown := readable(word)) != word:
+            came = "bytes that are not UTF-8"
+            yield Problem(shown, came, "names in UTF-8", "Rename the file or folder.")
 
 
 def _former_options(words: Sequence[str]) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ IGNORED = {
     "checkpoint_every_n_epochs": "how much a killed run loses",
     "device": "changes results by rounding alone, as another machine does",
     "max_batch_px": "how much memory a batch takes; its images do not see each other",
+    "group_px": "how many images a GPU solves together; their bytes do not depend on each other",
     "trainer.accelerator": "changes results by rounding alone, like `device`",
     "trainer.devices": "a batch counts all processes together; changes results by rounding",
     "trainer.num_nodes": "like `trainer.devices`",

@@ -132,17 +132,26 @@ def _fabric(trainer: DictConfig) -> Fabric:
             strategy=strategy,
         )
     except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
-        came, expected = str(error).splitlines()[0], "devices that this machine has"
-        if trainer.devices in (0, "0", []):
-            came, expected = "nothing to compute on", "one device or more"
-        elif trainer.accelerator == "cpu":
-            came, expected = "a CPU is no list of devices", "a number of processes, 1 or more"
-        raise user_error(
-            f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}",
-            came,
-            expected,
-            "`trainer=cpu` needs none; trainer.devices sets their number.",
-        ) from error
+        raise _refused(trainer, str(error).splitlines()[0]) from error
+
+
+def _refused(trainer: DictConfig, reason: str) -> WsssError:
+    """The error for settings that Lightning refused for a reason."""
+    remedy = "`trainer=cpu` needs none; trainer.devices sets their number."
+    where = f"trainer.accelerator={trainer.accelerator}, trainer.devices={trainer.devices}"
+    if "num_nodes" in reason:
+        return user_error(
+            "trainer.num_nodes", str(trainer.num_nodes), "a whole number, 1 or more", "Correct it."
+        )
+    if "strategy" in reason:
+        expected = "a strategy of Lightning, such as auto or ddp"
+        return user_error("trainer.strategy", f"{trainer.strategy!r}", expected, "Correct it.")
+    if trainer.devices in (0, "0", []):
+        return user_error(where, "nothing to compute on", "one device or more", remedy)
+    if trainer.accelerator == "cpu":
+        came, expected = "a CPU is no list of devices", "a number of processes, 1 or more"
+        return user_error(where, came, expected, "Set trainer.devices to it.")
+    return user_error(where, reason, "devices that this machine has", remedy)
 
 
 def _watch(target: Any, *arguments: object) -> None:
