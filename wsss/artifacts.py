@@ -91,7 +91,22 @@ class Manifest:
     failures: dict[str, str] = field(default_factory=dict)
     """Items that could not be processed, with the reason."""
     wall_time_s: float = 0.0
+    waits_s: dict[str, float] = field(default_factory=dict)
+    """What the main thread of rank 0 waited for: images, network, dense CRF, CPU processes."""
+    slowest: str = ""
+    """The longest of these waits; empty where none was measured."""
+    devices: list[str] = field(default_factory=list)
+    """What the stage was computed on, each attempt's once: `cpu`, or the name of a card. Results of
+    different ones differ by rounding."""
+    nondeterministic: list[str] = field(default_factory=list)
+    """Operations whose bytes are others each time on this device, as torch names them."""
+    halvings: int = 0
+    """How often a batch was split since memory did not suffice, which changes results by
+    rounding."""
     peak_memory_mb: float = 0.0
+    peak_gpu_memory_mb: float = 0.0
+    gpu_utilisation: float | None = None
+    """Mean over the stage, in [0, 1]; None without a GPU, or where its driver does not tell."""
     commit: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     finished_at: str = ""

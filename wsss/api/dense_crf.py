@@ -35,8 +35,8 @@ def dense_crf(
         image: RGB of height H and width W, as for `wsss.cam`; floats are colours in [0, 1].
         probabilities: [C, H, W] of C labels, which sum to 1 at each pixel: floats of any precision,
             an array, or a tensor on any device.
-        engine: `numba`, `torch` or `pydensecrf`; None takes `torch` for a tensor on a GPU, else
-            `numba`, which is compiled when it is first used.
+        engine: `numba`, `torch` or `pydensecrf`; `auto` or None takes `torch` for a tensor on a
+            GPU, else `numba`, which is compiled when it is first used.
         settings: `gaussian_sxy_px` (3), `gaussian_compat` (3), `bilateral_sxy_px` (80),
             `bilateral_srgb` (13, in levels of 0…255), `bilateral_compat` (10), `num_iterations`
             (10), and `device` of the engine `torch`.
@@ -49,7 +49,7 @@ def dense_crf(
     """
     picture = as_bytes(as_picture(image))
     values = _checked(probabilities, picture.shape[:2])
-    if engine is None:
+    if engine in (None, "auto"):
         engine = "numba"
         if (device := str(probabilities.device)) != "cpu":
             engine, settings = "torch", {"device": device, **settings}

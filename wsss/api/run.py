@@ -146,12 +146,11 @@ def _own_surroundings() -> Iterator[None]:
     import numpy as np
     import torch
 
+    from wsss.machine.numerics import numerics_kept
+
     state = np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    with torch.random.fork_rng(), warnings.catch_warnings():
+    with torch.random.fork_rng(), numerics_kept(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="|".join(LIBRARIES))
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -159,7 +158,5 @@ def _own_surroundings() -> Iterator[None]:
             yield
         finally:
             np.random.set_state(state)  # noqa: NPY002
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)

@@ -67,6 +67,17 @@ class PyramidBatch:
     failures: list[tuple[Item, str]] = field(default_factory=list)
     """Items that could not be read, with the reason."""
 
+    def halves(self) -> "tuple[PyramidBatch, PyramidBatch]":
+        """The first and the second half of the images, as batches of their own."""
+        middle = len(self.items) // 2
+        first, second = (
+            PyramidBatch(
+                self.items[part], self.sizes[part], [level[part] for level in self.pyramid]
+            )
+            for part in (slice(middle), slice(middle, None))
+        )
+        return first, second
+
 
 def plan_batches(
     items: Sequence[Item], sizes: Mapping[str, Size], scales: Scales, batch_size: int

@@ -1,4 +1,4 @@
-"""Validation of torch devices."""
+"""Torch's devices: which can be used, and how tensors lie in their memory."""
 
 import torch
 
@@ -28,3 +28,19 @@ def usable_device(word: str | None) -> str:
             "Leave it out: a GPU is used if there is one.",
         ) from error
     return word
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a card, or the kind of the device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How a network and its images lie in memory.
+
+    Channels last on a CPU, whose convolutions are a third faster so. Contiguous on a GPU: torch
+    then computes depthwise convolutions in float32 by kernels of its own, while cuDNN, which takes
+    those of channels last, compiles plans for every new shape of images, seconds each (2.1 s with
+    EfficientNet on one H200, cuDNN 9).
+    """
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format

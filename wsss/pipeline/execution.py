@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import METRICS, Manifest, remove_unfinished, write_json
+from wsss.artifacts import METRICS, Manifest, read_json, remove_unfinished, write_json
+from wsss.machine.devices import device_name
 from wsss.machine.memory import return_freed_memory
-from wsss.machine.peak_memory import PeakMemory
+from wsss.machine.nondeterminism import nondeterministic_operations
+from wsss.machine.usage import Usage
 from wsss.pipeline.locks import locked
 from wsss.pipeline.stage_order import stage_module
 from wsss.pipeline.versions import commit, versions
@@ -18,6 +20,9 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
 log = logging.getLogger(__name__)
+
+DEVICES = "devices.json"
+"""What an unfinished stage was computed on until now, whose manifest will tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,19 @@ def run_stage(
         manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
         if manifest is not None:
             return Outcome(stage, context.folder, True, manifest)
+        devices: list[str] = []
         if context.is_main:
             context.folder.mkdir(parents=True, exist_ok=True)
             remove_unfinished(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
+            devices = note_device(context.folder, device_name(fabric.device))
         fabric.barrier()
         start = time.monotonic()
-        with PeakMemory().watch() as memory:
+        with Usage(fabric.device).watch() as usage, nondeterministic_operations() as varying:
             numbers = run(context)
             fabric.barrier()
+        measured = context.measured
         manifest = Manifest(
             stage=stage,
             fingerprint=context.folder.name,
@@ -75,7 +83,14 @@ def run_stage(
             numbers=numbers,
             failures=failures(context.folder),
             wall_time_s=round(time.monotonic() - start, 2),
-            peak_memory_mb=round(memory.megabytes),
+            waits_s={what: round(seconds, 2) for what, seconds in measured.seconds.items()},
+            slowest=measured.slowest,
+            devices=devices,
+            nondeterministic=sorted(varying),
+            halvings=measured.halvings,
+            peak_memory_mb=round(usage.peak_memory_mb),
+            peak_gpu_memory_mb=round(usage.peak_gpu_memory_mb),
+            gpu_utilisation=usage.gpu_utilisation and round(usage.gpu_utilisation, 2),
             commit=commit(),
             versions=versions(),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -84,6 +99,16 @@ def run_stage(
             if not (context.folder / METRICS).is_file():
                 write_json(context.folder / METRICS, numbers)
             manifest.write(context.folder)
+            (context.folder / DEVICES).unlink()
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)
+
+
+def note_device(folder: Path, name: str) -> list[str]:
+    """What an unfinished stage was computed on, with the device that goes on with it."""
+    path = folder / DEVICES
+    devices: list[str] = read_json(path) if path.is_file() else []
+    devices = list(dict.fromkeys([*devices, name]))
+    write_json(path, devices)
+    return devices

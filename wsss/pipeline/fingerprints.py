@@ -102,9 +102,12 @@ def make_plans(
     return plans
 
 
-def common_basis(seed: int, trainer: dict[str, Any], unusable: Iterable[str]) -> dict[str, Any]:
-    """The part of every stage's basis: seed, trainer, unusable images."""
-    return {"seed": seed, "unusable": sorted(unusable), **relevant(trainer, "trainer.")}
+def common_basis(
+    seed: int, trainer: dict[str, Any], unusable: Iterable[str], tf32: bool = False
+) -> dict[str, Any]:
+    """The part of every stage's basis: seed, trainer, unusable images, and precision."""
+    basis = {"seed": seed, "unusable": sorted(unusable), **relevant(trainer, "trainer.")}
+    return {**basis, "tf32": True} if tf32 else basis
 
 
 def relevant(settings: Any, prefix: str = "") -> Any:

@@ -130,9 +130,18 @@ def _fabric(trainer: DictConfig) -> Fabric:
             devices=trainer.devices,
             num_nodes=trainer.num_nodes,
             strategy=strategy,
+            precision=_of_forward_passes(trainer.precision),
         )
     except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
         raise _refused(trainer, str(error).splitlines()[0]) from error
+
+
+def _of_forward_passes(precision: Any) -> Any:
+    """The precision in which stages without training compute: mixed as in training, or float32.
+
+    The others convert networks and their input, which is Lightning's task where one trains.
+    """
+    return precision if "mixed" in str(precision) else "32-true"
 
 
 def _refused(trainer: DictConfig, reason: str) -> WsssError:
@@ -143,6 +152,9 @@ def _refused(trainer: DictConfig, reason: str) -> WsssError:
         return user_error(
             "trainer.num_nodes", str(trainer.num_nodes), "a whole number, 1 or more", "Correct it."
         )
+    if "precision" in reason:
+        expected = "a precision that Lightning knows on this device, such as 32-true or bf16-mixed"
+        return user_error("trainer.precision", str(trainer.precision), expected, "Correct it.")
     if "strategy" in reason:
         expected = "a strategy of Lightning, such as auto or ddp"
         return user_error("trainer.strategy", f"{trainer.strategy!r}", expected, "Correct it.")

@@ -15,6 +15,7 @@ from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
 from wsss.pipeline import data_check, experiment_tracking
 from wsss.pipeline.check_command import check_folder, workers_per_process
+from wsss.pipeline.device_choice import described, on_this_machine, set_numerics_of
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.launch import launched
@@ -22,6 +23,7 @@ from wsss.pipeline.repair import repaired
 from wsss.pipeline.stage_order import select, stage_module
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.measured import Measured
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
     Raises:
         WsssError: the data, the configuration or a stage has a problem the user can mend.
     """
+    asked_for = cfg.trainer.accelerator
+    cfg = on_this_machine(cfg)
     configs = stage_configs(cfg)
     chosen = select(cfg.stages, configs)
     source: Source = build(cfg.data)
@@ -47,6 +51,9 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
     trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
     with launched(cfg.trainer, in_this_process) as fabric:
         seed_everything(cfg.seed, verbose=False)
+        set_numerics_of(cfg)
+        if fabric.global_rank == 0:
+            log.info(described(cfg, fabric, asked_for))
         context = Context(
             source,
             check_folder(cfg, source),
@@ -59,7 +66,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         )
         # Checks come before anything that takes hours.
         report = check_usable(context)
-        shared = common_basis(cfg.seed, trainer, report.unusable)
+        shared = common_basis(cfg.seed, trainer, report.unusable, cfg.tf32)
         work_dir = Path(cfg.work_dir).absolute()
         with told_by_setting(cfg):
             plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
@@ -71,7 +78,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         experiment_tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
 
         def run_one(stage: str) -> Outcome:
-            own = replace(contexts[stage], loggers=loggers)
+            own = replace(contexts[stage], loggers=loggers, measured=Measured())
             with on_disk(own.folder), told_by_setting(cfg, stage):
                 outcome = run_stage(stage, stages[stage], own, configs[stage], plans[stage].basis)
             experiment_tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)

@@ -19,6 +19,7 @@ class DenseCrfSettings:
 
     seeds_sxy_px: float
     device: str | None
+    gpu_target: str | None
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class RunSettings:
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     workers: NonNegativeInt | None
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)]
+    tf32: bool
     dense_crf: DenseCrfSettings
     background_threshold: Part
     background_score: Part

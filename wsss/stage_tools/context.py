@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wsss.data.sample import Item
 from wsss.data.source import Source
+from wsss.stage_tools.measured import Measured
 
 # The CPU processes of a stage import this module, and should not spend seconds on torch.
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Context:
     """Ids that the data check found unreadable."""
     max_failed_fraction: float = 0.01
     """A stage fails when more than this fraction of its items cannot be processed."""
+    measured: Measured = field(default_factory=Measured)
+    """What the stage waits for; written to its manifest."""
 
     @property
     def stage(self) -> str:

@@ -1,6 +1,7 @@
 """Forward passes over batches, parallel on a CPU; results do not depend on the number of cores."""
 
 import copy
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,17 +11,25 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
+from wsss.data.pyramids import PyramidBatch
+from wsss.errors import user_error
+from wsss.machine.devices import memory_format
+from wsss.machine.memory import out_of_memory
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.measured import IMAGES, NETWORK
+from wsss.wording import plural
 
-B = TypeVar("B")
+log = logging.getLogger(__name__)
+
 R = TypeVar("R")
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 
 
 def ready(model: M, context: Context) -> M:
-    """Move a network to the context's device for inference, channels last: a third faster."""
-    model = model.to(context.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Move a network to the context's device, for inference."""
+    device = context.fabric.device
+    model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
     return model.eval()
 
 
@@ -51,37 +60,93 @@ def _tensors(thing: Any) -> list[torch.Tensor]:
 
 
 def map_batches(
-    context: Context, function: Callable[[B], R], batches: Iterable[B]
-) -> Iterator[tuple[B, R]]:
-    """Yield every batch, in order, with `function(batch)`, computed without gradients.
+    context: Context,
+    function: Callable[[PyramidBatch], list[R]],
+    batches: Iterable[PyramidBatch],
+) -> Iterator[tuple[PyramidBatch, list[R]]]:
+    """Yield every batch, in order, with a result for each of its images, without gradients.
 
     On a CPU every batch is computed by one thread, several batches at once. Torch's own threads
     would split a convolution's sums differently on another number of cores, or in one of two
-    processes, and the seeds would differ in their last bits. On a GPU batches come one by one.
-    """
-    if context.fabric.device.type != "cpu":
-        with torch.no_grad():
-            for batch in batches:
-                yield batch, function(batch)
-        return
+    processes, and the seeds would differ in their last bits. On a GPU batches come one by one, all
+    in this thread, since cuDNN keeps its plans for each thread.
 
-    def on_one_thread(batch: B) -> R:
-        with torch.no_grad():
-            return function(batch)
+    A batch that memory does not suffice for is computed in halves.
+
+    Args:
+        context: device, number of threads, and where waits and halves are counted.
+        function: from a batch to a result for each image; not called without images.
+        batches: images that are read ahead.
+
+    Raises:
+        WsssError: memory does not suffice for a single image.
+    """
+
+    def results_of(batch: PyramidBatch) -> list[R]:
+        # Both are settings of the thread.
+        with torch.no_grad(), context.fabric.autocast():
+            return _in_parts(context, function, batch) if batch.items else []
+
+    batches = context.measured.timed(IMAGES, batches)
+    if context.fabric.device.type != "cpu":
+        for batch in batches:
+            with context.measured.waiting_for(NETWORK):
+                results = results_of(batch)
+            yield batch, results
+        return
 
     threads = max(1, context.workers)
     own_threads = torch.get_num_threads()
-    waiting: deque[tuple[B, Future[R]]] = deque()
+    waiting: deque[tuple[PyramidBatch, Future[list[R]]]] = deque()
+
+    def first_finished() -> tuple[PyramidBatch, list[R]]:
+        batch, computing = waiting.popleft()
+        with context.measured.waiting_for(NETWORK):
+            return batch, computing.result()
+
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             for batch in batches:
-                waiting.append((batch, pool.submit(on_one_thread, batch)))
+                waiting.append((batch, pool.submit(results_of, batch)))
                 if len(waiting) > threads:
-                    done, result = waiting.popleft()
-                    yield done, result.result()
-            for done, result in waiting:
-                yield done, result.result()
+                    yield first_finished()
+            while waiting:
+                yield first_finished()
         finally:
-            for _, result in waiting:
-                result.cancel()
+            for _, computing in waiting:
+                computing.cancel()
             torch.set_num_threads(own_threads)
+
+
+def _in_parts(
+    context: Context, function: Callable[[PyramidBatch], list[R]], batch: PyramidBatch
+) -> list[R]:
+    """The results of a batch, in as many parts as memory makes necessary.
+
+    Raises:
+        WsssError: memory does not suffice for a single image.
+    """
+    try:
+        return function(batch)
+    except (RuntimeError, MemoryError) as error:  # Torch's errors of memory are RuntimeErrors.
+        if not out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+    # Here the error is gone, and with it what its traceback held in memory.
+    if context.fabric.device.type == "cuda":
+        torch.cuda.empty_cache()
+    count = len(batch.items)
+    if count == 1:
+        raise user_error(
+            batch.items[0].id,
+            f"memory ran out on an image of {batch.sizes[0][0]} × {batch.sizes[0][1]} ({reason})",
+            f"memory for a batch of one on {context.fabric.device}",
+            f"Lower the `max_side_px` of the scales of `{context.stage}`, or leave out their "
+            "largest factor.",
+        )
+    context.measured.halvings += 1
+    log.warning(
+        "%s: memory ran out with %s at once; they are computed in halves",
+        context.stage, plural(count, "image"),
+    )  # fmt: skip
+    return [result for part in batch.halves() for result in _in_parts(context, function, part)]

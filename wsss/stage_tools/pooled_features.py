@@ -49,12 +49,13 @@ def store_pooled_features(
         return sample_seed(context.seed, 0, crc32(item.id.encode()))
 
     def pooled_views(batch: PyramidBatch) -> list[np.ndarray]:
-        if not batch.items:
-            return []
         levels = [level.to(context.fabric.device).float() / 255 for level in batch.pyramid]
         maps = [backbone(x) for level in levels for x in (level, level.flip(-1))]
         return [
-            pooled([one[index] for one in maps], num_windows, window_seed(item)).cpu().numpy()
+            pooled([one[index] for one in maps], num_windows, window_seed(item))
+            .float()
+            .cpu()
+            .numpy()
             for index, item in enumerate(batch.items)
         ]
 

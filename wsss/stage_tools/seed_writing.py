@@ -76,7 +76,7 @@ def write_seeds(
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
     def maps_of_batch(batch: PyramidBatch) -> list[Tensor]:
-        return maps_of(*networks.value, batch) if batch.items else []
+        return maps_of(*networks.value, batch)
 
     results = map_batches(context, maps_of_batch, loader)
     for batch, maps in track(results, len(batches), description, visible=context.is_main):

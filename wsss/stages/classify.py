@@ -13,6 +13,7 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.losses import balanced_class_weights
+from wsss.machine.devices import memory_format
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.stage_tools.context import Context
@@ -116,7 +117,7 @@ def run(
     torch.manual_seed(context.seed)
     names = context.source.class_names
     with inside("backbone"):
-        trunk = backbone(freeze=freeze).to(memory_format=torch.channels_last)
+        trunk = backbone(freeze=freeze).to(memory_format=memory_format(context.fabric.device))
     model = SplitClassifier.linear(trunk, len(names), bias)
     items = context.items(TRAIN)
     tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])

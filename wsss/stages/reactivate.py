@@ -6,6 +6,7 @@ import torch
 
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
+from wsss.machine.devices import memory_format
 from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
 from wsss.stage_tools.context import Context
@@ -78,7 +79,7 @@ def run(
     """
     model = trained_classifier(context)
     trunk, first = cast("Backbone", model.features), cast("LinearHead", model.head)
-    trunk.to(memory_format=torch.channels_last)
+    trunk.to(memory_format=memory_format(context.fabric.device))
     trunk.freeze = freeze
     trunk.freeze_parameters()
     torch.manual_seed(context.seed)

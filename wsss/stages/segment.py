@@ -10,6 +10,7 @@ from wsss.data.datasets import MaskedImages
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
+from wsss.machine.devices import memory_format
 from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.stage_tools.context import Context
@@ -92,7 +93,7 @@ def run(
     """
     torch.manual_seed(context.seed)
     names = context.source.class_names
-    model = segmenter(num_classes=len(names)).to(memory_format=torch.channels_last)
+    model = segmenter(num_classes=len(names)).to(memory_format=memory_format(context.fabric.device))
     masks = LabelStore(context.inputs["refine"] / "masks")
     items = [item for item in context.items(TRAIN) if masks.has(item)]
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)

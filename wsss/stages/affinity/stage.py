@@ -12,6 +12,7 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
+from wsss.machine.devices import memory_format
 from wsss.models import AffinityHeads, Backbone
 from wsss.models.export import save_affinity_heads
 from wsss.refine.affinity.pixel_pair_affinity import inner_maps
@@ -110,7 +111,7 @@ def run(
     store = LabelStore(context.folder / "labels")
     _write_labels(context, items, LabelItem(context.source, seeds, store, labels))
     trunk = cast("Backbone", trained_classifier(context).features)
-    trunk.to(memory_format=torch.channels_last)
+    trunk.to(memory_format=memory_format(context.fabric.device))
     names = _layer_names(trunk, layers)
     torch.manual_seed(context.seed)
     heads = AffinityHeads(names, _channels(trunk, names), displacement_channels)

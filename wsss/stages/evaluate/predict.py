@@ -38,8 +38,6 @@ def predictions(
     device = context.fabric.device
 
     def predict(batch: PyramidBatch) -> list[Prediction]:
-        if not batch.items:
-            return []
         working = [shrunk_size(size, scales.max_side_px) for size in batch.sizes]
         pyramid = [level.to(device) for level in batch.pyramid]
         single = label_probabilities(segmenter, pyramid[:1], working, flip=False)

@@ -1,0 +1,48 @@
+"""How exactly torch computes in this process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+CUBLAS_WORKSPACE = ":4096:8"
+"""One of the two sizes of workspace with which cuBLAS sums in the same order each time."""
+
+
+def set_numerics(deterministic: bool, warn_only: bool, benchmark: bool, tf32: bool) -> None:
+    """Let all stages of a run compute alike, whether or not one of them trains.
+
+    Lightning sets the first three for training alone, in a process that may find it finished.
+
+    Args:
+        deterministic: take kernels that give the same bytes each time, where there are some.
+        warn_only: warn of operations that have none, instead of refusing them.
+        benchmark: let cuDNN try several algorithms on each new shape.
+        tf32: let a GPU round the factors of products in float32 to 10 bits. Off, float32 is what it
+            is on a CPU; torch's own default rounds them in convolutions.
+    """
+    if deterministic:  # Read when cuBLAS is first used.
+        os.environ.setdefault(CUBLAS, CUBLAS_WORKSPACE)
+    torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = benchmark
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+@contextmanager
+def numerics_kept() -> Iterator[None]:
+    """Give torch's settings back as they were before the block."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
+    products = matmul.allow_tf32
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
+        matmul.allow_tf32 = products

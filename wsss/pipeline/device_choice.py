@@ -1,0 +1,73 @@
+"""What a run computes on, where its settings leave that to the machine."""
+
+from importlib.util import find_spec
+
+import torch
+from lightning_fabric import Fabric
+from omegaconf import DictConfig
+
+from wsss.machine.cores import usable_cores
+from wsss.machine.devices import device_name
+from wsss.machine.numerics import set_numerics
+from wsss.wording import plural
+
+AUTO = "auto"
+GPU = ("gpu", "cuda")
+"""Lightning's names of a GPU of NVIDIA."""
+
+
+def on_this_machine(cfg: DictConfig) -> DictConfig:
+    """The configuration with what it leaves to the machine filled in, by a fixed rule.
+
+    It follows from what the machine has, never from a timing, and before fingerprints are made.
+
+    * `trainer.accelerator=auto`: a GPU of NVIDIA if there is one, else the CPU.
+    * `trainer.deterministic=null`: `true` on a CPU; `warn` on a GPU, on which some operations have
+      no deterministic kernel.
+    * `dense_crf.gpu_target`, if it is set, is the engine on such a GPU, if Triton is installed. It
+      leaves the cores to reading and writing, so that their number does not matter, nor does that
+      of labels: both engines take longer in the same proportion.
+    """
+    cfg = cfg.copy()
+    has_gpu = torch.cuda.is_available()
+    trainer, crf = cfg.trainer, cfg.dense_crf
+    if trainer.accelerator == AUTO:
+        trainer.accelerator = "gpu" if has_gpu else "cpu"
+    if trainer.deterministic is None:
+        trainer.deterministic = True if trainer.accelerator == "cpu" else "warn"
+    on_gpu = has_gpu and trainer.accelerator in GPU
+    crf_on_gpu = crf.device.startswith("cuda") if crf.device else on_gpu
+    if crf.gpu_target and crf_on_gpu and find_spec("triton"):
+        crf._target_ = crf.gpu_target
+    return cfg
+
+
+def set_numerics_of(cfg: DictConfig) -> None:
+    """Let this process compute as the configuration asks for."""
+    trainer = cfg.trainer
+    set_numerics(
+        deterministic=bool(trainer.deterministic),
+        warn_only=trainer.deterministic == "warn",
+        benchmark=bool(trainer.get("benchmark")),
+        tf32=cfg.tf32,
+    )
+
+
+def described(cfg: DictConfig, fabric: Fabric, asked_for: str) -> str:
+    """What a run computes on, in a line.
+
+    Args:
+        cfg: the configuration, filled in.
+        fabric: the launched processes.
+        asked_for: `trainer.accelerator` before it was filled in.
+    """
+    cores = plural(usable_cores(), "core", "cores")
+    engine = cfg.dense_crf._target_.rpartition(".")[2]
+    if fabric.device.type == "cpu":
+        why = ", since there is no GPU" if asked_for == AUTO else ""
+        processes = f" in {fabric.world_size} processes" if fabric.world_size > 1 else ""
+        return f"Computing on the CPU{why}: {cores}{processes}; dense CRF by {engine}"
+    name = device_name(fabric.device)
+    several = f"{fabric.world_size} × " if fabric.world_size > 1 else ""
+    hint = "; `trainer=cpu` leaves it alone" if asked_for == AUTO else ""
+    return f"Computing on {several}{name} and {cores}; dense CRF by {engine}{hint}"
