@@ -1,6 +1,7 @@
 import re
 import shutil
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ from wsss.errors import InvalidOptionError, WsssError
 from wsss.stage_tools import training
 from wsss.stage_tools.checkpoints import completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.training import fit
 
 TRAINER = {"accelerator": "cpu", "devices": 1}
 
@@ -172,3 +174,68 @@ def test_a_learning_rate_that_cannot_be_one_is_told_before_anything_is_computed(
 def test_large_and_zero_learning_rates_are_left_to_the_user():
     check_schedule(context_of(1), 1, 32, lr=1e12, head_lr_factor=10.0)
     check_schedule(context_of(1), 1, 32, lr=0.0, head_lr_factor=0.0)
+
+
+class TooLarge(Line):
+    """A network whose memory suffices for so many samples, which it notes; `Line` in all else."""
+
+    def __init__(self, most, lr=0.1):
+        super().__init__(lr)
+        self.most = most
+        self.seen = []
+
+    def training_step(self, batch, index):
+        if len(batch) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        self.seen.append(len(batch))
+        return super().training_step(batch, index)
+
+
+def trained_in_memory_for(most, folder, batch_size=4, samples=11, **trainer):
+    """Returns the network, and how often a batch was halved."""
+    inputs = torch.linspace(0.5, 1.5, samples)
+    loader = DataLoader(inputs, batch_size=batch_size, drop_last=True)
+    context = Context(source=None, folder=folder / str(most), trainer={**TRAINER, **trainer})
+    module = TooLarge(most)
+    fit(context, module, loader, None, max_epochs=3)
+    return module, context.measured.halvings
+
+
+@pytest.mark.parametrize(("most", "halvings"), [(4, 0), (2, 1), (3, 1)])
+def test_a_batch_too_large_for_memory_is_learned_from_in_halves(tmp_path, caplog, most, halvings):
+    """The mean of a batch is the mean of its halves' means: the same steps, but for rounding."""
+    whole, none = trained_in_memory_for(8, tmp_path)
+    module, count = trained_in_memory_for(most, tmp_path)
+    assert (none, count) == (0, halvings)
+    torch.testing.assert_close(module.weight, whole.weight, rtol=1e-6, atol=0)
+    assert sum(module.seen) == sum(whole.seen) == 3 * 8
+    assert ("2 parts of a batch" in caplog.text) == bool(halvings)
+
+
+def test_gradients_that_are_added_up_anyway_are_added_up_in_halves(tmp_path):
+    words = {"accumulate_grad_batches": 2, "limit_train_batches": 2}
+    whole, _ = trained_in_memory_for(8, tmp_path, **words)
+    module, _ = trained_in_memory_for(2, tmp_path, **words)
+    torch.testing.assert_close(module.weight, whole.weight, rtol=1e-6, atol=0)
+
+
+def test_a_batch_that_cannot_be_halved_further_is_told(tmp_path):
+    with pytest.raises(WsssError, match=r"memory ran out on cpu \(CUDA out of memory") as caught:
+        trained_in_memory_for(1, tmp_path)
+    assert "batch_size or" in str(caught.value)
+
+
+def test_waits_of_a_training_are_measured(tmp_path):
+    class Slow(torch.utils.data.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            time.sleep(0.02)
+            return torch.ones(())
+
+    context = Context(source=None, folder=tmp_path, trainer=TRAINER)
+    fit(context, Line(), DataLoader(Slow(), batch_size=2), None, max_epochs=2)
+    assert context.measured.seconds["images"] >= 8 * 0.02
+    assert 0 < context.measured.seconds["network"]
+    assert context.measured.slowest == "images"

@@ -1,5 +1,6 @@
-"""Callbacks of a training run: seeds, last numbers, stop at NaN."""
+"""Callbacks of a training run: seeds, last numbers, stop at NaN, waits."""
 
+import time
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from wsss.data.random_seeds import sample_seed
 from wsss.errors import user_error
+from wsss.stage_tools.measured import IMAGES, NETWORK, Measured
 
 
 class SeedEpoch(Callback):
@@ -84,3 +86,31 @@ class StopAtNan(Callback):
             "finite numbers",
             f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
         )
+
+
+class MeasureWaits(Callback):
+    """Measures how long a training waits for images, and how long its steps take.
+
+    A step on a GPU is waited for when `StopAtNan` looks at the next one's loss.
+    """
+
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+        self._since = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start: neither validation nor checkpoints are waits for images."""
+        self._since = time.perf_counter()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """The batch has come."""
+        self._add(IMAGES)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """The step is done."""
+        self._add(NETWORK)
+
+    def _add(self, what: str) -> None:
+        now = time.perf_counter()
+        self._measured.seconds[what] += now - self._since
+        self._since = now

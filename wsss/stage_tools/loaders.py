@@ -42,6 +42,21 @@ def training_loader(
     )
 
 
+def smaller_batches(loader: DataLoader[Any], parts: int) -> DataLoader[Any]:
+    """The same samples in the same order, each batch in `parts`."""
+    workers = loader.num_workers
+    return DataLoader(
+        loader.dataset,
+        batch_size=(loader.batch_size or 0) // parts,
+        sampler=loader.sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=loader.pin_memory,
+        multiprocessing_context=loader_context(workers),
+        generator=torch.Generator(),
+    )
+
+
 def image_loaders(
     context: Context, augmentation: Augmentation, batch_size: int
 ) -> tuple[DataLoader[TaggedBatch], DataLoader[TaggedBatch]]:

@@ -7,49 +7,110 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from wsss.argument_checks import MOST, check_at_least, check_whole
 from wsss.data.random_seeds import EpochSampler
-from wsss.errors import InvalidOptionError, user_error
-from wsss.stage_tools.callbacks import LastNumbers, SeedEpoch, StopAtNan
+from wsss.errors import user_error
+from wsss.machine.memory import out_of_memory
+from wsss.stage_tools.callbacks import LastNumbers, MeasureWaits, SeedEpoch, StopAtNan
 from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.feature_batches import FeatureBatches
+from wsss.stage_tools.loaders import smaller_batches
+from wsss.stage_tools.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
 
+Loader = DataLoader[Any] | FeatureBatches
+
 
 def fit(
     context: Context,
     module: pl.LightningModule,
-    train: DataLoader[Any],
-    val: DataLoader[Any] | None,
+    train: Loader,
+    val: Loader | None,
     max_epochs: int,
     checkpoint_every_n_epochs: int = 1,
 ) -> Mapping[str, float]:
     """Train a module for `max_epochs`, from its last checkpoint if there is one.
 
-    The last weights are kept, never a selection by a mask-level score.
+    The last weights are kept, never a selection by a mask-level score. Where memory does not
+    suffice for a batch, the training goes on from its last checkpoint with the gradients of two
+    halves added up, of four quarters, and so on; batch norm then sees these parts.
 
     Returns:
         The last value of everything that was logged, by its name without the task's prefix.
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C; a whole checkpoint is left of every epoch.
-        WsssError: the loss or a weight became NaN or infinite, or no batch was trained on.
+        WsssError: the loss or a weight became NaN or infinite, no batch was trained on, or memory
+            does not suffice.
     """
+    untrained = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    parts = 1
+    while True:
+        try:
+            return _fit(context, module, train, val, max_epochs, checkpoint_every_n_epochs, parts)
+        except (RuntimeError, MemoryError) as error:  # Torch's errors of memory are RuntimeErrors.
+            if not out_of_memory(error):
+                raise
+            reason = str(error).splitlines()[0]
+        # Here the error is gone, and with it what its traceback held in memory.
+        parts *= 2
+        _check_parts(context, train, parts, reason)
+        log.warning(
+            "%s: memory ran out; going on with gradients of %d parts of a batch added up",
+            context.stage, parts,
+        )  # fmt: skip
+        context.measured.halvings += 1
+        module.zero_grad(set_to_none=True)
+        module.load_state_dict(untrained)
+        if context.fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _check_parts(context: Context, train: Loader, parts: int, reason: str) -> None:
+    """Make sure that a batch can be trained on in parts.
+
+    Raises:
+        WsssError: it is too small, or other processes would not do likewise.
+    """
+    smallest = 2  # Of a single image, batch norm has nothing to normalise over.
+    whole = train.batch_size or 0
+    if context.fabric.world_size == 1 and whole % parts == 0 and whole >= smallest * parts:
+        return
+    raise user_error(
+        f"{context.stage}.batch_size",
+        f"memory ran out on {context.fabric.device} ({reason})",
+        "memory for a step of the training",
+        f"Lower {context.stage}.batch_size or {context.stage}.augmentation.crop_px; on a GPU "
+        "`trainer.precision=bf16-mixed` takes less memory, too.",
+    )
+
+
+def _fit(
+    context: Context,
+    module: pl.LightningModule,
+    train: Loader,
+    val: Loader | None,
+    max_epochs: int,
+    checkpoint_every_n_epochs: int,
+    parts: int,
+) -> Mapping[str, float]:
+    """Train with every batch in `parts`, whose gradients are added up."""
     folder = context.folder / CHECKPOINTS
     last = LastNumbers()
     callbacks: list[Callback] = [
         SeedEpoch(context.seed),
         StopAtNan(context.stage),
+        MeasureWaits(context.measured),
         last,
         ModelCheckpoint(
             folder,
@@ -61,8 +122,15 @@ def fit(
         ProgressBar(),
     ]
     curves = CSVLogger(context.folder, name=CURVES)
-    trainer = _trainer(
-        context,
+    settings = dict(context.trainer)
+    if parts > 1:
+        assert isinstance(train, DataLoader)  # See `_check_parts`.
+        steps = settings.get("limit_train_batches", len(train))
+        settings["limit_train_batches"] = parts * steps if isinstance(steps, int) else steps
+        settings["accumulate_grad_batches"] = parts * settings.get("accumulate_grad_batches", 1)
+        train = smaller_batches(train, parts)
+    trainer = make_trainer(
+        settings,
         max_epochs=max_epochs,
         callbacks=callbacks,
         logger=[curves, *context.loggers],
@@ -105,65 +173,3 @@ def _interrupts_passed_on() -> Iterator[None]:
             raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
-
-
-def check_schedule(
-    context: Context,
-    max_epochs: int,
-    batch_size: int,
-    lr: float,
-    checkpoint_every_n_epochs: int = 1,
-    **lr_factors: float,
-) -> None:
-    """Find out before anything is computed whether a stage's training can be run.
-
-    Args:
-        context: of the stage.
-        max_epochs: of the training.
-        batch_size: over all processes.
-        lr: learning rate.
-        checkpoint_every_n_epochs: how much a killed run loses at most.
-        lr_factors: of the layers that learn faster, by the names of their settings.
-
-    Raises:
-        InvalidOptionError: a learning rate is negative, or more than float32 can hold.
-        WsssError: nothing to train, a batch that cannot be shared out evenly, or a setting that
-            Lightning's trainer does not know or that a stage sets itself.
-    """
-    for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise user_error(f"{context.stage}.{name}", str(value), "1 or more", "Correct it.")
-    check_whole(1, checkpoint_every_n_epochs=checkpoint_every_n_epochs)
-    check_at_least(0, lr=lr, **lr_factors)
-    for name, factor in lr_factors.items():
-        if factor * lr > MOST:
-            raise InvalidOptionError(name, factor, f"a number that times lr is {MOST:g} at most")
-    ranks = context.fabric.world_size
-    if batch_size % ranks:
-        sizes = {ranks * max(1, batch_size // ranks), ranks * (batch_size // ranks + 1)}
-        counts = [str(n) for n in range(1, batch_size + 1) if batch_size % n == 0]
-        raise user_error(
-            f"{context.stage}.batch_size",
-            f"a batch of {batch_size} on {ranks} processes",
-            f"a multiple of {ranks}: a batch is shared out evenly over all processes",
-            f"Set {context.stage}.batch_size to {' or '.join(map(str, sorted(sizes)))}, or use "
-            f"{', '.join(counts)} processes (trainer.devices × trainer.num_nodes).",
-        )
-    _trainer(context, max_epochs=max_epochs, logger=False, enable_checkpointing=False)
-
-
-def _trainer(context: Context, **settings: Any) -> pl.Trainer:
-    """A trainer with the run's settings and those of a stage.
-
-    Raises:
-        WsssError: a setting of the run is unknown, invalid, or set by the stages.
-    """
-    try:
-        return pl.Trainer(**context.trainer, **settings)
-    except (MisconfigurationException, TypeError, ValueError, ImportError) as error:
-        raise user_error(
-            "trainer",
-            str(error).splitlines()[0],
-            "settings of Lightning's Trainer that the stages do not set themselves",
-            "Correct or remove the setting.",
-        ) from error

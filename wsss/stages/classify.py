@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from wsss.argument_checks import check_whole
 from wsss.data.pyramids import Scales
@@ -17,9 +16,11 @@ from wsss.machine.devices import memory_format
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.loaders import image_loaders, training_loader
-from wsss.stage_tools.pooled_features import FeatureViews, feature_validation, store_pooled_features
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.feature_views import FeatureViews, feature_loader, feature_validation
+from wsss.stage_tools.loaders import image_loaders
+from wsss.stage_tools.pooled_features import store_pooled_features
+from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.training import Loader, fit
 from wsss.stage_tools.worker_pool import check_failures
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -122,7 +123,8 @@ def run(
     items = context.items(TRAIN)
     tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])
     frozen = freeze == "backbone"
-    train: DataLoader[Any]
+    train: Loader
+    val: Loader
     if frozen:
         scales = feature_scales or Scales()
         folder = context.folder / "features"
@@ -130,9 +132,7 @@ def run(
             context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder
         )
         check_failures(context, len(items) + len(context.items(VAL)))
-        train = training_loader(
-            context, FeatureViews(context, items, folder), batch_size, workers=0
-        )
+        train = feature_loader(context, FeatureViews(context, items, folder), batch_size)
         val = feature_validation(context, folder)
     else:
         assert augmentation is not None  # See `check`.

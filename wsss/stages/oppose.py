@@ -15,10 +15,12 @@ from wsss.models import Backbone, PairHeads, PairNetworks
 from wsss.models.export import save_pair_heads
 from wsss.models.last_block import cut_before_last_stage
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.loaders import image_loaders, training_loader
-from wsss.stage_tools.pooled_features import FeatureViews, feature_validation, store_pooled_features
+from wsss.stage_tools.feature_views import FeatureViews, feature_loader, feature_validation
+from wsss.stage_tools.loaders import image_loaders
+from wsss.stage_tools.pooled_features import store_pooled_features
+from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.trained_classifier import FINETUNE, trained_classifier
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.training import Loader, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -133,6 +135,8 @@ def run(
     sizes = (len(names), whole.shape[1])
     heads: PairHeads
     task: OppositionTask
+    loader: Loader
+    val: Loader
     if mode == FINETUNE:
         assert augmentation is not None  # See `check`.
         trunk, stage = cut_before_last_stage(cast("Backbone", trained_classifier(context).features))
@@ -142,7 +146,7 @@ def run(
     else:
         heads = PairHeads(targets, opponents, *sizes)
         task = OppositionTask(heads, optimizer, lr)
-        loader = training_loader(context, train, batch_size, workers=0)
+        loader = feature_loader(context, train, batch_size)
         val = feature_validation(context, folder)
     numbers = fit(context, task, loader, val, max_epochs, checkpoint_every_n_epochs)
     if context.is_main:

@@ -11,8 +11,9 @@ from wsss.models import Backbone, LinearHead, ReactivatedHead
 from wsss.models.export import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import image_loaders
+from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.trained_classifier import trained_classifier
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.training import fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
 

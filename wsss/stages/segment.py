@@ -15,7 +15,8 @@ from wsss.models import Segmenter
 from wsss.models.export import save_segmenter
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import training_loader
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.training import fit
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
 

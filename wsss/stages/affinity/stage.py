@@ -20,8 +20,9 @@ from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.progress import track
+from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
-from wsss.stage_tools.training import check_schedule, fit
+from wsss.stage_tools.training import fit
 from wsss.stage_tools.worker_pool import check_failures, process_items
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask

@@ -1,0 +1,26 @@
+"""Lightning's trainer with the settings of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from wsss.errors import user_error
+
+
+def make_trainer(of_run: Mapping[str, Any], **of_stage: Any) -> pl.Trainer:
+    """A trainer with the run's settings and those of a stage.
+
+    Raises:
+        WsssError: a setting of the run is unknown, invalid, or set by the stages.
+    """
+    try:
+        return pl.Trainer(**of_run, **of_stage)
+    except (MisconfigurationException, TypeError, ValueError, ImportError) as error:
+        raise user_error(
+            "trainer",
+            str(error).splitlines()[0],
+            "settings of Lightning's Trainer that the stages do not set themselves",
+            "Correct or remove the setting.",
+        ) from error
