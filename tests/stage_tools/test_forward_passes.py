@@ -88,7 +88,7 @@ def test_a_mixed_precision_reaches_every_thread(tmp_path):
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     context = Context(source=None, folder=tmp_path, fabric=fabric, workers=2)
     ones = torch.ones(2, 2)
-    found = [r for r in results(context, lambda b: [(ones @ ones).dtype for _ in b.items])]
+    found = results(context, lambda batch: [(ones @ ones).dtype for _ in batch.items])
     assert {kind for one in found for kind in one} == {torch.bfloat16}
 
 

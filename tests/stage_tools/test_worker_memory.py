@@ -31,7 +31,7 @@ from wsss.refine import CrfRefinement, NumbaEngine
 from wsss.refine.pseudo_label import upsample
 from wsss.stage_tools import worker_pool
 from wsss.stages.refine.mask_statistics import StatisticsStore
-from wsss.stages.refine.stage import RefineItem
+from wsss.stages.refine.refine_item import RefineItem
 
 
 class Pictures:
@@ -40,9 +40,10 @@ class Pictures:
 
 
 class Leaking(RefineItem):
-    def write(self, item, seeds, mask):
-        kept.append(upsample(seeds.maps, mask.shape))
-        super().write(item, seeds, mask)
+    def __call__(self, item, mask=None):
+        super().__call__(item, mask)
+        seeds = self.seeds.read(item)
+        kept.append(upsample(seeds.maps, seeds.size))
 
 
 def resident():

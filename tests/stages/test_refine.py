@@ -2,8 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.sources.synthetic.synthetic import Synthetic
@@ -194,22 +192,6 @@ def test_batches_are_bounded_in_pixels_at_the_size_they_are_refined_at(stage, so
     assert batches_of("alone", 1) == [[one] for one in whole]
     (shrunk,) = batches_of("shrunk", sum(whole) // 3, max_side_px=SIZE_PX // 2)
     assert sum(shrunk) <= sum(whole) // 3
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12),
-    st.integers(1, 5),
-    st.integers(1, 200),
-)
-def test_batches_keep_the_order_and_both_bounds_and_are_full(sizes, batch_size, max_batch_px):
-    batches = refine.plan_batches(range(len(sizes)), sizes, batch_size, max_batch_px)
-    assert [item for batch in batches for item in batch] == [*range(len(sizes))]
-    pixels = [[sizes[item][0] * sizes[item][1] for item in batch] for batch in batches]
-    for batch, after in zip(pixels, [*pixels[1:], None], strict=True):
-        assert 1 <= len(batch) <= batch_size
-        assert len(batch) == 1 or sum(batch) <= max_batch_px
-        if after is not None:
-            assert len(batch) == batch_size or sum(batch) + after[0] > max_batch_px
 
 
 @pytest.mark.parametrize("name", ["batch_size", "max_batch_px", "min_region_px"])

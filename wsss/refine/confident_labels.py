@@ -1,5 +1,7 @@
 """Confident labels of seeds, by two dense CRFs (IRN)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
@@ -8,12 +10,13 @@ from wsss.artifacts import Seeds
 from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
 from wsss.errors import InvalidOptionError
-from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.crf_labelling import CrfLabelling
+from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels, Problem
 from wsss.refine.dense_crf.unaries import energies_from_labels
 from wsss.refine.pseudo_label import threshold_mask, upsample
 
 
-class ConfidentLabels:
+class ConfidentLabels(CrfLabelling):
     """Training labels of IRN's affinities, void where they are uncertain.
 
     The seeds are thresholded high for confident foreground and low for confident background, and
@@ -57,18 +60,25 @@ class ConfidentLabels:
         self.gt_prob = gt_prob
         self.max_side_px = max_side_px
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
-        """The labels of an image; one without tags is background."""
-        size = (image.shape[0], image.shape[1])
-        if not len(seeds.labels):
-            return np.full(size, BACKGROUND_LABEL, dtype=np.uint8)
+    def problem(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> Problem:
+        """The image at working size, and energies of seeds that are thresholded high and low."""
         working = shrink(image, self.max_side_px)
+        if not len(seeds.labels):
+            return Problem(working, [])
         maps = upsample(seeds.maps, (working.shape[0], working.shape[1]))
         indices = np.arange(1, len(seeds.labels) + 1, dtype=np.uint16)
         starts = (threshold_mask(maps, indices, t) for t in (self.fg_threshold, self.bg_threshold))
         unaries = [energies_from_labels(start, len(maps) + 1, self.gt_prob) for start in starts]
-        sure_fg, sure_bg = (found.labels for found in self.engine.label(working, unaries))
-        return resize_mask(agreed_labels(sure_fg, sure_bg, seeds.labels), size)
+        return Problem(working, unaries)
+
+    def mask(
+        self, found: Sequence[Labels], labels: UInt16[np.ndarray, " n"], size: tuple[int, int]
+    ) -> UInt8[np.ndarray, "h w"]:
+        """The labels; of an image without tags background."""
+        if not found:
+            return np.full(size, BACKGROUND_LABEL, dtype=np.uint8)
+        sure_fg, sure_bg = (one.labels for one in found)
+        return resize_mask(agreed_labels(sure_fg, sure_bg, labels), size)
 
 
 def agreed_labels(

@@ -6,14 +6,14 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8, UInt16
 
 from wsss.argument_checks import check_at_least, check_fraction, check_inside_unit, check_whole
 from wsss.artifacts import Seeds
-from wsss.data.resizing import resize_mask, shrink, shrunk_size
-from wsss.errors import inside
+from wsss.data.resizing import resize_mask, shrink
 from wsss.refine.background import Background, LevelBackground
-from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
+from wsss.refine.crf_labelling import CrfLabelling
+from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels, Problem
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.refine.pseudo_label import agreed, mask_of_labels, threshold_mask, upsample
 from wsss.refine.thresholds import MAX_THRESHOLD, FixedThreshold, OtsuMean, ThresholdRule
@@ -35,21 +35,6 @@ class Refinement(ABC):
         Raises:
             WsssError: names the setting.
         """
-
-    @property
-    def in_batches(self) -> bool:
-        """Whether to call `batch` in the main process, rather than single images in workers."""
-        return False
-
-    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The height and width at which an image of `size` is refined."""
-        return size
-
-    def batch(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]
-    ) -> list[UInt8[np.ndarray, "_ _"]]:
-        """The pseudo masks of several images of any sizes."""
-        return [self(*pair) for pair in zip(images, seeds, strict=True)]
 
     def with_rule(self, rule: ThresholdRule) -> Self:
         """The same refinement with another background threshold."""
@@ -79,7 +64,7 @@ class Threshold(Refinement):
         return threshold_mask(maps, seeds.labels, self.rule(maps))
 
 
-class CrfRefinement(Refinement):
+class CrfRefinement(CrfLabelling, Refinement):
     """A dense CRF on soft-max unaries with a label-free background score (PSA; SEAM)."""
 
     def __init__(
@@ -115,60 +100,27 @@ class CrfRefinement(Refinement):
         self.void_factor = void_factor
         self.max_side_px = max_side_px
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> UInt8[np.ndarray, "h w"]:
-        """The CRF's mask; an image without tags is background."""
-        working, unaries = self._problem(image, seeds)
-        found = self.engine.label(working, unaries, self.min_confidence > 0)
-        return self._mask(found, image, seeds)
-
-    def check(self) -> None:
-        """Refuse an engine that cannot work here.
-
-        Raises:
-            WsssError: names the setting.
-        """
-        with inside("engine"):
-            self.engine.check()
-
     @property
-    def in_batches(self) -> bool:
-        """Whether the engine is faster on batches of images."""
-        return self.engine.in_batches
+    def with_confidence(self) -> bool:
+        """Whether unsure pixels become void."""
+        return self.min_confidence > 0
 
-    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size, or one with a longer side of `max_side_px`."""
-        return shrunk_size(size, self.max_side_px)
-
-    def batch(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], seeds: Sequence[Seeds]
-    ) -> list[UInt8[np.ndarray, "_ _"]]:
-        """The CRF's masks of several images, solved together."""
-        problems = [self._problem(*pair) for pair in zip(images, seeds, strict=True)]
-        working, unaries = map(list, zip(*problems, strict=True))
-        found = self.engine.label_batch(working, unaries, self.min_confidence > 0)
-        return [self._mask(*parts) for parts in zip(found, images, seeds, strict=True)]
-
-    def _problem(
-        self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds
-    ) -> tuple[UInt8[np.ndarray, "h1 w1 3"], list[Float32[np.ndarray, "l h1 w1"]]]:
+    def problem(self, image: UInt8[np.ndarray, "h w 3"], seeds: Seeds) -> Problem:
         """The image at working size, and unary energies for every threshold."""
         working = shrink(image, self.max_side_px)
         maps = upsample(seeds.maps, working.shape[:2])
-        return working, [
+        unaries = [
             energies_from_softmax(self.background.before(maps, threshold))
             for threshold in self._thresholds(self.rule(maps))
         ]
+        return Problem(working, unaries)
 
-    def _mask(
-        self,
-        found: Sequence[Labels],
-        image: UInt8[np.ndarray, "h w 3"],
-        seeds: Seeds,
+    def mask(
+        self, found: Sequence[Labels], labels: UInt16[np.ndarray, " n"], size: tuple[int, int]
     ) -> UInt8[np.ndarray, "h w"]:
-        """The mask on which the labels of all thresholds agree, at the image's size."""
-        masks = [mask_of_labels(*one, seeds.labels, self.min_confidence) for one in found]
-        mask = masks[0] if len(masks) == 1 else agreed(*masks)
-        return resize_mask(mask, (image.shape[0], image.shape[1]))
+        """The mask on which the labels of all thresholds agree."""
+        masks = [mask_of_labels(*one, labels, self.min_confidence) for one in found]
+        return resize_mask(masks[0] if len(masks) == 1 else agreed(*masks), size)
 
     def _thresholds(self, threshold: float) -> tuple[float, ...]:
         """The threshold, or those on both sides of the void band."""

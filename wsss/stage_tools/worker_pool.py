@@ -17,6 +17,7 @@ from wsss.files import StorageError
 from wsss.machine.memory import keep_freed_memory
 from wsss.machine.processes import Spawn
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.measured import PROCESSES, Measured
 
 FAILURES = "failures"
 
@@ -62,18 +63,29 @@ def failure_noted(folder: Path, item: Item) -> Iterator[None]:
 
 
 def process_items(
-    task: ItemTask, calls: Iterable[tuple[Any, ...]], workers: int, folder: Path
+    task: ItemTask,
+    calls: Iterable[tuple[Any, ...]],
+    workers: int,
+    folder: Path,
+    measured: Measured | None = None,
 ) -> Iterator[Item]:
     """Run `task(item, *more)` for every call on `workers` processes, yielding finished items.
 
-    Without workers everything runs in this process, as tasks on a GPU must, whose libraries every
-    process would load anew. Others are spawned, since torch's threads would not survive a fork. A
-    few calls a process are queued at most, so that memory does not grow with their number. An item
-    that fails is noted in the stage's folder and does not stop the others.
+    Without workers everything runs in this process. Others are spawned, since torch's threads would
+    not survive a fork. A few calls a process are queued at most, so that memory does not grow with
+    their number. An item that fails is noted in the stage's folder and does not stop the others.
+
+    Args:
+        task: the work on an item.
+        calls: its arguments, an item first; they may be computed while the processes work.
+        workers: number of processes.
+        folder: the stage's.
+        measured: where the wait for the processes is counted.
     """
+    measured = measured or Measured()
     if workers == 0:
         for item, *more in calls:
-            with failure_noted(folder, item):
+            with measured.waiting_for(PROCESSES), failure_noted(folder, item):
                 task(item, *more)
             yield item
         return
@@ -82,10 +94,10 @@ def process_items(
     try:
         for call in calls:
             if len(running) >= 4 * workers:
-                yield from _collect(running)
+                yield from _collect(running, measured)
             running[pool.submit(_attempt, *call)] = call[0]
         while running:
-            yield from _collect(running)
+            yield from _collect(running, measured)
     except BrokenProcessPool as error:
         raise user_error(
             folder, "a worker process was killed", "worker processes that live",
@@ -96,8 +108,9 @@ def process_items(
         pool.shutdown(cancel_futures=True)
 
 
-def _collect(running: dict[Future[None], Item]) -> Iterator[Item]:
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+def _collect(running: dict[Future[None], Item], measured: Measured) -> Iterator[Item]:
+    with measured.waiting_for(PROCESSES):
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in finished:
         future.result()
         yield running.pop(future)

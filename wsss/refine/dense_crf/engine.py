@@ -22,6 +22,15 @@ class Labels(NamedTuple):
     """That posterior, if it was asked for."""
 
 
+class Problem(NamedTuple):
+    """What a dense CRF is to solve."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    """RGB."""
+    unaries: Sequence[Float32[np.ndarray, "_ h w"]]
+    """One or more sets of energies, minus log-probabilities of the labels."""
+
+
 class DenseCrfEngine(ABC):
     """Mean-field inference of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
 
@@ -31,6 +40,9 @@ class DenseCrfEngine(ABC):
 
     in_batches: ClassVar[bool] = False
     """Whether batches of images are faster than single ones, as on a GPU."""
+
+    halvings: int = 0
+    """How often a group of images was solved in two parts, as memory did not suffice."""
 
     def __init__(
         self,

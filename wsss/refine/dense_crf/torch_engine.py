@@ -83,8 +83,6 @@ class TorchEngine(DenseCrfEngine):
             check_whole(1, group_px=group_px)
         self.kernels = kernels
         self.group_px = group_px
-        self.halvings = 0
-        """How often a group was solved in two parts, as the device's memory did not suffice."""
 
     @property
     def settings(self) -> Settings:

@@ -1,6 +1,6 @@
 """Train heads that detect class boundaries (IRN) on confident labels from the seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import torch
@@ -18,6 +18,7 @@ from wsss.models.export import save_affinity_heads
 from wsss.refine.affinity.pixel_pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.crf_batches import masks_in_batches
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.schedule_check import check_schedule
@@ -57,8 +58,8 @@ def check(
         context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
         displacement_lr_factor=displacement_lr_factor,
     )  # fmt: skip
-    with inside("labels.engine"):
-        labels.engine.check()
+    with inside("labels"):
+        labels.check()
     if augmentation.crop_px % SEED_STRIDE:
         raise user_error(
             "affinity.augmentation.crop_px",
@@ -135,9 +136,10 @@ def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> N
     """
     own = context.share(items)
     pending = [item for item in own if not task.store.has(item)]
-    calls = ((item,) for item in pending)
-    workers = 0 if task.labels.engine.in_batches else context.workers
-    results = process_items(task, calls, workers, context.folder)
+    calls: Iterable[tuple[Any, ...]] = ((item,) for item in pending)
+    if task.labels.engine.in_batches:
+        calls = masks_in_batches(context, task.labels, pending, task.read)
+    results = process_items(task, calls, context.workers, context.folder, context.measured)
     done = len(own) - len(pending)
     for _ in track(results, len(own), "certain labels", done, visible=context.is_main):
         pass

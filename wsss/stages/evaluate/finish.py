@@ -9,7 +9,7 @@ from wsss.artifacts import LabelStore
 from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import Item
 from wsss.data.source import Source
-from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.refine.dense_crf.engine import DenseCrfEngine, Problem
 from wsss.refine.dense_crf.unaries import energies_from_softmax
 from wsss.stages.evaluate.scoring import ScorePrediction
 
@@ -36,16 +36,26 @@ class FinishPrediction:
     max_side_px: int
     score: ScorePrediction
 
-    def __call__(self, item: Item, prediction: Prediction) -> None:
-        """Refine the averaged probabilities with the CRF, write both masks, count both."""
+    def __call__(
+        self,
+        item: Item,
+        prediction: Prediction,
+        best: UInt8[np.ndarray, "h w"] | None = None,
+    ) -> None:
+        """Refine the averaged probabilities with the CRF, write both masks, count both.
+
+        Args:
+            item: an image.
+            prediction: its output of the network.
+            best: indices of labels, where the CRF was solved together with others.
+        """
         image = self.source.read_image(item)
-        working = shrink(image, self.max_side_px)
-        probabilities = prediction.probabilities.astype(np.float32)
-        if self.engine is None:
-            best = probabilities.argmax(axis=0)
-        else:
-            (found,) = self.engine.label(working, [energies_from_softmax(probabilities)])
+        if best is None and self.engine is not None:
+            problem = crf_problem(image, prediction, self.max_side_px)
+            (found,) = self.engine.label(*problem)
             best = found.labels
+        elif best is None:
+            best = prediction.probabilities.argmax(axis=0).astype(np.uint8)
         size = (image.shape[0], image.shape[1])
         masks = {
             "segmenter": resize_mask(prediction.single_scale, size),
@@ -54,3 +64,11 @@ class FinishPrediction:
         self.single_scale.write(item, masks["segmenter"])
         self.averaged.write(item, masks["segmenter_tta_crf"])
         self.score(item, masks)
+
+
+def crf_problem(
+    image: UInt8[np.ndarray, "_ _ 3"], prediction: Prediction, max_side_px: int
+) -> Problem:
+    """The CRF that refines the averaged probabilities, at the size at which they are."""
+    energies = energies_from_softmax(prediction.probabilities.astype(np.float32))
+    return Problem(shrink(image, max_side_px), [energies])

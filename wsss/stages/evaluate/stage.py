@@ -18,6 +18,7 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import ready
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import check_failures, process_items
+from wsss.stages.evaluate.crf_on_device import with_crf
 from wsss.stages.evaluate.finish import FinishPrediction
 from wsss.stages.evaluate.predict import predictions
 from wsss.stages.evaluate.scoring import (
@@ -144,7 +145,7 @@ def _score_train(
     task = ScoreTrainItem(context.source, counts, seeds, masks, THRESHOLDS, seed_threshold)
     own = context.share(items)
     calls = [(item,) for item in own if not counts.has(item)]
-    scored = process_items(task, calls, context.workers, context.folder)
+    scored = process_items(task, calls, context.workers, context.folder, context.measured)
     done = len(own) - len(calls)
     for _ in track(scored, len(own), "score seeds and masks", done, visible=context.is_main):
         pass
@@ -173,8 +174,9 @@ def _predict(
     )
     pending = {item.id for item in items if not counts.has(item)}
     calls = predictions(context, model, items, pending, scales, flip, batch_size)
-    workers = 0 if crf is not None and crf.in_batches else context.workers
-    finished = process_items(finish, calls, workers, context.folder)
+    if crf is not None and crf.in_batches:
+        calls = with_crf(context, crf, calls, scales.max_side_px)
+    finished = process_items(finish, calls, context.workers, context.folder, context.measured)
     done = len(items) - len(pending)
     for _ in track(finished, len(items), f"predict {split}", done, visible=context.is_main):
         pass

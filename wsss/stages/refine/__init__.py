@@ -1,7 +1,7 @@
-from wsss.stages.refine.stage import INPUTS as INPUTS
-from wsss.stages.refine.stage import KEY_NUMBER as KEY_NUMBER
-from wsss.stages.refine.stage import READS_MASKS as READS_MASKS
-from wsss.stages.refine.stage import SPLITS as SPLITS
-from wsss.stages.refine.stage import VERSION as VERSION
-from wsss.stages.refine.stage import check as check
-from wsss.stages.refine.stage import run as run
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Attributes of the stage's own module; its CPU processes import others, without torch."""
+    return getattr(import_module(f"{__name__}.stage"), name)

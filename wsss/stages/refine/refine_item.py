@@ -1,0 +1,49 @@
+"""The work of the stage's CPU processes; without torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from wsss.artifacts import LabelStore, Seeds, SeedStore
+from wsss.data.sample import Item
+from wsss.data.source import Source
+from wsss.refine.pseudo_label import upsample
+from wsss.refine.refinement import Refinement
+from wsss.refine.regions import restore_vanished_tags, void_small_regions
+from wsss.stages.refine.mask_statistics import StatisticsStore
+
+
+@dataclass(frozen=True, slots=True)
+class RefineItem:
+    """The work on one image, done in a process of its own."""
+
+    source: Source
+    seeds: SeedStore
+    masks: LabelStore
+    statistics: StatisticsStore
+    method: Refinement
+    min_region_px: int
+    keep_tags: bool
+
+    def __call__(self, item: Item, mask: UInt8[np.ndarray, "h w"] | None = None) -> None:
+        """Clean a mask and write it, last: it marks the item as finished.
+
+        Args:
+            item: an image with seeds.
+            mask: that of the method, where it was made together with others; None makes it here.
+        """
+        seeds = self.seeds.read(item)
+        if mask is None:
+            mask = self.method(self.source.read_image(item), seeds)
+        mask = void_small_regions(mask, self.min_region_px)
+        restored: tuple[int, ...] = ()
+        if self.keep_tags:
+            result = restore_vanished_tags(mask, upsample(seeds.maps, mask.shape), seeds.labels)
+            mask, restored = result.mask, result.labels
+        self.statistics.write(item, mask, restored)
+        self.masks.write(item, mask)
+
+    def read(self, item: Item) -> tuple[UInt8[np.ndarray, "h w 3"], Seeds]:
+        """The image of an item and its seeds."""
+        return self.source.read_image(item), self.seeds.read(item)
