@@ -1,5 +1,6 @@
 """Augmentations of images and masks, by albumentations."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -80,5 +81,4 @@ class Augmentation:
 def _albumentations() -> ModuleType:
     """The library, which asks the internet for a newer version of itself when it is imported."""
     with variable("NO_ALBUMENTATIONS_UPDATE", "1"):
-        import albumentations
-    return albumentations
+        return import_module("albumentations")
