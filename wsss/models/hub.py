@@ -203,11 +203,11 @@ def make_available(network: str, file: HubFile) -> None:
         InvalidOptionError: they are not in the cache, and the hub is out of reach or switched off
             by `HF_HUB_OFFLINE`; says which file belongs where.
     """
-    from huggingface_hub import is_offline_mode
+    from huggingface_hub import constants
 
     if file.cached() is not None:
         return
-    if is_offline_mode():
+    if constants.HF_HUB_OFFLINE:
         raise _missing(network, file, "the hub is switched off (HF_HUB_OFFLINE)")
     try:
         file.fetch()
