@@ -124,7 +124,7 @@ def speed_rows(model_name: str, names: list[str], arguments: argparse.Namespace)
     for name in names:
         note(f"{model_name}: trying {name}")
         try:
-            method = make_method(name, arguments.set, device)
+            method = make_method(name, arguments.set, device, trained=False)
             method.check(model)
             with torch.no_grad():
                 method(model, images[:1], classes[:1])

@@ -1,14 +1,14 @@
 """Fixtures that build small data sets on disk, and find problems by what they say."""
 
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -151,16 +151,21 @@ def state_of() -> Callable[[nn.Module], object]:
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let timm's hub be out of reach, and nothing of it in the cache."""
-    make = timm.create_model
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Let no host have an address, and hubs empty caches; gives the hosts that are asked for."""
+    asked: list[str] = []
+    find = socket.getaddrinfo
 
-    def create_model(name: str, pretrained: bool = False, **settings: object) -> nn.Module:
-        if pretrained:
-            raise LocalEntryNotFoundError("No such files in the cache.\nIs there a network?")
-        return make(name, **settings)
+    def getaddrinfo(host: str, *args: Any, **options: Any) -> Any:
+        if host in {"localhost", "127.0.0.1"}:
+            return find(host, *args, **options)
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
 
-    monkeypatch.setattr(timm, "create_model", create_model)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return asked
 
 
 @pytest.fixture(

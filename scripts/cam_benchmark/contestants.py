@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier, TimmBackbone
+from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.saved_classifier import is_classifier, load_finished
+from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
 
 SEED = 0
@@ -28,13 +30,36 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         return compose("run", overrides=list(overrides))
 
 
-def make_method(name: str, overrides: Sequence[str], device: torch.device) -> CamMethod:
-    """The method of `cam=<name>` with its configured options; its networks move to the device."""
-    method: CamMethod = instantiate(composed([f"cam={name}", *overrides]).cam, _convert_="all")
+def make_method(
+    name: str, overrides: Sequence[str], device: torch.device, trained: bool = True
+) -> CamMethod:
+    """The method of `cam=<name>` with its configured options; its networks move to the device.
+
+    Args:
+        name: in configs/cam.
+        overrides: settings of it.
+        device: of its networks.
+        trained: whether these need the weights of a hub. Time and memory do not: random ones are of
+            a fixed seed.
+    """
+    settings = composed([f"cam={name}", *overrides]).cam
+    if not trained:
+        forget_hubs(settings)
+        torch.manual_seed(SEED)
+    method: CamMethod = build(settings)
     for part in vars(method).values():
         if isinstance(part, nn.Module):
             part.to(device).eval()
     return method
+
+
+def forget_hubs(settings: DictConfig) -> None:
+    """Let networks in the settings have random weights instead of a hub's."""
+    for key, value in settings.items():
+        if isinstance(value, DictConfig):
+            forget_hubs(value)
+        elif key == "weights" and value == HUB_WEIGHTS:
+            settings[key] = None
 
 
 def make_model(name: str, num_classes: int, device: torch.device) -> SplitClassifier:

@@ -31,7 +31,9 @@ def peak_of(
         what was held with the model loaded.
     """
     model = make_model(model_name, num_classes, device)
-    method = None if method_name == FORWARD else make_method(method_name, overrides, device)
+    method = None
+    if method_name != FORWARD:
+        method = make_method(method_name, overrides, device, trained=False)
     images, classes = make_inputs(model, 1, size_px, num_present, device)
     before = _held_mb(device)
     with torch.no_grad():

@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from hydra.utils import get_class
 from PIL import Image
 from pytorch_grad_cam import GradCAM as ReferenceGradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -450,6 +451,19 @@ def test_methods_are_named_in_any_spelling(name):
     assert torch.equal(
         wsss.cam(network, image, 1, method=name).raw, wsss.cam(network, image, 1).raw
     )
+
+
+@pytest.mark.parametrize("name", ["ad_cam", "attention_product", "transcam"])
+def test_a_second_network_out_of_reach_is_told_in_pythons_words(offline, name):
+    with pytest.raises(WsssError) as refusal:
+        wsss.cam(resnet(), picture(), 1, method=name)
+    (problem,) = refusal.value.problems
+    assert problem.where == "attention_network.weights=hub"
+    assert "asking huggingface.co failed" in problem.came
+    assert "`model.safetensors` of timm/deit_small_patch16_224.fb_in1k" in problem.expected
+    owner, argument = re.search(r"`([\w.]+)\(attention_network=([\w.]+)\(", problem.remedy).groups()
+    network = get_class(argument)("deit_tiny_patch16_224")
+    assert wsss.cam(resnet(), picture(), 1, method=get_class(owner)(attention_network=network))
 
 
 # The package's own classifiers.

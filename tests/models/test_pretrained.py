@@ -96,7 +96,7 @@ def test_what_cannot_be_had_is_answered_with_what_can(model, weights, words):
 
 
 def test_a_hub_out_of_reach(offline):
-    with pytest.raises(WsssError, match=r"^weights=hub: .*`resnet18`.*name the \.safetensors"):
+    with pytest.raises(WsssError, match=r"^weights=hub: .*`resnet18`.*name a \.safetensors"):
         pretrained_classifier("timm:resnet18", "hub")
 
 

@@ -150,6 +150,12 @@ def test_networks_without_the_right_tokens_are_refused(settings, expected):
         VitBackbone(**settings)
 
 
+def test_a_name_on_a_hub_is_refused_without_asking_there(offline):
+    with pytest.raises(ValueError, match="expected a vision transformer"):
+        VitBackbone("hf-hub:timm/deit_small_patch16_224.fb_in1k")
+    assert not offline
+
+
 def test_the_stem_can_be_frozen():
     backbone = VitBackbone(DEIT, freeze="stem")
     frozen = {n.split(".")[1] for n, p in backbone.named_parameters() if not p.requires_grad}

@@ -256,7 +256,7 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
     assert "Traceback" not in said
     assert "HYDRA_FULL_ERROR" not in said
     assert f"{setting}=hub" in said
-    assert "name the .safetensors or .pth file instead" in said
+    assert "name a .safetensors or .pth file instead" in said
     assert not list((tmp_path / "runs").glob("classify/*/*"))
 
 

@@ -71,6 +71,24 @@ def test_methods_are_those_of_the_configuration():
     assert isinstance(make_method("cam", [], CPU), CAM)
 
 
+def test_timings_ask_no_hub(offline):
+    from cam_benchmark.contestants import make_method, method_names
+
+    networks = []
+    for name in method_names():
+        first, again = (make_method(name, [], CPU, trained=False) for _ in range(2))
+        for part, same in zip(vars(first).values(), vars(again).values(), strict=True):
+            if isinstance(part, nn.Module):
+                networks.append(name)
+                one, other = part.state_dict(), same.state_dict()
+                assert all(torch.equal(one[key], other[key]) for key in one)
+    assert {"ad_cam", "attention_product", "transcam"} <= {*networks}
+    assert not offline
+    with pytest.raises(WsssError, match=r"^cam.attention_network.weights=hub: .*deit_small"):
+        make_method("ad_cam", [], CPU)
+    assert offline
+
+
 def test_classes_of_an_image_differ(model):
     from cam_benchmark.contestants import make_inputs
 

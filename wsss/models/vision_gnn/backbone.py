@@ -10,16 +10,11 @@ from wsss.argument_checks import check_choice
 from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
+from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.normalisation import Normalisation
 from wsss.models.vision_gnn.graph import Graph
 from wsss.models.vision_gnn.network import Architecture, VisionGnn, isotropic, pyramid
-from wsss.models.weights import (
-    HUB_WEIGHTS,
-    PACKAGE_WEIGHTS,
-    load_state_dict,
-    load_trunk,
-    refused_weights,
-)
+from wsss.models.weights import PACKAGE_WEIGHTS, load_state_dict, load_trunk, refused_weights
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vig_tiny": isotropic(192, 12),
