@@ -1,4 +1,7 @@
-"""Validation of torch devices."""
+"""Torch devices: which there are, and what runs on them."""
+
+import os
+from importlib.util import find_spec
 
 import torch
 
@@ -28,3 +31,10 @@ def usable_device(word: str | None) -> str:
             "Leave it out: a GPU is used if there is one.",
         ) from error
     return word
+
+
+def runs_triton(device: torch.device) -> bool:
+    """Whether Triton's kernels run on a device: on CUDA, or wherever Triton interprets them."""
+    is_cuda = device.type == "cuda" and torch.version.hip is None
+    interprets = os.environ.get("TRITON_INTERPRET") == "1"
+    return (is_cuda or interprets) and find_spec("triton") is not None
