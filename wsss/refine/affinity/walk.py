@@ -38,7 +38,7 @@ def random_walk(
         num_steps: t; the authors square the matrix eight times, which are 256 steps.
     """
     if scores.is_cuda and runs_triton(scores.device):
-        from wsss.refine.affinity.triton_walk import walk_in_triton
+        from wsss.refine.affinity.triton_kernels.walk import walk_in_triton
 
         return walk_in_triton(scores, affinity, radius, exponent, num_steps)
     return walk_in_torch(scores, affinity, radius, exponent, num_steps)

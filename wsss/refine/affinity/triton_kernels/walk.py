@@ -1,4 +1,4 @@
-"""The random walk by a Triton kernel, imported only where it is launched.
+"""The random walk, one launch a step.
 
 Each step is a launch, which begins when the one before has ended everywhere. One launch for all
 steps would have its programs wait for each other, and none may wait for those that do not run yet:
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from wsss.refine.affinity.paths import pair_offsets
-from wsss.refine.affinity.walk_kernel import step
+from wsss.refine.affinity.triton_kernels.walk_kernel import step
 
 PIXELS = 128
 """Of a program: one for each thread of four warps."""

@@ -1,4 +1,4 @@
-"""The walk's kernel without a GPU: in Triton's interpreter, and compiled for one."""
+"""Triton's kernels without a GPU: in the interpreter, and compiled for one."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,14 +12,14 @@ pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="needs Trito
 
 
 @pytest.mark.slow
-def test_the_kernel_agrees_with_torch_and_with_powers_of_the_matrix(pass_with_triton):
-    pass_with_triton(Path(__file__).with_name("triton_walk_cases.py"))
+def test_kernels_agree_with_torch_and_with_powers_of_the_matrix(pass_with_triton):
+    pass_with_triton(Path(__file__).with_name("triton_cases.py"))
 
 
 @pytest.mark.parametrize("kind", ["f32", "f64"])
 @pytest.mark.parametrize("maps", [1, 3, 9])
 def test_a_step_compiles_to_fused_sums_of_each_thread(launches, compiled_for_sm_90, maps, kind):
-    from wsss.refine.affinity.triton_walk import walk_in_triton
+    from wsss.refine.affinity.triton_kernels.walk import walk_in_triton
 
     dtype = {"f32": torch.float32, "f64": torch.float64}[kind]
     scores = torch.zeros(2, maps, 6, 16, dtype=dtype)
@@ -35,3 +35,13 @@ def test_a_step_compiles_to_fused_sums_of_each_thread(launches, compiled_for_sm_
         # No sum is of several threads, and nothing is left to the assembler's choice.
         for word in ("bar.sync", "shfl", "atom", f"add.{kind}", f"mul.{kind}", f"add.rn.{kind}"):
             assert word not in assembly["ptx"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_search_along_paths_compiles(launches, compiled_for_sm_90, dtype):
+    from wsss.refine.affinity.triton_kernels.strongest import strongest_steps_in_triton
+
+    row, radius = 20, 5
+    strongest_steps_in_triton(torch.zeros(2, (3 + radius) * row, dtype=dtype), 3 * row, row, radius)
+    (launch,) = launches
+    assert len(compiled_for_sm_90(*launch).asm["cubin"]) > 0

@@ -1,6 +1,6 @@
-"""The walk's kernel against plain torch and powers of the matrix: interpreted, or on a GPU.
+"""Kernels against plain torch, and the walk against the matrix: interpreted, or on a GPU.
 
-`test_triton_walk.py` runs this file in a process of its own: Triton is to be told to interpret
+`test_triton.py` runs this file in a process of its own: Triton is to be told to interpret
 before it is imported. A program takes about 40 ms there, so that steps are few.
 """
 
@@ -11,8 +11,10 @@ import pytest
 import torch
 from triton.runtime.interpreter import GridExecutor
 
+from wsss.refine.affinity.boundaries import boundary_affinity, strongest_steps_in_torch
 from wsss.refine.affinity.paths import pair_offsets
-from wsss.refine.affinity.triton_walk import MAPS, walk_in_triton
+from wsss.refine.affinity.triton_kernels.strongest import strongest_steps_in_triton
+from wsss.refine.affinity.triton_kernels.walk import MAPS, walk_in_triton
 from wsss.refine.affinity.walk import random_walk, walk_in_torch
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -157,3 +159,35 @@ def test_a_step_is_one_launch(monkeypatch):
     scores, affinity = random_case((4, 5), 2)
     walk(scores, affinity, 2, 10.0, 7)
     assert names == ["step"] * (1 + 7)  # The first is for degrees.
+
+
+@pytest.mark.parametrize("kind", ["random", "ties", "constant"])
+@pytest.mark.parametrize(("size", "radius"), [((9, 7), 4), ((3, 2), 3), ((1, 1), 2), ((1, 6), 3)])
+def test_strongest_pixels_of_paths_are_those_of_torch(size, radius, kind):
+    boundary = torch.rand(2, *size, generator=torch.Generator().manual_seed(0))
+    if kind == "ties":
+        boundary = boundary.round()
+    if kind == "constant":
+        boundary[:] = 0.25
+    reach, height = radius - 1, size[0]
+    padded = torch.nn.functional.pad(boundary, (reach, reach, 0, radius), value=1.0)
+    row = padded.shape[2]
+    expected = strongest_steps_in_torch(padded.flatten(1), height * row, row, radius)
+    flat = padded.flatten(1).to(DEVICE)
+    for block in (16, 256):
+        found = strongest_steps_in_triton(flat, height * row, row, radius, block)
+        assert found.dtype == expected.dtype
+        assert torch.equal(found.cpu(), expected)
+
+
+def test_boundaries_by_the_kernel_have_the_gradients_of_torch(monkeypatch):
+    module = "wsss.refine.affinity.boundaries"
+    weights = torch.rand(1, len(pair_offsets(3)), 5, 6)
+    answers = []
+    for way in (strongest_steps_in_torch, strongest_steps_in_triton):
+        monkeypatch.setattr(f"{module}.strongest_steps", way)
+        leaf = torch.rand(1, 5, 6, generator=torch.Generator().manual_seed(1)).to(DEVICE)
+        affinity = boundary_affinity(leaf.requires_grad_(), 3)
+        (affinity * weights.to(DEVICE)).sum().backward()
+        answers.append((affinity.detach(), leaf.grad))
+    torch.testing.assert_close(*answers, rtol=0, atol=0 if INTERPRETED else 1e-5)
