@@ -1,10 +1,17 @@
-"""Images and unaries that engines of the dense CRF are compared on, and what "the same" means."""
+"""Images and unaries that engines of the dense CRF are compared on, and what "the same" means.
 
+Likewise what Triton's kernels need to be interpreted, or compiled for a GPU that is not there.
+"""
+
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from wsss.refine import PydensecrfEngine
 from wsss.refine.dense_crf.unaries import energies_from_softmax
@@ -96,3 +103,84 @@ def image_of(scene):
         return rng.integers(0, 256, (*size, 3), dtype=np.uint8)
 
     return draw
+
+
+@pytest.fixture(
+    params=[
+        "interpreter",
+        pytest.param(
+            "gpu",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        ),
+    ]
+)
+def pass_with_triton(request):
+    """Pass a file of tests in a process of its own, as Triton is told to interpret beforehand."""
+
+    def check(file):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+        environment = {k: word for k, word in os.environ.items() if not k.startswith("PYTEST_")}
+        environment["TRITON_INTERPRET"] = "1" if request.param == "interpreter" else "0"
+        root = Path(__file__).parents[2]
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+
+    return check
+
+
+@pytest.fixture
+def launches(monkeypatch, tmp_path):
+    """Kernels with the arguments that they are launched with, instead of launching them."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    from triton.runtime.jit import JITFunction
+
+    found = []
+    monkeypatch.setattr(
+        JITFunction,
+        "run",
+        lambda self, *args, grid, warmup, **named: found.append((self, args, named)),
+    )
+    return found
+
+
+@pytest.fixture
+def compiled_for_sm_90():
+    """Compile a kernel as its launch would."""
+    return _compiled_for_sm_90
+
+
+POINTERS = {
+    torch.float32: "*fp32",
+    torch.float64: "*fp64",
+    torch.int32: "*i32",
+    torch.int64: "*i64",
+    torch.uint8: "*u8",
+}
+
+
+def _compiled_for_sm_90(kernel, args, named):
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    fused = named.pop("enable_fp_fusion", True)
+    values = dict(zip(kernel.arg_names, args, strict=False)) | named
+    assert list(values) == kernel.arg_names
+    signature, constants, attributes = {}, {}, {}
+    for number, param in enumerate(kernel.params):
+        value = values[param.name]
+        if param.is_constexpr or (
+            type(value) is int and value == 1 and not param.do_not_specialize
+        ):
+            signature[param.name], constants[param.name] = "constexpr", value
+            continue
+        is_tensor = isinstance(value, torch.Tensor)
+        signature[param.name] = POINTERS[value.dtype] if is_tensor else "i32"
+        if is_tensor or (value % 16 == 0 and not param.do_not_specialize):
+            attributes[number,] = [["tt.divisibility", 16]]
+    source = ASTSource(kernel, signature, constants, attributes)
+    options = {"enable_fp_fusion": fused}
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)

@@ -1,8 +1,5 @@
 """Triton's kernels without a GPU: in the interpreter, and compiled for one."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,82 +17,15 @@ from wsss.refine.dense_crf.unaries import shared_channels
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton")
 
 CPU = torch.device("cpu")
-POINTERS = {
-    torch.float32: "*fp32",
-    torch.int32: "*i32",
-    torch.int64: "*i64",
-    torch.uint8: "*u8",
-}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "where",
-    [
-        "interpreter",
-        pytest.param(
-            "gpu",
-            marks=[
-                pytest.mark.gpu,
-                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-            ],
-        ),
-    ],
-)
-def test_kernels_agree_with_the_other_engines(where):
-    file = Path(__file__).with_name("triton_cases.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
-    environment = {key: word for key, word in os.environ.items() if not key.startswith("PYTEST_")}
-    environment["TRITON_INTERPRET"] = "1" if where == "interpreter" else "0"
-    answer = subprocess.run(
-        command, env=environment, capture_output=True, text=True, cwd=file.parents[2]
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-@pytest.fixture
-def launches(monkeypatch, tmp_path):
-    """Kernels with the arguments that they are launched with, instead of launching them."""
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    from triton.runtime.jit import JITFunction
-
-    found = []
-    monkeypatch.setattr(
-        JITFunction,
-        "run",
-        lambda self, *args, grid, warmup, **named: found.append((self, args, named)),
-    )
-    return found
-
-
-def compiled_for_sm_90(kernel, args, named):
-    """The kernel compiled as its launch would."""
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    fused = named.pop("enable_fp_fusion", True)
-    values = dict(zip(kernel.arg_names, args, strict=False)) | named
-    assert list(values) == kernel.arg_names
-    signature, constants, attributes = {}, {}, {}
-    for number, param in enumerate(kernel.params):
-        value = values[param.name]
-        if param.is_constexpr or (
-            type(value) is int and value == 1 and not param.do_not_specialize
-        ):
-            signature[param.name], constants[param.name] = "constexpr", value
-            continue
-        is_tensor = isinstance(value, torch.Tensor)
-        signature[param.name] = POINTERS[value.dtype] if is_tensor else "i32"
-        if is_tensor or (value % 16 == 0 and not param.do_not_specialize):
-            attributes[number,] = [["tt.divisibility", 16]]
-    source = ASTSource(kernel, signature, constants, attributes)
-    options = {"enable_fp_fusion": fused}
-    return triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+def test_kernels_agree_with_the_other_engines(pass_with_triton):
+    pass_with_triton(Path(__file__).with_name("triton_cases.py"))
 
 
 @pytest.mark.parametrize("dimensions", [2, 5])
-def test_locating_points_compiles_without_contractions(launches, dimensions):
+def test_locating_points_compiles_without_contractions(launches, compiled_for_sm_90, dimensions):
     from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
     image = np.full((8, 9, 3), 200, np.uint8)
@@ -115,7 +45,7 @@ def test_locating_points_compiles_without_contractions(launches, dimensions):
 
 
 @pytest.mark.parametrize("channels", [1, 4, 20, 300])
-def test_splat_and_blur_compile(launches, channels):
+def test_splat_and_blur_compile(launches, compiled_for_sm_90, channels):
     from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
     def rows(width):
@@ -133,7 +63,7 @@ def test_splat_and_blur_compile(launches, channels):
 
 
 @pytest.mark.parametrize("labels", [2, 5, 21, 256])
-def test_updates_compile(launches, unaries, labels):
+def test_updates_compile(launches, compiled_for_sm_90, unaries, labels):
     from wsss.refine.dense_crf.triton_kernels.operations import TRITON
 
     images = upload_images([np.zeros((3, 4, 3), np.uint8)], CPU)

@@ -1,4 +1,7 @@
-"""Torch's devices: which can be used, and how tensors lie in their memory."""
+"""Torch's devices: which there are, what runs on them, and how tensors lie in their memory."""
+
+import os
+from importlib.util import find_spec
 
 import torch
 
@@ -44,3 +47,10 @@ def memory_format(device: torch.device) -> torch.memory_format:
     EfficientNet on one H200, cuDNN 9).
     """
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+def runs_triton(device: torch.device) -> bool:
+    """Whether Triton's kernels run on a device: on CUDA, or wherever Triton interprets them."""
+    is_cuda = device.type == "cuda" and torch.version.hip is None
+    interprets = os.environ.get("TRITON_INTERPRET") == "1"
+    return (is_cuda or interprets) and find_spec("triton") is not None

@@ -1,19 +1,17 @@
 """What a run computes on, where its settings leave that to the machine."""
 
-from importlib.util import find_spec
-
 import torch
 from lightning_fabric import Fabric
 from omegaconf import DictConfig
 
 from wsss.machine.cores import usable_cores
-from wsss.machine.devices import device_name
+from wsss.machine.devices import device_name, runs_triton
 from wsss.machine.numerics import set_numerics
 from wsss.wording import plural
 
 AUTO = "auto"
 GPU = ("gpu", "cuda")
-"""Lightning's names of a GPU of NVIDIA."""
+"""Lightning's names of a GPU that torch calls CUDA."""
 
 
 def on_this_machine(cfg: DictConfig) -> DictConfig:
@@ -21,12 +19,12 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
 
     It follows from what the machine has, never from a timing, and before fingerprints are made.
 
-    * `trainer.accelerator=auto`: a GPU of NVIDIA if there is one, else the CPU.
+    * `trainer.accelerator=auto`: a GPU if there is one, else the CPU.
     * `trainer.deterministic=null`: `true` on a CPU; `warn` on a GPU, on which some operations have
       no deterministic kernel.
-    * `dense_crf.gpu_target`, if it is set, is the engine on such a GPU, if Triton is installed. It
+    * `dense_crf.gpu_target`, if it is set, is the engine on a GPU on which Triton's kernels run. It
       leaves the cores to reading and writing, so that their number does not matter, nor does that
-      of labels: both engines take longer in the same proportion.
+      of labels, with which all engines take longer.
     """
     cfg = cfg.copy()
     has_gpu = torch.cuda.is_available()
@@ -37,7 +35,7 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
         trainer.deterministic = True if trainer.accelerator == "cpu" else "warn"
     on_gpu = has_gpu and trainer.accelerator in GPU
     crf_on_gpu = crf.device.startswith("cuda") if crf.device else on_gpu
-    if crf.gpu_target and crf_on_gpu and find_spec("triton"):
+    if crf.gpu_target and crf_on_gpu and runs_triton(torch.device("cuda")):
         crf._target_ = crf.gpu_target
     return cfg
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -91,3 +92,19 @@ def pairs():
                     yield index, (row, column), (row + down, column + right)
 
     return find
+
+
+@pytest.fixture
+def dense_transition(pairs):
+    """The walk's matrix T in float64, built pair by pair, from an image's affinities."""
+
+    def build(affinity, radius, exponent):
+        _, height, width = affinity.shape
+        matrix = np.eye(height * width)
+        for index, one, other in pairs(height, width, radius):
+            value = float(affinity[index, *one]) ** exponent
+            places = one[0] * width + one[1], other[0] * width + other[1]
+            matrix[places] = matrix[places[::-1]] = value
+        return matrix / matrix.sum(axis=1, keepdims=True)
+
+    return build

@@ -24,21 +24,21 @@ def naive_affinity(boundary, radius):
 
 
 @pytest.mark.parametrize(("size", "radius"), [((9, 7), 4), ((6, 11), 5), ((3, 2), 5), ((1, 1), 3)])
-def test_affinity_is_one_minus_the_strongest_boundary_on_the_path(size, radius):
+def test_affinity_is_one_minus_the_strongest_boundary_on_the_path(device, size, radius):
     boundary = torch.rand(2, *size, generator=torch.manual_seed(0), dtype=torch.float64)
-    found = boundary_affinity(boundary, radius)
+    found = boundary_affinity(boundary.to(device), radius).cpu()
     torch.testing.assert_close(found, naive_affinity(boundary, radius), rtol=0, atol=0)
 
 
-def test_gradients_are_those_of_the_loops():
+def test_gradients_are_those_of_the_loops(device):
     boundary = torch.rand(1, 6, 7, generator=torch.manual_seed(1), dtype=torch.float64)
     weights = torch.rand(1, len(pair_offsets(4)), 6, 7, dtype=torch.float64)
     gradients = []
-    for function in (boundary_affinity, naive_affinity):
-        leaf = boundary.clone().requires_grad_()
+    for function, place in ((boundary_affinity, device), (naive_affinity, "cpu")):
+        leaf = boundary.clone().to(place).requires_grad_()
         affinity = function(leaf, 4)
-        (affinity * weights).sum().backward()
-        gradients.append(leaf.grad)
+        (affinity * weights.to(place)).sum().backward()
+        gradients.append(leaf.grad.cpu())
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
 
 

@@ -1,6 +1,7 @@
 """The walk against powers of the dense matrix, and its limits."""
 
-import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,47 +12,34 @@ from wsss.refine.affinity.paths import pair_offsets
 from wsss.refine.affinity.walk import random_walk
 
 
-def dense_transition(affinity, radius, exponent):
-    """The matrix T, built pair by pair."""
-    _, height, width = affinity.shape
-    matrix = np.eye(height * width)
-    for row, column in itertools.product(range(height), range(width)):
-        for index, (down, right) in enumerate(pair_offsets(radius)):
-            if row + down < height and 0 <= column + right < width:
-                one, other = row * width + column, (row + down) * width + column + right
-                value = float(affinity[index, row, column]) ** exponent
-                matrix[one, other] = matrix[other, one] = value
-    return matrix / matrix.sum(axis=1, keepdims=True)
-
-
-def random_case(size, radius, batch=2, maps=3):
+def random_case(size, radius, device, batch=2, maps=3):
     torch.manual_seed(0)
     scores = torch.rand(batch, maps, *size, dtype=torch.float64)
     affinity = torch.rand(batch, len(pair_offsets(radius)), *size, dtype=torch.float64)
-    return scores, affinity
+    return scores.to(device), affinity.to(device)
 
 
 @pytest.mark.parametrize(("size", "radius"), [((8, 11), 5), ((11, 6), 3), ((2, 9), 5), ((7, 2), 4)])
 @pytest.mark.parametrize("num_steps", [1, 7, 256])
-def test_the_walk_is_a_power_of_the_dense_matrix(size, radius, num_steps):
-    scores, affinity = random_case(size, radius)
+def test_the_walk_is_a_power_of_the_dense_matrix(dense_transition, device, size, radius, num_steps):
+    scores, affinity = random_case(size, radius, device)
     found = random_walk(scores, affinity, radius, exponent=3, num_steps=num_steps)
     for image in range(2):
         matrix = dense_transition(affinity[image], radius, 3)
         power = np.linalg.matrix_power(matrix, num_steps)
-        expected = scores[image].flatten(1).numpy() @ power.T
-        np.testing.assert_allclose(found[image].flatten(1), expected, rtol=0, atol=1e-10)
+        expected = scores[image].flatten(1).cpu().numpy() @ power.T
+        np.testing.assert_allclose(found[image].flatten(1).cpu(), expected, rtol=0, atol=1e-10)
 
 
-def test_no_steps_change_nothing_and_give_a_copy():
-    scores, affinity = random_case((5, 6), 3)
+def test_no_steps_change_nothing_and_give_a_copy(device):
+    scores, affinity = random_case((5, 6), 3, device)
     found = random_walk(scores, affinity, 3, num_steps=0)
     assert torch.equal(found, scores)
     assert found.data_ptr() != scores.data_ptr()
 
 
-def test_a_constant_stays_and_no_score_leaves_the_range():
-    scores, affinity = random_case((9, 9), 4)
+def test_a_constant_stays_and_no_score_leaves_the_range(device):
+    scores, affinity = random_case((9, 9), 4, device)
     scores[:, 0] = 0.7
     found = random_walk(scores, affinity, 4)
     torch.testing.assert_close(found[:, 0], scores[:, 0], rtol=1e-12, atol=0)
@@ -59,10 +47,10 @@ def test_a_constant_stays_and_no_score_leaves_the_range():
     assert (found.amin(dim=(2, 3)) >= scores.amin(dim=(2, 3)) - 1e-12).all()
 
 
-def test_a_perfect_boundary_keeps_scores_on_their_side():
-    boundary = torch.zeros(1, 12, 13, dtype=torch.float64)
+def test_a_perfect_boundary_keeps_scores_on_their_side(dense_transition, device):
+    boundary = torch.zeros(1, 12, 13, dtype=torch.float64, device=device)
     boundary[:, :, 6] = 1
-    scores = torch.zeros(1, 1, 12, 13, dtype=torch.float64)
+    scores = torch.zeros(1, 1, 12, 13, dtype=torch.float64, device=device)
     scores[..., 3, 2] = 1
     found = random_walk(scores, boundary_affinity(boundary, 5), 5, num_steps=1024)[0, 0]
     assert (found[:, :6] > 0).all()
@@ -71,12 +59,12 @@ def test_a_perfect_boundary_keeps_scores_on_their_side():
     affinity = boundary_affinity(boundary, 5)[0]
     matrix = dense_transition(affinity, 5, 10)
     degree = 1 / matrix.diagonal().reshape(12, 13)
-    kept = (found * torch.from_numpy(degree)).sum()
+    kept = float((found.cpu() * torch.from_numpy(degree)).sum())
     assert kept == pytest.approx(degree[3, 2], rel=1e-9)
 
 
-def test_exponents_at_their_limits():
-    scores, affinity = random_case((6, 6), 3)
+def test_exponents_at_their_limits(device):
+    scores, affinity = random_case((6, 6), 3, device)
     # A large one leaves pixels alone; 0 makes all neighbours alike, whatever their affinity.
     alone = random_walk(scores, affinity, 3, exponent=1e6)
     torch.testing.assert_close(alone, scores)
@@ -85,11 +73,28 @@ def test_exponents_at_their_limits():
     torch.testing.assert_close(alike, other, rtol=0, atol=0)
 
 
-def test_an_image_has_the_same_bytes_alone_and_in_a_batch():
-    scores, affinity = (tensor.float() for tensor in random_case((10, 12), 5, batch=3))
+def test_an_image_has_the_same_bytes_alone_and_in_a_batch(device):
+    scores, affinity = (tensor.float() for tensor in random_case((10, 12), 5, device, batch=3))
     together = random_walk(scores, affinity, 5)
     alone = random_walk(scores[1:2], affinity[1:2], 5)
     assert torch.equal(together[1:2], alone)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 5, 6), (2, 0, 5, 6), (2, 2, 0, 6), (2, 2, 5, 0)])
+def test_nothing_walks_nowhere(device, shape):
+    affinity = torch.rand(shape[0], len(pair_offsets(3)), *shape[2:], device=device)
+    assert random_walk(torch.rand(shape, device=device), affinity, 3).shape == shape
+
+
+def test_a_walk_on_a_cpu_needs_no_triton():
+    code = """
+import sys
+import torch
+from wsss.refine.affinity import boundary_affinity, random_walk
+random_walk(torch.rand(1, 2, 4, 5), boundary_affinity(torch.rand(1, 4, 5), 3), 3)
+sys.exit("triton" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 9])

@@ -1,6 +1,7 @@
 """Affinity without training, from the attention of a vision transformer."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 import torch
@@ -144,8 +145,7 @@ def interpolated_cosine(
         size: height and width of the map.
         radius: pairs nearer than this, in pixels of the map.
     """
-    cells, weights = (part.to(products.device) for part in nearest_cells(grid, size))
-    weights = weights.to(products.dtype)
+    cells, weights = _cells_there(grid, size, products.device, products.dtype)
 
     def product(offset: Offset) -> Float[Tensor, "b h w"]:
         others, their_weights = (neighbour(part, offset, 0) for part in (cells, weights))
@@ -157,6 +157,15 @@ def interpolated_cosine(
         product(offset) / (length * neighbour(length, offset, 1)) for offset in pair_offsets(radius)
     ]
     return torch.stack(pairs, dim=1).clamp(0, 1)
+
+
+@lru_cache(maxsize=4)
+def _cells_there(
+    grid: tuple[int, int], size: tuple[int, int], device: torch.device, dtype: torch.dtype
+) -> tuple[Int64[Tensor, "4 h w"], Float[Tensor, "4 h w"]]:
+    """Those on a device, copied once for all images of a size: a copy waits for the device."""
+    cells, weights = nearest_cells(grid, size)
+    return cells.to(device), weights.to(dtype).to(device)
 
 
 def nearest_cells(

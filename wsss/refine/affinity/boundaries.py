@@ -5,6 +5,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.machine.devices import runs_triton
 from wsss.refine.affinity.paths import pair_offsets, path
 
 # Shape suffixes: B = batch, H, W = map, K = offsets of `pair_offsets(radius)`.
@@ -46,12 +47,26 @@ def strongest_steps(
 ) -> Int64[Tensor, "b k _"]:
     """Steps in memory from each value to the first strongest on the path to each neighbour.
 
+    On CUDA this is one launch of a kernel where Triton is installed, else thousands: three for each
+    pixel of every path.
+
     Args:
         flat: padded maps in raster order, a row longer than `length` for every step down.
         length: number of values to start from.
         row: values in a row.
         radius: pairs nearer than this.
     """
+    if flat.is_cuda and runs_triton(flat.device):
+        from wsss.refine.affinity.triton_kernels.strongest import strongest_steps_in_triton
+
+        return strongest_steps_in_triton(flat, length, row, radius)
+    return strongest_steps_in_torch(flat, length, row, radius)
+
+
+def strongest_steps_in_torch(
+    flat: Float[Tensor, "b m"], length: int, row: int, radius: int
+) -> Int64[Tensor, "b k _"]:
+    """As `strongest_steps`, on any device."""
     reach = radius - 1
     start = F.pad(flat, (reach, 0), value=1.0)  # So that a step to the left stays inside.
     better = torch.empty_like(flat[:, :length], dtype=torch.bool)

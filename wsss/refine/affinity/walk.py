@@ -1,13 +1,16 @@
 """Propagation of score maps by a random walk on pixel affinities."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wsss.machine.devices import runs_triton
 from wsss.refine.affinity.paths import neighbour, pair_offsets
 
 # Shape suffixes: B = batch, N = score maps, H, W = map, K = offsets of `pair_offsets(radius)`.
 
 
+@torch.no_grad()
 def random_walk(
     scores: Float[Tensor, "b n h w"],
     affinity: Float[Tensor, "b k h w"],
@@ -23,7 +26,8 @@ def random_walk(
     each pixel's scores over its neighbourhood, so that scores stay within their range.
 
     The matrix is never built: memory holds K weights a pixel, the scores twice and three maps more,
-    10 MB for one score map of 250 × 250 and a radius of 5.
+    10 MB for one score map of 250 × 250 and a radius of 5. On CUDA a step is one launch of a kernel
+    where Triton is installed, else 2 K launches, with the same sums. There are no gradients.
 
     Args:
         scores: maps to spread.
@@ -33,6 +37,21 @@ def random_walk(
         exponent: β, applied to affinities.
         num_steps: t; the authors square the matrix eight times, which are 256 steps.
     """
+    if scores.is_cuda and runs_triton(scores.device):
+        from wsss.refine.affinity.triton_kernels.walk import walk_in_triton
+
+        return walk_in_triton(scores, affinity, radius, exponent, num_steps)
+    return walk_in_torch(scores, affinity, radius, exponent, num_steps)
+
+
+def walk_in_torch(
+    scores: Float[Tensor, "b n h w"],
+    affinity: Float[Tensor, "b k h w"],
+    radius: int,
+    exponent: float,
+    num_steps: int,
+) -> Float[Tensor, "b n h w"]:
+    """As `random_walk`, on any device."""
     height, width = scores.shape[2:]
     inside = [
         (index, (down, right))

@@ -1,9 +1,7 @@
 """The engine for GPUs: a group of images is one lattice with disconnected parts."""
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -12,7 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from wsss.argument_checks import check_whole
 from wsss.errors import InvalidOptionError, UnsupportedError
-from wsss.machine.devices import usable_device
+from wsss.machine.devices import runs_triton, usable_device
 from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
 from wsss.refine.dense_crf.on_device import solver
 from wsss.refine.dense_crf.on_device.grouping import groups_of
@@ -168,10 +166,7 @@ class TorchEngine(DenseCrfEngine):
 
     def _operations(self, device: torch.device) -> Operations:
         """The kernels for a device; Triton is imported where it is used."""
-        runs = (
-            (device.type == "cuda" and torch.version.hip is None)
-            or os.environ.get("TRITON_INTERPRET") == "1"
-        ) and find_spec("triton") is not None
+        runs = runs_triton(device)
         if self.kernels == "triton" and not runs:
             raise InvalidOptionError(
                 "kernels",
