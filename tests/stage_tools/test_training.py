@@ -15,6 +15,7 @@ from wsss.errors import InvalidOptionError, WsssError
 from wsss.stage_tools import training
 from wsss.stage_tools.checkpoints import completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.feature_batches import FeatureBatches
 from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.training import fit
 
@@ -239,3 +240,25 @@ def test_waits_of_a_training_are_measured(tmp_path):
     assert context.measured.seconds["images"] >= 8 * 0.02
     assert context.measured.seconds["network"] > 0
     assert context.measured.slowest == "images"
+
+
+def test_a_head_on_features_in_memory_is_trained_by_one_thread(tmp_path):
+    """Its operations are so small that threads would wait for each other most of the time."""
+
+    class Noting(Line):
+        def training_step(self, batch, index):
+            threads.add(torch.get_num_threads())
+            return super().training_step(batch["images"].flatten(), index)
+
+    threads, before = set(), torch.get_num_threads()
+    features = FeatureBatches(
+        torch.ones(4, 1, 1), torch.ones(4, 1), lambda *_: 0, [(0, 0), (0, 3)], batch_size=1
+    )
+    context = Context(source=None, folder=tmp_path, trainer=TRAINER)
+    torch.set_num_threads(2)
+    try:
+        fit(context, Noting(), features, None, max_epochs=1)
+        assert threads == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from wsss.data.random_seeds import EpochSampler
 from wsss.errors import user_error
 from wsss.machine.memory import out_of_memory
+from wsss.machine.threads import one_thread
 from wsss.stage_tools.callbacks import LastNumbers, MeasureWaits, SeedEpoch, StopAtNan
 from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
@@ -150,7 +151,8 @@ def _fit(
     if checkpoint is not None and isinstance(train.sampler, EpochSampler):
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
         train.sampler.set_epoch(completed)
-    with _interrupts_passed_on():
+    alone = one_thread() if isinstance(train, FeatureBatches) else nullcontext()
+    with alone, _interrupts_passed_on():
         trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if "train_loss" not in last.numbers:
         raise user_error(
