@@ -138,6 +138,18 @@ def test_maps_are_finite_with_one_for_each_class(case, toy_images, toy_classes):
     assert maps.ndim == 4
     assert maps.dtype == torch.float64
     assert not maps.requires_grad
+
+
+def test_maps_are_finite_in_mixed_precision(case, toy_images, toy_classes, device):
+    """How far they are from those of float32 is in docs/benchmarks.md."""
+    method, model = case
+    networks(method, model).float()
+    images = toy_images.float()
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        maps = method(model, images, toy_classes)
+    assert maps.shape[:2] == toy_classes.shape
+    assert maps.isfinite().all()
+    assert maps.amax() > 0
     assert maps.isfinite().all()
 
 

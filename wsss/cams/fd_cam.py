@@ -21,7 +21,7 @@ def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Fl
     """
     precise = torch.promote_types(activations.dtype, torch.float32)
     directions = F.normalize(activations.flatten(1).to(precise), dim=1)
-    groups = directions @ directions.T
+    groups = (directions @ directions.T).to(precise)  # Mixed precision rounds products.
     # A quantile is interpolated between two neighbours in sorted order. No value lies between them,
     # so that comparing with the lower one gives the same groups.
     lower = int((len(groups) - 1) * quantile)

@@ -19,7 +19,8 @@ def void_aware_cross_entropy(
         labels: 0 background, 1…C classes, 255 void.
         num_labelled: denominator of the mean; None: the labelled pixels of this batch.
     """
-    summed = F.cross_entropy(logits, labels, ignore_index=VOID_LABEL, reduction="sum")
+    # Summed apart: within the loss a GPU adds up the pixels in any order.
+    losses = F.cross_entropy(logits, labels, ignore_index=VOID_LABEL, reduction="none")
     if num_labelled is None:
         num_labelled = (labels != VOID_LABEL).sum()
-    return summed / num_labelled.clamp(min=1)
+    return losses.sum() / num_labelled.clamp(min=1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from wsss.artifacts import read_json
+from wsss.artifacts import Manifest, read_json
 from wsss.pipeline.execution import Outcome
 
 
@@ -31,11 +31,13 @@ def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
 
 
 def stage_table(outcomes: Sequence[Outcome]) -> Table:
-    """One row a stage: cached or run, wall time, peak memory, key number."""
+    """One row a stage: cached or run, on which device, time, memory, key number."""
     table = Table(title="Stages")
-    table.add_column("stage")
-    table.add_column("")
-    for heading in ("wall time", "peak memory", "key number"):
+    for heading in ("stage", "", "on"):
+        table.add_column(heading)
+    has_gpu = any(outcome.manifest.peak_gpu_memory_mb for outcome in outcomes)
+    gpu_headings = ("GPU memory", "GPU busy") if has_gpu else ()
+    for heading in ("wall time", "peak memory", *gpu_headings, "key number"):
         table.add_column(heading, justify="right")
     for outcome in outcomes:
         manifest = outcome.manifest
@@ -43,11 +45,22 @@ def stage_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_row(
             outcome.stage,
             "[dim]cached[/]" if outcome.cached else "ran",
+            ", ".join(manifest.devices),
             f"{manifest.wall_time_s:.1f} s",
             f"{manifest.peak_memory_mb / 1024:.2f} GB",
+            *(_gpu_use(manifest) if has_gpu else ()),
             f"{key[0]} {key[1]:.3g}" if key else "–",
         )
     return table
+
+
+def _gpu_use(manifest: Manifest) -> tuple[str, str]:
+    """Peak memory and share of time of the GPU; dashes where a stage used none."""
+    used, busy = manifest.peak_gpu_memory_mb, manifest.gpu_utilisation
+    return (
+        f"{used / 1024:.2f} GB" if used else "–",
+        "–" if busy is None else f"{busy:.0%}",
+    )
 
 
 def result_table(subjects: dict[str, dict[str, float | str | bool]]) -> Table:

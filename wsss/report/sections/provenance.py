@@ -16,9 +16,12 @@ def stages(results: Results) -> Section | None:
     return Section(
         name="stages",
         title="Stages",
-        lead="Time and memory are those of the run that computed a stage; "
+        lead="Time, devices and memory are those of the run that computed a stage; "
         "later runs may have found it in the cache.",
-        data={"manifests": results.manifests},
+        data={
+            "manifests": results.manifests,
+            "has_gpu": any(one.peak_gpu_memory_mb for one in results.manifests.values()),
+        },
     )
 
 
