@@ -240,6 +240,15 @@ def test_inference_mode_is_refused_where_gradients_are_needed_and_else_makes_no_
     torch.testing.assert_close(found, expected, **exact)
 
 
+def test_images_may_come_from_inference_mode(case, toy_images, toy_classes, exact):
+    method, model = case
+    with torch.inference_mode():
+        images = toy_images.clone()
+    assert images.is_inference()
+    expected = method(model, toy_images, toy_classes)
+    torch.testing.assert_close(method(model, images, toy_classes), expected, **exact)
+
+
 class Saliency(CamMethod):
     """All that a method of one's own takes: gradients of the logits by the image."""
 
