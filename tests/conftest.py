@@ -187,15 +187,24 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 
 @pytest.fixture(autouse=True)
-def exact_convolutions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a GPU's convolutions repeat, and not cut single precision, in tests with a `device`."""
+def exact_on_a_gpu(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a GPU repeat its convolutions, and not cut single precision, in tests with a `device`.
+
+    TF32 rounds factors to 10 bits; torch allows it in convolutions unless it is told otherwise.
+    """
     if "device" not in request.fixturenames:
         yield
         return
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+    finally:
+        matmul.allow_tf32 = before
 
 
 def save(path: Path, picture: Image.Image) -> None:

@@ -252,6 +252,39 @@ def test_inference_mode_is_refused_where_gradients_are_needed_and_else_makes_no_
     torch.testing.assert_close(found, expected, **exact)
 
 
+WITHOUT_A_KERNEL = ("Sum", "View", "UnsafeView", "Squeeze", "Unsqueeze", "T", "Permute")
+"""Backward operations that make a view of the gradient, and launch nothing on a GPU."""
+PRODUCTS = ("Addmm", "Mm", "Bmm", "Mv", "Dot", "Linear", "Baddbmm")
+
+
+def test_no_backward_pass_begins_with_a_matrix_product(case, toy_images, toy_classes, monkeypatch):
+    """On a GPU cuBLAS would find no CUDA context in autograd's thread, of which torch warns."""
+    method, model = case
+    first = []
+    derive = torch.autograd.grad
+
+    def grad(outputs, *args, **kwargs):
+        for output in (outputs,) if isinstance(outputs, torch.Tensor) else outputs:
+            node = output.grad_fn
+            while (name := type(node).__name__.split("Backward")[0]) in WITHOUT_A_KERNEL:
+                ((node, _),) = node.next_functions
+            first.append(name)
+        return derive(outputs, *args, **kwargs)
+
+    monkeypatch.setattr(torch.autograd, "grad", grad)
+    method(model, toy_images, toy_classes)
+    assert not {*first} & {*PRODUCTS}
+
+
+def test_images_may_come_from_inference_mode(case, toy_images, toy_classes, exact):
+    method, model = case
+    with torch.inference_mode():
+        images = toy_images.clone()
+    assert images.is_inference()
+    expected = method(model, toy_images, toy_classes)
+    torch.testing.assert_close(method(model, images, toy_classes), expected, **exact)
+
+
 class Saliency(CamMethod):
     """All that a method of one's own takes: gradients of the logits by the image."""
 

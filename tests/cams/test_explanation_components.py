@@ -120,6 +120,15 @@ def test_an_identity_convolution_returns_the_components():
     torch.testing.assert_close(found, components, **CLOSE)
 
 
+@pytest.mark.parametrize("rule", [rules.before_convolution, rules.before_first_convolution])
+def test_nothing_is_derived_in_inference_mode_where_torch_may_give_zeros(rule):
+    with (
+        torch.inference_mode(),
+        pytest.raises(RuntimeError, match=r"call it outside, or under torch\.no_grad\(\)"),
+    ):
+        rule(values(1, 2, 5, 5), values(3, 2, 3, 3), convolve)
+
+
 def test_maximum_pooling_gives_everything_to_the_maximum():
     x = torch.tensor([[1.0, 2.0, 0.0, -1.0], [4.0, 3.0, -2.0, -3.0]], dtype=torch.float64)
     components = torch.tensor([[5.0, 7.0]], dtype=torch.float64)[None, None, None]

@@ -60,6 +60,11 @@ def cam(
     **Layer.** The last module whose output is a map [B, K, h, w] or [B, h, w, K] of several
     positions, before a pooling to a fixed size; it is found by running the network once.
 
+    **Precision.** That of the network's parameters. What a GPU makes of float32 is as torch is set:
+    `torch.backends.cudnn.allow_tf32`, on unless you turn it off, lets convolutions round their
+    factors to 10 bits (TF32), by up to 1/2048 each; `torch.backends.cuda.matmul.allow_tf32`, off
+    at first, does so for products of matrices. Both are left as they are.
+
     Args:
         model: any network that gives logits [B, C], or what `wsss.load` returns. One without
             several labels an image is assumed: probabilities are a soft-max.

@@ -60,11 +60,7 @@ def derivable_by_inputs(model: nn.Module) -> Iterator[None]:
     Raises:
         RuntimeError: in `torch.inference_mode`, which records nothing.
     """
-    if torch.is_inference_mode_enabled():
-        raise RuntimeError(
-            "gradients are needed, and torch.inference_mode() records none: call it outside, or "
-            "under torch.no_grad(), which does no harm"
-        )
+    check_gradients_are_recorded()
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in trainable:
         parameter.requires_grad_(False)
@@ -74,3 +70,16 @@ def derivable_by_inputs(model: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
+
+
+def check_gradients_are_recorded() -> None:
+    """Refuse `torch.inference_mode`, where derivatives may be zero without a word.
+
+    Raises:
+        RuntimeError: it is on; says what to do.
+    """
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            "gradients are needed, and torch.inference_mode() records none: call it outside, or "
+            "under torch.no_grad(), which does no harm"
+        )

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from cam_benchmark.pixels import PixelAveragePrecision
+from cam_benchmark.pixels import PixelAveragePrecision, threshold_counts
 from sklearn.metrics import average_precision_score
 
 
@@ -35,6 +35,15 @@ def test_area_is_that_of_sums_over_thresholds(seed, device):
     assert float(metric.compute()) == pytest.approx(naive(maps, objects, valid), rel=1e-9)
     library = average_precision_score(objects[valid], maps[valid])
     assert float(metric.compute()) == pytest.approx(library, rel=1e-9)
+
+
+def test_a_value_that_is_a_threshold_belongs_to_it(device):
+    # A GPU divides by a number as it multiplies by its reciprocal: 584 of these would be larger.
+    maps = torch.from_numpy(np.arange(1001) / 1000).to(device)
+    objects = torch.ones_like(maps, dtype=torch.bool)
+    inside, outside = threshold_counts(maps, objects, objects)
+    assert inside.tolist() == [1] * 1001
+    assert outside.sum() == 0
 
 
 def test_values_between_thresholds_belong_to_the_lower_one(device):

@@ -40,5 +40,10 @@ def class_gradients(
     columns = classes.unbind(dim=1)
     for index, column in enumerate(columns):
         one_hot = torch.zeros_like(logits).scatter_(1, column[:, None], 1)
+        # Its gradient by the logits is `one_hot`, to the bit. Were `one_hot` given to autograd, the
+        # first thing on its way back could be a matrix product. On a GPU autograd has a thread of
+        # its own, which the first kernel launched there binds to the CUDA context; cuBLAS looks for
+        # one before it launches any, and torch would warn. A multiplication is such a kernel.
+        chosen = (logits * one_hot).sum()
         keep = index + 1 < len(columns)
-        yield torch.autograd.grad(logits, list(activations), one_hot, retain_graph=keep)
+        yield torch.autograd.grad(chosen, list(activations), retain_graph=keep)

@@ -36,7 +36,8 @@ class CamMethod(ABC):
 
     Methods return raw maps, signed and unnormalised; everything after that (ReLU, resizing,
     normalising, scales and flips) is the same for all and lives in `postprocess` and `multiscale`.
-    They leave nothing behind: no hook, no gradient flag, no mode, no random state.
+    They leave nothing behind: no hook, no gradient flag, no mode, no random state. What torch may
+    round on a GPU (TF32) is as the caller has set it.
     """
 
     needs: frozenset[Need] = frozenset()

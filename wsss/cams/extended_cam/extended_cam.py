@@ -79,7 +79,7 @@ def empirical_sigmas(
     One forward and one backward pass through the whole network (Luo et al., Understanding the
     Effective Receptive Field, NeurIPS 2016). NaN where the cell does not depend on the image.
     """
-    seen = images.detach().requires_grad_()
+    seen = images.detach().clone().requires_grad_()  # Of inference mode, they could not be.
     features = network(seen.clone())
     centre = features[:, :, features.shape[2] // 2, features.shape[3] // 2].sum()
     (gradients,) = torch.autograd.grad(centre, seen)

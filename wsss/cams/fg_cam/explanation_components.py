@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wsss.models.layer_outputs import check_gradients_are_recorded
+
 Convolve = Callable[[Tensor, Tensor], Tensor]
 """A convolution of an input with a weight, without bias."""
 Operation = Callable[[Tensor], Tensor]
@@ -33,7 +35,13 @@ def divisor(contributions: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
 def pulled_back(
     operation: Operation, inputs: Float[Tensor, "b ..."]
 ) -> tuple[Float[Tensor, "b ..."], Operation]:
-    """Output of an operation, and its transposed derivative at `inputs`."""
+    """Output of an operation, and its transposed derivative at `inputs`.
+
+    Raises:
+        RuntimeError: in `torch.inference_mode`: torch 2.11 gives a derivative of zero there
+            (https://github.com/pytorch/pytorch/issues/177318).
+    """
+    check_gradients_are_recorded()
     outputs, pull = cast("tuple[Tensor, Any]", torch.func.vjp(operation, inputs))
     return outputs, lambda components: pull(components)[0]
 
