@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wsss.api.image_reading import ImageLike, as_bytes, as_picture
 from wsss.api.png import png
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import Scales, rescale
 from wsss.errors import user_error
@@ -104,7 +105,7 @@ class LoadedClassifier:
         cell_px = self.network.features.output_stride
         assert isinstance(cell_px, int)
         seen = _seen(as_bytes(as_picture(image)), cell_px, self.network)
-        probabilities = self.network.probabilities(self.network(seen.float() / 255))[0].tolist()
+        probabilities = self.network.probabilities(self.network(in_unit_range(seen)))[0].tolist()
         ranked = sorted(zip(self.names, probabilities, strict=True), key=lambda pair: -pair[1])
         return dict(ranked)
 

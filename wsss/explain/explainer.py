@@ -12,6 +12,7 @@ from torch import Tensor
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.multiscale import multiscale_maps
 from wsss.cams.core.postprocess import normalise_minmax
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import to_tensor
 from wsss.data.images import read_rgb
 from wsss.data.pyramids import Size, rescale
@@ -84,7 +85,7 @@ class Explainer:
         model = self.classifier.model.to(self.device)
         sizes = self.classifier.sizes((image.shape[0], image.shape[1]), self.factors)
         pyramid = [to_tensor(rescale(image, size))[None].to(self.device) for size in sizes]
-        probabilities = model.probabilities(model(pyramid[0].float() / 255))[0].cpu()
+        probabilities = model.probabilities(model(in_unit_range(pyramid[0])))[0].cpu()
         classes = self.choice.choose(probabilities, model.multi_label)
         maps: dict[str, Float[np.ndarray, "n h w"]] = {}
         figures: dict[str, Sequence[Figures]] = {}
@@ -137,7 +138,7 @@ class Explainer:
         if self.scorer is None:
             return [{}]
         indices = torch.tensor([index], device=image.device)
-        return self.scorer(self.classifier.model, method, image.float() / 255, indices)
+        return self.scorer(self.classifier.model, method, in_unit_range(image), indices)
 
 
 def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:

@@ -7,6 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsss.data.colours import in_unit_range
 from wsss.models.segmenter import Segmenter
 
 
@@ -29,7 +30,7 @@ def label_probabilities(
     """
     summed: list[Tensor | float] = [0.0 for _ in sizes]
     for images in pyramid:
-        inputs = images.float() / 255
+        inputs = in_unit_range(images)
         for mirrored in (False, True) if flip else (False,):
             logits = segmenter(inputs.flip(-1)).flip(-1) if mirrored else segmenter(inputs)
             for index, size in enumerate(sizes):

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsss.artifacts import atomic
+from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
@@ -45,7 +46,7 @@ def store_pooled_features(
         return sample_seed(context.seed, 0, crc32(item.id.encode()))
 
     def pooled_views(batch: PyramidBatch) -> list[np.ndarray]:
-        levels = [level.to(context.fabric.device).float() / 255 for level in batch.pyramid]
+        levels = [in_unit_range(level.to(context.fabric.device)) for level in batch.pyramid]
         maps = [backbone(x) for level in levels for x in (level, level.flip(-1))]
         return [
             pooled([one[index] for one in maps], num_windows, window_seed(item))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wsss.argument_checks import check_at_least, check_whole
 from wsss.artifacts import SeedStore, seed_size
+from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
@@ -70,7 +71,7 @@ def run(
     before = SeedStore(context.inputs["localize"] / "seeds")
 
     def walked(model: SplitClassifier, method: PairAffinity, batch: PyramidBatch) -> list[Tensor]:
-        images = batch.pyramid[0].to(context.fabric.device).float() / 255
+        images = in_unit_range(batch.pyramid[0].to(context.fabric.device))
         pixels = method(model, images)
         seeds = [before.read(item).maps for item in batch.items]
         size = (pixels.boundary.shape[1], pixels.boundary.shape[2])

@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from wsss.artifacts import SEED_STRIDE
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import MaskedBatch
 from wsss.data.sample import VOID_LABEL
 from wsss.losses import affinity_loss, displacement_loss
@@ -55,7 +56,7 @@ class AffinityTask(pl.LightningModule):
 
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
         """Loss of a batch; its parts are logged beside it."""
-        images = batch["images"].float() / 255
+        images = in_unit_range(batch["images"])
         layers = [self.trunk.inner_layers[name] for name in self.heads.layers]
         maps, size = inner_maps(self.trunk, layers, images), grid_of(images)
         pairs = pairs_of(quarter(batch["masks"].byte()), self.radius)

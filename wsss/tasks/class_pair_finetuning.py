@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import TaggedBatch
 from wsss.losses.class_pairs import exactly_one
 from wsss.models import PairNetworks
@@ -51,7 +52,7 @@ class PairTuningTask(OppositionTask):
         """Logits of each pair, of uint8 images; zeros where a pair is not trained on an image."""
         networks = self.heads
         with torch.no_grad():
-            inner: Tensor = self.trunk(batch["images"].float() / 255)
+            inner: Tensor = self.trunk(in_unit_range(batch["images"]))
         teaches = exactly_one(batch["tags"], networks.targets, networks.opponents)
         logits = inner.new_zeros(*teaches.shape, 2)
         idle = []

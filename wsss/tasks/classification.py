@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import TaggedBatch
 from wsss.metrics.tags import TagMeanAveragePrecision
 from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
@@ -45,7 +46,7 @@ class ClassificationTask(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Float[Tensor, "b c"]:
         """Logits of a batch: uint8 images, or floating-point features as they are."""
-        inputs = images if images.is_floating_point() else images.float() / 255
+        inputs = images if images.is_floating_point() else in_unit_range(images)
         return self.head(self.trunk(inputs))  # type: ignore[no-any-return]
 
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:

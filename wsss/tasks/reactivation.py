@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import TaggedBatch
 from wsss.losses import reactivation_loss
 from wsss.metrics.tags import TagMeanAveragePrecision
@@ -50,7 +51,7 @@ class ReactivationTask(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Float[Tensor, "b k h w"]:
         """Features of a batch of uint8 images."""
-        return self.trunk(images.float() / 255)  # type: ignore[no-any-return]
+        return self.trunk(in_unit_range(images))  # type: ignore[no-any-return]
 
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
         """Loss of a batch; the second classifier's part is logged beside it."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
+from wsss.data.colours import in_unit_range
 from wsss.data.datasets import MaskedBatch
 from wsss.data.sample import VOID_LABEL
 from wsss.losses import void_aware_cross_entropy
@@ -42,7 +43,7 @@ class SegmentationTask(pl.LightningModule):
 
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
         """Loss of a batch; agreement with the pseudo masks is logged beside it."""
-        logits = self.segmenter(batch["images"].float() / 255)
+        logits = self.segmenter(in_unit_range(batch["images"]))
         # Gradients are averaged over ranks, which have different numbers of labelled pixels.
         labelled = (batch["masks"] != VOID_LABEL).sum().float()
         labelled = self.trainer.strategy.reduce(labelled, reduce_op="mean")

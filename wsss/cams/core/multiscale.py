@@ -8,6 +8,7 @@ from torch import Tensor
 
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.postprocess import normalise_max, resize
+from wsss.data.colours import in_unit_range
 from wsss.models.classifier import SplitClassifier
 
 
@@ -35,7 +36,7 @@ def multiscale_maps(
     """
     summed = [torch.zeros(classes.shape[1], *size, device=classes.device) for size in sizes]
     for images in pyramid:
-        inputs = images.float() / 255
+        inputs = in_unit_range(images)
         maps = method(model, inputs, classes).relu()
         if flip:
             maps = maps + method(model, inputs.flip(-1), classes).relu().flip(-1)
