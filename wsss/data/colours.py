@@ -1,5 +1,6 @@
 """RGB values as networks take them."""
 
+import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
@@ -10,4 +11,4 @@ def in_unit_range(images: UInt8[Tensor, "*b"]) -> Float32[Tensor, "*b"]:
     A GPU divides by a number of the host by multiplying with its rounded reciprocal, which gives
     others in their last bit; by a tensor of its own it divides.
     """
-    return images.float() / images.new_tensor(255).float()
+    return images.float() / torch.full((), 255.0, device=images.device)

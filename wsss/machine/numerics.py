@@ -3,8 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+
+# Its attribute is made at run time, which no type checker sees.
+_memory: Any = torch.utils.deterministic
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 CUBLAS_WORKSPACE = ":4096:8"
@@ -26,6 +30,8 @@ def set_numerics(deterministic: bool, warn_only: bool, benchmark: bool, tf32: bo
     if deterministic:  # Read when cuBLAS is first used.
         os.environ.setdefault(CUBLAS, CUBLAS_WORKSPACE)
     torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+    # For programs that read what they never wrote, which costs all others a second writing.
+    _memory.fill_uninitialized_memory = False
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = benchmark
     torch.backends.cudnn.allow_tf32 = tf32
@@ -39,10 +45,11 @@ def numerics_kept() -> Iterator[None]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
-    products = matmul.allow_tf32
+    products, filled = matmul.allow_tf32, _memory.fill_uninitialized_memory
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
         matmul.allow_tf32 = products
+        _memory.fill_uninitialized_memory = filled
