@@ -15,6 +15,7 @@ from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
+from wsss.refine.affinity.pixel_pair_affinity import PixelRelations
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.seed_writing import check_method, write_seeds
 
@@ -72,7 +73,8 @@ def run(
 
     def walked(model: SplitClassifier, method: PairAffinity, batch: PyramidBatch) -> list[Tensor]:
         images = in_unit_range(batch.pyramid[0].to(context.fabric.device))
-        pixels = method(model, images)
+        # The walk adds up hundreds of steps: in single precision, whatever that of the network.
+        pixels = PixelRelations(*(one.float() for one in method(model, images)))
         seeds = [before.read(item).maps for item in batch.items]
         size = (pixels.boundary.shape[1], pixels.boundary.shape[2])
         scores = torch.stack([_padded(one, max(map(len, seeds)), size) for one in seeds])
