@@ -146,11 +146,9 @@ def _own_surroundings() -> Iterator[None]:
     import numpy as np
     import torch
 
-    from wsss.machine.numerics import numerics_kept
-
     state = np.random.get_state()  # noqa: NPY002 (seeded by Lightning)
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    with torch.random.fork_rng(), numerics_kept(), warnings.catch_warnings():
+    with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="|".join(LIBRARIES))
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -85,10 +85,10 @@ class RepositoryFile:
     @property
     def how_to_copy(self) -> str:
         """The command that fills the cache of another machine."""
-        command = f"hf download {self.repository} {self.names[0]}"
+        command = f"`hf download {self.repository} {self.names[0]}`"
         if self.revision is not None:
-            command += f" --revision {self.revision}"
-        return f"Where there is a network, run `{command}`, and copy that folder from its cache"
+            command += f" (of the revision {self.revision})"
+        return f"Where there is a network, run {command}, and copy that folder from its cache"
 
     def cached(self) -> Path | None:
         """The file of the revision that was downloaded last."""

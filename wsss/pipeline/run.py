@@ -13,6 +13,7 @@ from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
+from wsss.machine.numerics import numerics_kept
 from wsss.pipeline import data_check, experiment_tracking
 from wsss.pipeline.check_command import check_folder, workers_per_process
 from wsss.pipeline.device_choice import described, on_this_machine, set_numerics_of
@@ -49,7 +50,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         seed_everything(cfg.seed, verbose=False)
         stages[stage] = build_stage(cfg, stage)
     trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
-    with launched(cfg.trainer, in_this_process) as fabric:
+    with numerics_kept(), launched(cfg.trainer, in_this_process) as fabric:
         seed_everything(cfg.seed, verbose=False)
         set_numerics_of(cfg)
         if fabric.global_rank == 0:
