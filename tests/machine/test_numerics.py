@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 import torch
 
-from wsss.machine.numerics import CUBLAS, numerics_kept, set_numerics
+from wsss.machine.numerics import CUBLAS, any_order, numerics_kept, set_numerics
 
 
 def settings():
@@ -52,3 +52,12 @@ def test_a_workspace_that_the_user_chose_stays(monkeypatch):
     with numerics_kept():
         set_numerics(True, False, False, False)
     assert os.environ[CUBLAS] == ":16:8"
+
+
+def test_kernels_of_any_order_are_taken_in_a_block_alone():
+    with numerics_kept():
+        set_numerics(True, True, False, False)
+        before = settings()
+        with any_order():
+            assert not torch.are_deterministic_algorithms_enabled()
+        assert settings() == before

@@ -13,7 +13,7 @@ from wsss.metrics.confusion import (
     pixel_accuracy,
     void_as_background,
 )
-from wsss.metrics.segmentation import MeanIoU
+from wsss.metrics.segmentation import MeanIoU, counted
 
 CLASSES = 3
 TARGET = np.array([[0, 0, 1], [1, 2, 255]], dtype=np.uint8)
@@ -88,3 +88,12 @@ def test_unknown_labels_are_refused(prediction, target):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         confusion_matrix(PREDICTION, TARGET.T, 2)
+
+
+def test_a_device_counts_what_the_cpu_counts(device):
+    rng = np.random.default_rng(0)
+    values = np.array([*range(CLASSES + 1), 255], dtype=np.uint8)
+    prediction, target = rng.choice(values, (2, 3, 40, 50))
+    expected = confusion_matrix(prediction, target, CLASSES)
+    masks = (torch.from_numpy(one).to(device) for one in (prediction, target))
+    np.testing.assert_array_equal(counted(*masks, CLASSES).cpu().numpy(), expected)

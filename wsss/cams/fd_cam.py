@@ -10,6 +10,7 @@ from wsss.argument_checks import check_number, check_whole
 from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
+from wsss.machine.numerics import any_order
 from wsss.models.classifier import LinearHead, SplitClassifier
 
 
@@ -36,7 +37,8 @@ def order_statistic(values: Float[Tensor, "m k"], index: int) -> Float[Tensor, "
     if values.device.type == "cpu":
         # Eight times faster than torch.kthvalue, and four times than torch.topk.
         return torch.from_numpy(np.partition(values.numpy(), index, axis=1)[:, index])
-    return values.kthvalue(index + 1, dim=1).values
+    with any_order():  # Of equal values any may be found.
+        return values.kthvalue(index + 1, dim=1).values
 
 
 def switching_scores(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-WARNING = re.compile(r"^(\S+) does not have a deterministic implementation")
+WARNING = re.compile(r"^(.+?) does not have a deterministic implementation")
 
 
 @contextmanager

@@ -53,3 +53,20 @@ def numerics_kept() -> Iterator[None]:
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
         matmul.allow_tf32 = products
         _memory.fill_uninitialized_memory = filled
+
+
+@contextmanager
+def any_order() -> Iterator[None]:
+    """Let torch take its fastest kernels in the block, whose results depend on no order.
+
+    Its deterministic kernels sort what they write, also where each place is written once.
+    """
+    if not torch.are_deterministic_algorithms_enabled():
+        yield  # The switch alone would load torch's compiler.
+        return
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(True, warn_only=warn_only)

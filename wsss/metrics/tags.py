@@ -34,7 +34,11 @@ class TagMeanAveragePrecision(Metric):
 
     def compute(self) -> Float[Tensor, ""]:
         """Mean average precision of everything seen so far."""
-        probabilities, tags = dim_zero_cat(self.probabilities), dim_zero_cat(self.tags)  # type: ignore[arg-type]
+        # On a GPU its many small operations would take longer, and cumulative sums any order.
+        probabilities, tags = (
+            dim_zero_cat(every).cpu()  # type: ignore[arg-type]
+            for every in (self.probabilities, self.tags)
+        )
         present = tags.sum(dim=0).nonzero()[:, 0].tolist()
         scores = [binary_average_precision(probabilities[:, c], tags[:, c]) for c in present]
         return torch.stack(scores).mean() if scores else torch.tensor(float("nan"))

@@ -11,6 +11,7 @@ from jaxtyping import Float32, UInt8
 from wsss.argument_checks import check_whole
 from wsss.errors import InvalidOptionError, UnsupportedError
 from wsss.machine.devices import runs_triton, usable_device
+from wsss.machine.numerics import any_order
 from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
 from wsss.refine.dense_crf.on_device import solver
 from wsss.refine.dense_crf.on_device.grouping import groups_of
@@ -136,6 +137,7 @@ class TorchEngine(DenseCrfEngine):
         ]
 
     @torch.inference_mode()
+    @any_order()  # Every place is written once, and all sums are of a fixed order.
     def _found(
         self,
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
