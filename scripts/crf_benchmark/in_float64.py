@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, eye_array
 from scipy.special import softmax
 
 from wsss.refine import DenseCrfEngine
-from wsss.refine.dense_crf.lattice import Lattice, build_lattice
+from wsss.refine.dense_crf.numba_kernels.lattice import Lattice, build_lattice
 from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 
 Kernel = Callable[[np.ndarray], np.ndarray]

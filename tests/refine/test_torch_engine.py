@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from wsss.errors import WsssError
 from wsss.refine import NumbaEngine, PydensecrfEngine
-from wsss.refine.dense_crf.lattice import build_lattice as build_reference
+from wsss.refine.dense_crf.numba_kernels.lattice import build_lattice as build_reference
 from wsss.refine.dense_crf.on_device import solver
 from wsss.refine.dense_crf.on_device.grouping import groups_of
 from wsss.refine.dense_crf.on_device.lattice import build_lattice

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from wsss.refine.dense_crf.engine import DenseCrfEngine
-from wsss.refine.dense_crf.filtering import normalise
-from wsss.refine.dense_crf.lattice import Lattice, build_lattice
-from wsss.refine.dense_crf.many_channels import grouped_mean_field
-from wsss.refine.dense_crf.mean_field import mean_field
+from wsss.refine.dense_crf.numba_kernels.filtering import normalise
+from wsss.refine.dense_crf.numba_kernels.lattice import Lattice, build_lattice
+from wsss.refine.dense_crf.numba_kernels.many_channels import grouped_mean_field
+from wsss.refine.dense_crf.numba_kernels.mean_field import mean_field
 from wsss.refine.dense_crf.points import bilateral_features, gaussian_features
 from wsss.refine.dense_crf.unaries import shared_channels
 

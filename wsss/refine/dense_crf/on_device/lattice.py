@@ -1,8 +1,8 @@
 """The permutohedral lattices of the points of several images, built by sorting on any device.
 
 Adams, Baek and Davis, Fast High-Dimensional Filtering Using the Permutohedral Lattice,
-Eurographics 2010. The lattice of one image is that of `dense_crf/lattice.py`; those of a batch are
-disconnected, as keys include the image's index. A batch takes as many launches as an image.
+Eurographics 2010. The lattice of one image is that of `numba_kernels/lattice.py`; those of a batch
+are disconnected, as keys include the image's index. A batch takes as many launches as an image.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The kernel that finds the simplices of pixels: keys of their vertices and barycentric weights.
 
-Arithmetic is that of `dense_crf/lattice.py`, so that every point is in the same simplex.
+Arithmetic is that of `numba_kernels/lattice.py`, so that every point is in the same simplex.
 """
 
 import numpy as np

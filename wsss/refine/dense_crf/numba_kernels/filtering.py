@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, Width, compiled
-from wsss.refine.dense_crf.lanes import load, store
-from wsss.refine.dense_crf.lattice import Lattice
+from wsss.refine.dense_crf.numba_kernels.jit import Array, Width, compiled
+from wsss.refine.dense_crf.numba_kernels.lanes import load, store
+from wsss.refine.dense_crf.numba_kernels.lattice import Lattice
 
 _HALF = np.float32(0.5)
 

@@ -7,7 +7,7 @@ of keys; the others follow one by one.
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, compiled
+from wsss.refine.dense_crf.numba_kernels.jit import Array, compiled
 from wsss.refine.dense_crf.packing import SPREAD
 
 _FEWEST_SLOTS = 2**15

@@ -13,11 +13,17 @@ which bounds the accumulated rounding error.
 
 import numpy as np
 
-from wsss.refine.dense_crf.filtering import add_blurred, slice_block, splat_block
-from wsss.refine.dense_crf.jit import Array, Width, compiled
-from wsss.refine.dense_crf.lanes import to_planes, to_rows
-from wsss.refine.dense_crf.lattice import Lattice
-from wsss.refine.dense_crf.soft_max import SETTLED, advance, probabilities, soften, soften_two
+from wsss.refine.dense_crf.numba_kernels.filtering import add_blurred, slice_block, splat_block
+from wsss.refine.dense_crf.numba_kernels.jit import Array, Width, compiled
+from wsss.refine.dense_crf.numba_kernels.lanes import to_planes, to_rows
+from wsss.refine.dense_crf.numba_kernels.lattice import Lattice
+from wsss.refine.dense_crf.numba_kernels.soft_max import (
+    SETTLED,
+    advance,
+    probabilities,
+    soften,
+    soften_two,
+)
 
 BLOCK = 512
 """Pixels of a fused step of slice, soft-max and splat: fits the L1 and L2 caches."""

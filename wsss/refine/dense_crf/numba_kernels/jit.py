@@ -1,4 +1,4 @@
-"""Compilation of the functions in this folder: cached on disk, without the GIL."""
+"""Compilation of the functions in this folder, and of `packing.py`: cached, without the GIL."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -19,22 +19,10 @@ Width = Axes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_FILES = (
-    "chains",
-    "filtering",
-    "lanes",
-    "jit",
-    "lattice",
-    "many_channels",
-    "mean_field",
-    "packing",
-    "soft_max",
-    "vertex_table",
-)
+_HERE = Path(__file__).parent
+_FILES = (*sorted(_HERE.glob("*.py")), _HERE.parent / "packing.py")
 
-SOURCES = blake2b(
-    b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in _FILES), digest_size=8
-).hexdigest()
+SOURCES = blake2b(b"".join(path.read_bytes() for path in _FILES), digest_size=8).hexdigest()
 """Hash of all sources, as compiled functions inline functions of other files."""
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -53,7 +41,7 @@ def compiled_loosely(function: Function) -> Function:
 
 
 def _kept_with_sources(dispatcher: Any) -> Any:
-    """Make numba's cache depend on all files of this folder, not the function's own alone."""
+    """Make numba's cache depend on all these files, not the function's own alone."""
     kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None and hasattr(kept, "_source_stamp"):
         kept._source_stamp = (kept._source_stamp, SOURCES)

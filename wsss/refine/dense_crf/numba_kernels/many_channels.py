@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from wsss.refine.dense_crf.filtering import blur, slice_block, splat_block
-from wsss.refine.dense_crf.jit import Array, Width, compiled
-from wsss.refine.dense_crf.lanes import to_planes, to_rows
-from wsss.refine.dense_crf.lattice import Lattice
-from wsss.refine.dense_crf.mean_field import BLOCK
-from wsss.refine.dense_crf.soft_max import SETTLED, advance, probabilities, soften
+from wsss.refine.dense_crf.numba_kernels.filtering import blur, slice_block, splat_block
+from wsss.refine.dense_crf.numba_kernels.jit import Array, Width, compiled
+from wsss.refine.dense_crf.numba_kernels.lanes import to_planes, to_rows
+from wsss.refine.dense_crf.numba_kernels.lattice import Lattice
+from wsss.refine.dense_crf.numba_kernels.mean_field import BLOCK
+from wsss.refine.dense_crf.numba_kernels.soft_max import SETTLED, advance, probabilities, soften
 
 
 def grouped_mean_field(

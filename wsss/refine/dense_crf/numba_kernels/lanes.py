@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
-from wsss.refine.dense_crf.jit import Array, Width, compiled
+from wsss.refine.dense_crf.numba_kernels.jit import Array, Width, compiled
 
 
 class Lanes(types.Type):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, compiled, compiled_loosely
+from wsss.refine.dense_crf.numba_kernels.jit import Array, compiled, compiled_loosely
 
 SETTLED = np.float32(2.0**-24)
 """Convergence threshold: smaller changes of probabilities are ignored."""

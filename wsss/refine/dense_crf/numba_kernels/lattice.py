@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64, UInt32
 
-from wsss.refine.dense_crf.chains import chains_of
-from wsss.refine.dense_crf.jit import Array, Axes, compiled
+from wsss.refine.dense_crf.numba_kernels.chains import chains_of
+from wsss.refine.dense_crf.numba_kernels.jit import Array, Axes, compiled
+from wsss.refine.dense_crf.numba_kernels.vertex_table import empty_table, grown, number
 from wsss.refine.dense_crf.packing import check_packing, packing, scales
-from wsss.refine.dense_crf.vertex_table import empty_table, grown, number
 
 BLOCK = 256
 """Points located at a time: fits the L1 cache, and is long enough for SIMD."""

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from wsss.refine.dense_crf.jit import Array, compiled
+from wsss.refine.dense_crf.numba_kernels.jit import Array, compiled
+from wsss.refine.dense_crf.numba_kernels.vertex_table import find, look, place_of
 from wsss.refine.dense_crf.packing import RESIDUE_BITS
-from wsss.refine.dense_crf.vertex_table import find, look, place_of
 
 BLOCK = 256
 """Vertices whose neighbours are looked up at a time."""
