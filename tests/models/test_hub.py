@@ -14,7 +14,8 @@ from torchvision.models import get_model
 
 from wsss.errors import WsssError
 from wsss.models import TimmBackbone
-from wsss.models.hub import AddressFile, timm_network
+from wsss.models.hub import timm_network
+from wsss.models.hub_files import AddressFile
 from wsss.models.pretrained import pretrained_classifier
 
 TINY = "test_resnet"  # timm's, for tests
@@ -115,7 +116,7 @@ def test_what_is_missing_is_named_at_once(no_network, tmp_path, model):
 
 
 def test_a_network_that_swallows_questions_is_not_waited_for(offline, monkeypatch):
-    monkeypatch.setattr("wsss.models.hub.ANSWER_S", 0.2)
+    monkeypatch.setattr("wsss.models.hub_files.ANSWER_S", 0.2)
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(WsssError, match=r"TimeoutError: no answer in 0 s"):

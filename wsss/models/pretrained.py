@@ -9,7 +9,8 @@ from torch import nn
 
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
-from wsss.models.hub import HUB_WEIGHTS, AddressFile, make_available, timm_network
+from wsss.models.hub import HUB_WEIGHTS, make_available, timm_network
+from wsss.models.hub_files import AddressFile
 from wsss.models.normalisation import Normalisation
 from wsss.models.split_by_graph import cut
 from wsss.models.vision_gnn import VisionGnnBackbone, VisionGnnHead, load_vision_gnn_classifier
