@@ -24,13 +24,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from gpu_benchmark.commands import children_ended
 from gpu_benchmark.device_agreement import device_agreement_part
 from gpu_benchmark.environment import CPU, GPU, chosen_device, described, environment_part
-from gpu_benchmark.parts import Parts
+from gpu_benchmark.parts import Parts, make_console
 from gpu_benchmark.repeats import repeats_part
 from gpu_benchmark.small_runs import settings, small_data
 from gpu_benchmark.unit_tests import unit_tests_part
-from rich.console import Console
 
 ENVIRONMENT, TESTS, DEVICES, REPEATS = PARTS = ("environment", "tests", "devices", "repeats")
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "check_gpu.json"
     head = {"environment": described(device)}
-    parts = Parts(path, head, options.limit_s, True, Console())
+    parts = Parts(path, head, options.limit_s, True, make_console())
     small = small_data(options.data, emptied(folder / "data"))
     words = settings(small, *options.set)
     measures = {
@@ -73,10 +73,11 @@ def main() -> int:
             found, words, emptied(folder / REPEATS), device, parts.left_s
         ),
     }
-    for name in PARTS:
-        if name in options.parts:
-            parts.run(name, measures[name])
-    Console(soft_wrap=True).print(f"Written to {path}")
+    with children_ended():
+        for name in PARTS:
+            if name in options.parts:
+                parts.run(name, measures[name])
+    print(f"Written to {path}")
     return 0 if parts.passed else 1
 
 

@@ -6,16 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from textwrap import shorten
 
 from wsss.artifacts import Manifest
 from wsss.stages import CHAIN
 
 PYTHON = (sys.executable,)
+MOST_CHARACTERS = 300
 GRACE_S = 10.0
 """What a command has to come to its end after it is interrupted."""
+
+
+_running: "set[subprocess.Popen[bytes]]" = set()
 
 
 class CommandError(Exception):
@@ -50,15 +55,38 @@ def run_command(
             env=os.environ | more,
             start_new_session=True,
         )
+        _running.add(process)
         try:
             process.wait(limit_s)
         except subprocess.TimeoutExpired:
             raise CommandError(f"stopped after {limit_s:.0f} s; see {log}") from None
         finally:
             end(process)
+            _running.discard(process)
     if process.returncode not in passes:
         raise CommandError(f"status {process.returncode}: {last_words(log)} (see {log})")
     return time.monotonic() - start
+
+
+@contextmanager
+def children_ended() -> Iterator[None]:
+    """Let Ctrl-C and `kill` end the block's commands, too, which have sessions of their own."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(one) for one in signals]
+
+    def leave(number: int, _: object) -> None:
+        for process in tuple(_running):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        raise SystemExit(128 + number)
+
+    for one in signals:
+        signal.signal(one, leave)
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
@@ -78,7 +106,8 @@ def last_words(log: Path) -> str:
     starts = [number for number, line in enumerate(lines) if line.startswith("╭")]
     framed = starts and lines[-1].startswith("╰")
     kept = [line.strip("│ ") for line in (lines[starts[-1] + 1 : -1] if framed else lines[-1:])]
-    return " ".join(" ".join(kept).split()) or "nothing said"
+    words = " ".join(" ".join(kept).split())
+    return shorten(words, MOST_CHARACTERS, placeholder=" …") or "nothing said"
 
 
 def run_wsss(words: Sequence[str], work_dir: Path, log: Path, limit_s: float) -> float:

@@ -14,6 +14,7 @@ from rich.table import Table
 from wsss.artifacts import write_json
 
 OK, FAILED, LEFT_OUT = "ok", "failed", "left out"
+WIDE = 140
 COLOURS = {OK: "green", FAILED: "red", LEFT_OUT: "yellow"}
 
 
@@ -132,6 +133,12 @@ class Parts:
         reason = f" ({escape(why)})" if why else ""
         line = f"[{COLOURS[status]}]{status}[/]  {name}{reason}, {seconds:.1f} s"
         say(line, soft_wrap=True)
+
+
+def make_console() -> Console:
+    """Standard output; wide where it is no terminal, as tables are read in a file later."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
 
 
 def first_line(error: BaseException) -> str:

@@ -49,6 +49,8 @@ def spread_subset(root: Path, folder: Path, count: int) -> Path:
         (folder / "images" / row.image).symlink_to(root / "images" / row.image)
         if (root / "masks" / mask).is_file():
             (folder / "masks" / mask).symlink_to(root / "masks" / mask)
+    if (root / "classes.txt").is_file():
+        (folder / "classes.txt").symlink_to(root / "classes.txt")
     lines = [",".join(HEADER), *(f"{row.image},{SEPARATOR.join(row.labels)}" for row in chosen)]
     (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     return folder
