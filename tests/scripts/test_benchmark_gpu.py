@@ -59,23 +59,19 @@ def test_a_tiny_benchmark(benchmark, write_folder, tmp_path, capsys):
     ), {name: part["why"] for name, part in parts.items()}
     assert status == 0
 
-    written = [
-        json.loads(path.read_text()) for path in tmp_path.glob("out/recipe/*/*/manifest.json")
-    ]
-    walls = {one["stage"]: one["wall_time_s"] for one in written if "affinity" not in one["basis"]}
+    manifests = map(Path.read_text, tmp_path.glob("out/recipe/*/*/manifest.json"))
+    walls = {one["stage"]: one["wall_time_s"] for one in map(json.loads, manifests)}
     stages = parts["recipe"]["stages"]
     assert {stage: one["wall_time_s"] for stage, one in stages.items()} == {
         stage: wall for stage, wall in walls.items() if stage not in ("affinity", "propagate")
     }
-    assert parts["recipe"]["stages_s"] == pytest.approx(sum(
-        one["wall_time_s"] for one in stages.values()
-    ))  # fmt: skip
+    assert parts["recipe"]["stages_s"] == pytest.approx(sum(walls[stage] for stage in stages))
     masks = len([*tmp_path.glob("out/recipe/refine/*/masks/*.png")])
     rate = parts["recipe"]["images_per_s"]["refine"]
     assert rate == pytest.approx(masks / stages["refine"]["wall_time_s"])
 
-    # All photographs are of one size: 48 × 48 pixels at the only scale.
-    assert parts["planning"]["localize"]["shapes"] <= 2
+    # All images are of one size and the scale is one: full batches, and perhaps one that is not.
+    assert 1 <= parts["planning"]["localize"]["shapes"] <= 2
     training = parts["training"]["images_per_s"]
     assert len(training) == 6
     assert min(training.values()) > 0
