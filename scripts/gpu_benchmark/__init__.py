@@ -1,0 +1,1 @@
+"""Parts of scripts/check_gpu.py and scripts/benchmark_gpu.py."""
