@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
@@ -199,3 +200,28 @@ def test_the_miou_of_seeds_of_planted_masks(tmp_path):
     source = SimpleNamespace(class_names=("cat",), read_mask=lambda _: target)
     composed = SimpleNamespace(source=source)
     assert seed_miou(composed, [item], store) == pytest.approx((0.5 + 32 / 48) / 2)
+
+
+def test_factors_are_rounded_as_tf32_rounds_them():
+    """Ten bits behind the point, to the nearest, ties away from zero; sums stay in float32."""
+    from gpu_benchmark.tf32_on_cpu import RoundedFactors, as_tf32
+
+    step = 2.0**-10
+    values = [1 + 0.49 * step, 1 + 0.5 * step, 1 + 0.51 * step, -1 - 0.5 * step, 3.0, 0.0]
+    expected = [1, 1 + step, 1 + step, -1 - step, 3, 0]
+    assert as_tf32(torch.tensor(values)).tolist() == expected
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 3, 9, 9, generator=generator)
+    weights = torch.randn(4, 3, 3, 3, generator=generator)
+    exact = F.conv2d(as_tf32(images).double(), as_tf32(weights).double())
+    with RoundedFactors():
+        found = F.conv2d(images, weights)
+        features = F.linear(found.mean(dim=(2, 3)), weights.flatten(1)[:, :4])
+    # Products of eleven bits are exact, and a sum of 27 rounds 26 times.
+    most = F.conv2d(images.abs(), weights.abs()).max().item() * (1 + step) ** 2
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=26 * 2**-24 * most)
+    assert (F.conv2d(images, weights).double() - exact).abs().max() > 1e-4
+    mean = as_tf32(found.mean(dim=(2, 3)))
+    product = mean.double() @ as_tf32(weights.flatten(1)[:, :4]).double().T
+    most = (mean.abs() @ weights.flatten(1)[:, :4].abs().T).max().item() * (1 + step) ** 2
+    torch.testing.assert_close(features.double(), product, rtol=0, atol=3 * 2**-24 * most)
