@@ -1,0 +1,22 @@
+"""The files of a run: fingerprints, manifests, seeds and label masks.
+
+The formats are stable: other code bases read them without `wsss`. Every file is written under a
+temporary name and renamed, so that a file that exists is complete.
+"""
+
+from wsss.artifacts.digests import file_digest as file_digest
+from wsss.artifacts.digests import fingerprint as fingerprint
+from wsss.artifacts.label_masks import LabelStore as LabelStore
+from wsss.artifacts.label_masks import voc_palette as voc_palette
+from wsss.artifacts.manifest import MANIFEST as MANIFEST
+from wsss.artifacts.manifest import METRICS as METRICS
+from wsss.artifacts.manifest import Manifest as Manifest
+from wsss.artifacts.seeds import SEED_STRIDE as SEED_STRIDE
+from wsss.artifacts.seeds import Seeds as Seeds
+from wsss.artifacts.seeds import SeedStore as SeedStore
+from wsss.artifacts.seeds import seed_size as seed_size
+from wsss.artifacts.whole_files import atomic as atomic
+from wsss.artifacts.whole_files import opened as opened
+from wsss.artifacts.whole_files import read_json as read_json
+from wsss.artifacts.whole_files import remove_unfinished as remove_unfinished
+from wsss.artifacts.whole_files import write_json as write_json

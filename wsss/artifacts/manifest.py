@@ -1,0 +1,59 @@
+"""The record of a finished stage."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wsss.artifacts.whole_files import read_json, write_json
+
+MANIFEST = "manifest.json"
+METRICS = "metrics.json"
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The record of a finished stage: written last, by rank 0, after all items exist."""
+
+    stage: str
+    fingerprint: str
+    config: dict[str, Any]
+    """The stage's resolved settings, including those without influence on results."""
+    numbers: dict[str, Any]
+    """The stage's return value."""
+    basis: dict[str, Any] = field(default_factory=dict)
+    """Content of the fingerprint: settings, data, earlier stages, weights, seed."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Items that could not be processed, with the reason."""
+    wall_time_s: float = 0.0
+    waits_s: dict[str, float] = field(default_factory=dict)
+    """What the main thread of rank 0 waited for: images, network, dense CRF, CPU processes."""
+    slowest: str = ""
+    """The longest of these waits; empty where none was measured."""
+    devices: list[str] = field(default_factory=list)
+    """What the stage was computed on, each attempt's once: `cpu`, or the name of a card. Results of
+    different ones differ by rounding."""
+    nondeterministic: list[str] = field(default_factory=list)
+    """Operations whose bytes are others each time on this device, as torch names them."""
+    halvings: int = 0
+    """How often a batch was split since memory did not suffice, which changes results by
+    rounding."""
+    peak_memory_mb: float = 0.0
+    peak_gpu_memory_mb: float = 0.0
+    gpu_utilisation: float | None = None
+    """Mean over the stage, in [0, 1]; None without a GPU, or where its driver does not tell."""
+    commit: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    finished_at: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a stage's folder."""
+        write_json(folder / MANIFEST, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest | None":
+        """The manifest of a finished stage; None where the stage has not finished."""
+        path = folder / MANIFEST
+        if not path.is_file():
+            return None
+        known = {one.name for one in fields(cls)}  # Another version may have had other fields.
+        return cls(**{name: value for name, value in read_json(path).items() if name in known})

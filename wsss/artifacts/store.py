@@ -1,0 +1,29 @@
+"""A folder with one file for each image."""
+
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+
+class Named(Protocol):
+    """An item with a file name for its results."""
+
+    @property
+    def file_stem(self) -> str:
+        """The name, safe for a file."""
+
+
+class Store:
+    """A folder with one file an item."""
+
+    suffix: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, item: Named) -> Path:
+        """The file of an item, whether or not it exists."""
+        return self.folder / f"{item.file_stem}{self.suffix}"
+
+    def has(self, item: Named) -> bool:
+        """Whether the file of an item was written."""
+        return self.path(item).is_file()
