@@ -1,3 +1,5 @@
+import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -91,3 +93,32 @@ def test_a_damaged_file_is_named(source, folder, tmp_path):
     path.write_bytes(b"no array")
     with pytest.raises(WsssError, match=path.name):
         feature_validation(context_of(source, tmp_path), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_there_may_be_more_images_than_a_process_may_open_files(tmp_path):
+    source = Synthetic(num_train=200, num_val=1, size_px=64)
+    for item in source.items("train"):
+        np.save(features_path(tmp_path, item), np.ones((1, 2), dtype=np.float32))
+    context = context_of(source, tmp_path)
+    features = FeatureViews(context, source.items("train"), tmp_path)
+    with few_open_files(100):
+        views = feature_views.loaded(context, features)
+    assert views.shape == (200, 1, 2)
+    assert (views == 1).all()
+
+
+@contextmanager
+def few_open_files(more):
+    """Let the block open so many files besides those that are open."""
+    import os
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)  # The lowest number that is not taken.
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(free + more, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

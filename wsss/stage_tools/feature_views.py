@@ -115,7 +115,9 @@ def loaded(context: Context, features: FeatureViews) -> Float[Tensor, "n v k"] |
         free = min(free, torch.cuda.mem_get_info(device)[0])
     if size > MEMORY_SHARE * free:
         return None
-    views = np.stack([features.read(index)[kept] for index in range(len(features))])
+    views = np.empty((len(features), *features.read(0)[kept].shape), dtype=np.float32)
+    for index in range(len(features)):  # One by one: each is an open file as long as it is kept.
+        views[index] = features.read(index)[kept]
     return torch.from_numpy(views).to(device)
 
 
