@@ -226,6 +226,19 @@ def test_a_batch_that_cannot_be_halved_further_is_told(tmp_path):
     assert "batch_size or" in str(caught.value)
 
 
+def test_features_in_memory_are_not_trained_on_in_parts(tmp_path):
+    class Full(Line):
+        def training_step(self, batch, index):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    features = FeatureBatches(
+        torch.ones(8, 1, 1), torch.ones(8, 1), lambda *_: 0, [(0, 0)] * 8, batch_size=8
+    )
+    context = Context(source=None, folder=tmp_path, trainer=TRAINER)
+    with pytest.raises(WsssError, match="memory ran out on cpu"):
+        fit(context, Full(), features, None, max_epochs=1)
+
+
 def test_waits_of_a_training_are_measured(tmp_path):
     class Slow(torch.utils.data.Dataset):
         def __len__(self):

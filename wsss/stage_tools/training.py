@@ -85,7 +85,9 @@ def _check_parts(context: Context, train: Loader, parts: int, reason: str) -> No
     """
     smallest = 2  # Of a single image, batch norm has nothing to normalise over.
     whole = train.batch_size or 0
-    if context.fabric.world_size == 1 and whole % parts == 0 and whole >= smallest * parts:
+    # Smaller batches of features that are in memory already would need as much of it.
+    alone = context.fabric.world_size == 1 and isinstance(train, DataLoader)
+    if alone and whole % parts == 0 and whole >= smallest * parts:
         return
     raise user_error(
         f"{context.stage}.batch_size",
