@@ -1,5 +1,7 @@
 import warnings
 
+import torch
+
 from wsss.machine.nondeterminism import nondeterministic_operations
 
 
@@ -28,3 +30,15 @@ def test_other_warnings_come_through():
             warnings.warn("something else", stacklevel=1)
     assert found == {"put_"}
     assert [str(one.message)[:9] for one in caught] == ["put_ does", "something"]
+
+
+def test_operations_that_torch_warns_of_once_in_other_words_are_noted(recwarn):
+    with nondeterministic_operations() as found:
+        warnings.warn(
+            "Memory Efficient attention defaults to a non-deterministic algorithm. To explicitly "
+            "enable determinism call torch.use_deterministic_algorithms(True, warn_only=False).",
+            stacklevel=1,
+        )
+        assert torch.is_warn_always_enabled()
+    assert found == {"Memory Efficient attention"}
+    assert not torch.is_warn_always_enabled()

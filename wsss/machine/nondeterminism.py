@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-WARNING = re.compile(r"^(.+?) does not have a deterministic implementation")
+import torch
+
+WARNING = re.compile(
+    "^(.+?) (?:does not have a deterministic implementation"
+    "|defaults to a non-deterministic algorithm)"  # attention
+)
 
 
 @contextmanager
@@ -16,7 +21,7 @@ def nondeterministic_operations() -> Iterator[set[str]]:
     Torch warns with `torch.use_deterministic_algorithms(True, warn_only=True)`.
     """
     found: set[str] = set()
-    with warnings.catch_warnings():
+    with _torch_repeating_itself(), warnings.catch_warnings():
         # Python's filters would show a line's warning once in a process: to the first block alone.
         warnings.filterwarnings("always", message=WARNING.pattern)
         show = warnings.showwarning
@@ -30,3 +35,14 @@ def nondeterministic_operations() -> Iterator[set[str]]:
 
         warnings.showwarning = note
         yield found
+
+
+@contextmanager
+def _torch_repeating_itself() -> Iterator[None]:
+    """Let torch warn in the block of what it has warned of before: of attention it does so once."""
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        yield
+    finally:
+        torch.set_warn_always(always)
