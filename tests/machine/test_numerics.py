@@ -61,3 +61,52 @@ def test_kernels_of_any_order_are_taken_in_a_block_alone():
         with any_order():
             assert not torch.are_deterministic_algorithms_enabled()
         assert settings() == before
+
+
+PARTS = {
+    "products": torch.backends.cuda.matmul,
+    "products on a CPU": torch.backends.mkldnn.matmul,
+    "convolutions": torch.backends.cudnn.conv,
+    "recurrences": torch.backends.cudnn.rnn,
+}
+
+
+def precisions():
+    return {name: part.fp32_precision for name, part in PARTS.items()}
+
+
+@pytest.fixture
+def _torch_as_it_was():
+    with numerics_kept():
+        yield
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.usefixtures("_torch_as_it_was")
+@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize("word", ["high", "medium"])
+def test_a_word_for_all_products_is_given_back(word, tf32):
+    torch.set_float32_matmul_precision(word)
+    before = precisions()
+    with numerics_kept():
+        set_numerics(True, True, False, tf32)
+        # Lightning asks for it, and torch refuses to tell where its settings contradict each other.
+        assert torch.get_float32_matmul_precision() == ("high" if tf32 else "highest")
+        assert PARTS["products on a CPU"].fp32_precision == "ieee"
+    assert torch.get_float32_matmul_precision() == word
+    assert precisions() == before
+
+
+@pytest.mark.usefixtures("_torch_as_it_was")
+@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_precision_of_one_part_is_no_contradiction(name, tf32):
+    PARTS[name].fp32_precision = "tf32"
+    before = precisions()
+    with numerics_kept():
+        set_numerics(True, True, False, tf32)
+        assert settings()[-2:] == (tf32, tf32)
+        wanted = "tf32" if tf32 else "ieee"
+        assert precisions() == {**dict.fromkeys(PARTS, wanted), "products on a CPU": "ieee"}
+    assert precisions() == before

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 
-# Its attribute is made at run time, which no type checker sees.
+# Attributes that are made at run time, which no type checker sees.
 _memory: Any = torch.utils.deterministic
+_cudnn: Any = torch.backends.cudnn
+_products: Any = torch.backends.cuda.matmul
+_mkldnn: Any = torch.backends.mkldnn
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 CUBLAS_WORKSPACE = ":4096:8"
@@ -32,10 +35,15 @@ def set_numerics(deterministic: bool, warn_only: bool, benchmark: bool, tf32: bo
     torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
     # For programs that read what they never wrote, which costs all others a second writing.
     _memory.fill_uninitialized_memory = False
-    torch.backends.cudnn.deterministic = deterministic
-    torch.backends.cudnn.benchmark = benchmark
-    torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
+    _cudnn.deterministic = deterministic
+    _cudnn.benchmark = benchmark
+    # Torch has older and newer words for the same, and refuses to tell the older ones where the
+    # newer say something else, which Lightning asks for: both are set.
+    torch.set_float32_matmul_precision("highest")  # On a CPU, too.
+    _products.allow_tf32 = tf32
+    _cudnn.allow_tf32 = tf32
+    for one in (_cudnn.conv, _cudnn.rnn):
+        one.fp32_precision = "tf32" if tf32 else "ieee"
 
 
 @contextmanager
@@ -43,16 +51,26 @@ def numerics_kept() -> Iterator[None]:
     """Give torch's settings back as they were before the block."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    flags = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32
-    products, filled = matmul.allow_tf32, _memory.fill_uninitialized_memory
+    flags, filled = (_cudnn.deterministic, _cudnn.benchmark), _memory.fill_uninitialized_memory
+    parts = (_products, _mkldnn.matmul, _cudnn.conv, _cudnn.rnn)
+    precisions = [part.fp32_precision for part in parts]
+    products = convolutions = None
+    with suppress(RuntimeError):  # Where the user has set the newer ones alone.
+        products = torch.get_float32_matmul_precision()
+    with suppress(RuntimeError):
+        convolutions = _cudnn.allow_tf32
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = flags
-        matmul.allow_tf32 = products
+        _cudnn.deterministic, _cudnn.benchmark = flags
         _memory.fill_uninitialized_memory = filled
+        if products is not None:
+            torch.set_float32_matmul_precision(products)
+        if convolutions is not None:
+            _cudnn.allow_tf32 = convolutions
+        for part, precision in zip(parts, precisions, strict=True):
+            part.fp32_precision = precision
 
 
 @contextmanager
