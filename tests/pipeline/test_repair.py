@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from wsss.artifacts import write_json
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.files import DamagedFileError
 from wsss.pipeline import data_check
+from wsss.pipeline.execution import DEVICES
 from wsss.pipeline.fingerprints import Plan
 from wsss.pipeline.repair import repaired
 
@@ -42,6 +44,7 @@ def some_seed(work_dir):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_seed_is_computed_anew(run, finished, content, work_dir, caplog, workers):
     seed = damage(some_seed(work_dir))
+    write_json(seed.parents[1] / DEVICES, ["NVIDIA H100"])  # As if a GPU had made the seeds.
     before = {path: path.stat().st_mtime_ns for path in seed.parent.iterdir() if path != seed}
     stages = "stages=[classify,localize,refine]"
     outcomes = run(work_dir, CHANGED, stages, f"workers={workers}", without=("workers",))
@@ -51,6 +54,7 @@ def test_a_damaged_seed_is_computed_anew(run, finished, content, work_dir, caplo
     # A batch is computed as a whole, here of two images; all other files stay as they are.
     assert sum(path.stat().st_mtime_ns != then for path, then in before.items()) <= 1
     assert outcomes["classify"].cached
+    assert outcomes["localize"].manifest.devices == ["NVIDIA H100", "cpu"]
     assert outcomes["refine"].manifest.failures == {}
 
 

@@ -35,8 +35,11 @@ class Manifest:
     nondeterministic: list[str] = field(default_factory=list)
     """Operations whose bytes are others each time on this device, as torch names them."""
     halvings: int = 0
-    """How often a batch was split since memory did not suffice, which changes results by
-    rounding."""
+    """How often rank 0 split a batch, in the last attempt, since memory did not suffice.
+
+    Where nothing learns, that changes results by rounding; in training, batch norm and the mean
+    over labelled pixels are those of the parts.
+    """
     peak_memory_mb: float = 0.0
     peak_gpu_memory_mb: float = 0.0
     gpu_utilisation: float | None = None

@@ -22,7 +22,7 @@ from wsss.stage_tools.worker_pool import failures, forget_failures
 log = logging.getLogger(__name__)
 
 DEVICES = "devices.json"
-"""What an unfinished stage was computed on until now, whose manifest will tell."""
+"""What a stage was computed on until now. It stays beside the manifest, which a repair removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,13 @@ def run_stage(
             if not (context.folder / METRICS).is_file():
                 write_json(context.folder / METRICS, numbers)
             manifest.write(context.folder)
-            (context.folder / DEVICES).unlink()
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)
 
 
 def note_device(folder: Path, name: str) -> list[str]:
-    """What an unfinished stage was computed on, with the device that goes on with it."""
+    """Note what goes on with a stage; gives all that it was computed on, in their order."""
     path = folder / DEVICES
     devices: list[str] = read_json(path) if path.is_file() else []
     devices = list(dict.fromkeys([*devices, name]))
