@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
+from torchmetrics import SumMetric
 
 from wsss.errors import InvalidOptionError, WsssError
 from wsss.stage_tools import training
@@ -211,6 +212,36 @@ def test_a_batch_too_large_for_memory_is_learned_from_in_halves(tmp_path, caplog
     torch.testing.assert_close(module.weight, whole.weight, rtol=1e-6, atol=0)
     assert sum(module.seen) == sum(whole.seen) == 3 * 8
     assert ("2 parts of a batch" in caplog.text) == bool(halvings)
+
+
+@pytest.mark.parametrize("failing", ["trained", "validated"])
+def test_numbers_of_an_epoch_that_is_begun_anew_count_its_samples_once(tmp_path, failing):
+    class Counting(Line):
+        def __init__(self):
+            super().__init__()
+            self.fails = True
+            self.seen = nn.ModuleDict({"trained": SumMetric(), "validated": SumMetric()})
+
+        def count(self, what, batch, index):
+            self.seen[what].update(batch.sum())
+            self.log(f"line/{what}", self.seen[what], on_step=False, on_epoch=True)
+            if self.fails and (what, index) == (failing, 1):
+                self.fails = False
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        def training_step(self, batch, index):
+            self.count("trained", batch, index)
+            return super().training_step(batch, index)
+
+        def validation_step(self, batch, index):
+            self.count("validated", batch, index)
+
+    train = DataLoader(torch.ones(8), batch_size=4, drop_last=True)
+    val = DataLoader(torch.ones(6), batch_size=2)
+    context = Context(source=None, folder=tmp_path, trainer=TRAINER)
+    numbers = fit(context, Counting(), train, val, max_epochs=1)
+    assert context.measured.halvings == 1
+    assert (numbers["trained"], numbers["validated"]) == (8, 6)
 
 
 def test_gradients_that_are_added_up_anyway_are_added_up_in_halves(tmp_path):

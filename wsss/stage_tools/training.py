@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
+from torchmetrics import Metric
 
 from wsss.data.random_seeds import EpochSampler
 from wsss.errors import user_error
@@ -73,6 +74,9 @@ def fit(
         context.measured.halvings += 1
         module.zero_grad(set_to_none=True)
         module.load_state_dict(untrained)
+        for part in module.modules():
+            if isinstance(part, Metric):
+                part.reset()  # Of what was seen since the checkpoint.
         if context.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
 
