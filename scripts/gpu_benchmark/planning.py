@@ -17,8 +17,7 @@ from gpu_benchmark.waiting import seconds_of
 from wsss.data.pyramids import plan_batches
 from wsss.data.source import TRAIN, VAL
 from wsss.machine.devices import memory_format
-from wsss.machine.numerics import numerics_kept
-from wsss.pipeline.device_choice import set_numerics_of
+from wsss.pipeline.device_choice import numerics_of
 
 MOST_S = 5.0
 MOST_SHARE = 0.1
@@ -47,9 +46,8 @@ def planning_part(
     sizes = composed.sizes()
     records = manifests(work_dir)
     rows = []
-    with numerics_kept(), warnings.catch_warnings(), torch.no_grad():
+    with numerics_of(composed.cfg), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        set_numerics_of(composed.cfg)
         for stage, network in networks(composed, device).items():
             spent = planned(network, shapes_of(composed, stage, sizes), device, limit_s)
             found.numbers[stage] = spent

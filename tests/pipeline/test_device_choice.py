@@ -1,3 +1,4 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -6,6 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from wsss.pipeline import device_choice
 from wsss.pipeline.device_choice import described, on_this_machine
+from wsss.pipeline.execution import devices_of
+from wsss.refine import ConfidentLabels, CrfRefinement, NumbaEngine, Threshold
 from wsss.settings.config_dir import config_dir
 
 NUMBA, TORCH = "NumbaEngine", "TorchEngine"
@@ -76,3 +79,37 @@ def test_the_first_line_says_what_computes_and_why(machine, composed, monkeypatc
     line = described(on_this_machine(cfg), gpu, "auto")
     assert line.startswith("Computing on 2 × NVIDIA H100 and ")
     assert "dense CRF by TorchEngine; `trainer=cpu` leaves it alone" in line
+
+
+class OnCard(NumbaEngine):
+    """An engine that says it computes on a card."""
+
+    def computes_on(self):
+        return "NVIDIA H100"
+
+
+@pytest.mark.parametrize(
+    ("stage", "keywords", "devices"),
+    [
+        ("classify", {}, ["cuda"]),
+        ("refine", {"method": CrfRefinement(NumbaEngine())}, ["cpu"]),
+        ("refine", {"method": CrfRefinement(OnCard())}, ["NVIDIA H100"]),
+        ("refine", {"method": Threshold()}, ["cpu"]),
+        ("affinity", {"labels": ConfidentLabels(NumbaEngine())}, ["cuda", "cpu"]),
+        ("evaluate", {"crf": OnCard()}, ["cuda", "NVIDIA H100"]),
+        ("evaluate", {"crf": None}, ["cuda"]),
+        ("report", {}, ["cpu"]),
+    ],
+)
+def test_a_manifest_names_what_a_stage_computes_on(monkeypatch, stage, keywords, devices):
+    monkeypatch.setattr("wsss.pipeline.execution.device_name", lambda device: device.type)
+    run = partial(print, **keywords)
+    assert devices_of(stage, run, torch.device("cuda:0")) == devices
+
+
+def test_a_cached_stage_says_that_its_batches_were_halved(run, tmp_path, caplog):
+    folder = run(tmp_path, "stages=[classify]")["classify"].folder
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"halvings": 0', '"halvings": 2'))
+    assert run(tmp_path, "stages=[classify]")["classify"].cached
+    assert "classify was computed with batches halved 2 times" in caplog.text

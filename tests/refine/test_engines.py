@@ -90,6 +90,16 @@ def test_labels_of_a_photograph_are_those_of_pydensecrf(
         assert (first - second).max() < 2e-5
 
 
+@pytest.mark.parametrize("num_labels", [2, 21])
+def test_labels_at_full_size(engine_type, scene, unaries, assert_same, num_labels):
+    """Photographs of VOC are of this size."""
+    rng = np.random.default_rng(num_labels)
+    image, energies = scene(rng, (375, 500)), unaries(rng, num_labels, (375, 500))
+    options = {**IRN, "num_iterations": 2}
+    expected = PydensecrfEngine(**options)(image, energies)
+    assert_same(engine_type(**options)(image, energies), expected)
+
+
 @pytest.mark.parametrize("num_labels", [1, 2, 3, 4, 5, 9, 17, 21, 36, 81])
 def test_any_number_of_labels(engine_type, scene, unaries, assert_same, num_labels):
     rng = np.random.default_rng(num_labels)

@@ -7,6 +7,9 @@ import torch
 
 from wsss.errors import InvalidOptionError
 
+OLDEST_FOR_TRITON = (8, 0)
+"""Compute capability that Triton supports from: NVIDIA's Ampere."""
+
 
 def usable_device(word: str | None) -> str:
     """A device that is available.
@@ -51,6 +54,10 @@ def memory_format(device: torch.device) -> torch.memory_format:
 
 def runs_triton(device: torch.device) -> bool:
     """Whether Triton's kernels run on a device: on CUDA, or wherever Triton interprets them."""
-    is_cuda = device.type == "cuda" and torch.version.hip is None
-    interprets = os.environ.get("TRITON_INTERPRET") == "1"
-    return (is_cuda or interprets) and find_spec("triton") is not None
+    if find_spec("triton") is None:
+        return False
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        return True
+    if device.type != "cuda" or torch.version.hip is not None or not torch.cuda.is_available():
+        return False
+    return torch.cuda.get_device_capability(device) >= OLDEST_FOR_TRITON

@@ -1,12 +1,15 @@
 """What a run computes on, where its settings leave that to the machine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from lightning_fabric import Fabric
 from omegaconf import DictConfig
 
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import device_name, runs_triton
-from wsss.machine.numerics import set_numerics
+from wsss.machine.numerics import numerics_kept, set_numerics
 from wsss.wording import plural
 
 AUTO = "auto"
@@ -22,9 +25,9 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
     * `trainer.accelerator=auto`: a GPU if there is one, else the CPU.
     * `trainer.deterministic=null`: `true` on a CPU; `warn` on a GPU, on which some operations have
       no deterministic kernel.
-    * `dense_crf.gpu_target`, if it is set, is the engine on a GPU on which Triton's kernels run. It
-      leaves the cores to reading and writing, so that their number does not matter, nor does that
-      of labels, with which all engines take longer.
+    * `dense_crf.gpu_target`, if it is set, is the engine on a GPU on which Triton's kernels run,
+      and wherever `dense_crf.device` is a GPU. It leaves the cores to reading and writing, so that
+      their number does not matter, nor does that of labels, with which all engines take longer.
     """
     cfg = cfg.copy()
     has_gpu = torch.cuda.is_available()
@@ -34,21 +37,25 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
     if trainer.deterministic is None:
         trainer.deterministic = True if trainer.accelerator == "cpu" else "warn"
     on_gpu = has_gpu and trainer.accelerator in GPU
-    crf_on_gpu = crf.device.startswith("cuda") if crf.device else on_gpu
-    if crf.gpu_target and crf_on_gpu and runs_triton(torch.device("cuda")):
+    asked_for = crf.device is not None and crf.device.startswith("cuda")
+    fits = crf.device is None and on_gpu and runs_triton(torch.device("cuda"))
+    if crf.gpu_target and (asked_for or fits):
         crf._target_ = crf.gpu_target
     return cfg
 
 
-def set_numerics_of(cfg: DictConfig) -> None:
-    """Let this process compute as the configuration asks for."""
+@contextmanager
+def numerics_of(cfg: DictConfig) -> Iterator[None]:
+    """Let this process compute as the configuration asks for, in the block."""
     trainer = cfg.trainer
-    set_numerics(
-        deterministic=bool(trainer.deterministic),
-        warn_only=trainer.deterministic == "warn",
-        benchmark=bool(trainer.get("benchmark")),
-        tf32=cfg.tf32,
-    )
+    with numerics_kept():
+        set_numerics(
+            deterministic=bool(trainer.deterministic),
+            warn_only=trainer.deterministic == "warn",
+            benchmark=bool(trainer.get("benchmark")),
+            tf32=cfg.tf32,
+        )
+        yield
 
 
 def described(cfg: DictConfig, fabric: Fabric, asked_for: str) -> str:

@@ -2,11 +2,14 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from wsss.artifacts import METRICS, Manifest, read_json, remove_unfinished, write_json
 from wsss.machine.devices import device_name
@@ -16,8 +19,10 @@ from wsss.machine.usage import Usage
 from wsss.pipeline.locks import locked
 from wsss.pipeline.stage_order import stage_module
 from wsss.pipeline.versions import commit, versions
+from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.worker_pool import failures, forget_failures
+from wsss.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,11 @@ def run_stage(
     with locked(context.folder) if context.is_main else nullcontext():
         manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
         if manifest is not None:
+            if manifest.halvings and context.is_main:
+                log.warning(
+                    "%s was computed with batches halved %s, for want of memory",
+                    stage, plural(manifest.halvings, "time"),
+                )  # fmt: skip
             return Outcome(stage, context.folder, True, manifest)
         devices: list[str] = []
         if context.is_main:
@@ -68,7 +78,7 @@ def run_stage(
             remove_unfinished(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
-            devices = note_device(context.folder, device_name(fabric.device))
+            devices = note_devices(context.folder, devices_of(stage, run, fabric.device))
         fabric.barrier()
         start = time.monotonic()
         with Usage(fabric.device).watch() as usage, nondeterministic_operations() as varying:
@@ -104,10 +114,27 @@ def run_stage(
         return Outcome(stage, context.folder, False, manifest)
 
 
-def note_device(folder: Path, name: str) -> list[str]:
-    """Note what goes on with a stage; gives all that it was computed on, in their order."""
+def devices_of(stage: str, run: Any, device: torch.device) -> list[str]:
+    """What a stage computes on: its networks' device, and those of its dense CRFs.
+
+    Args:
+        stage: its name.
+        run: the stage's function with its settings bound.
+        device: of the run.
+    """
+    has_networks = getattr(stage_module(stage), "HAS_NETWORKS", True)
+    names = [device_name(device)] if has_networks else []
+    for value in run.keywords.values():
+        engine = getattr(value, "engine", value)
+        if isinstance(engine, DenseCrfEngine):
+            names.append(engine.computes_on())
+    return list(dict.fromkeys(names or ["cpu"]))
+
+
+def note_devices(folder: Path, names: Sequence[str]) -> list[str]:
+    """What all attempts at a stage were computed on, this one's included."""
     path = folder / DEVICES
     devices: list[str] = read_json(path) if path.is_file() else []
-    devices = list(dict.fromkeys([*devices, name]))
+    devices = list(dict.fromkeys([*devices, *names]))
     write_json(path, devices)
     return devices

@@ -13,10 +13,9 @@ from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
-from wsss.machine.numerics import numerics_kept
 from wsss.pipeline import data_check, experiment_tracking
 from wsss.pipeline.check_command import check_folder, workers_per_process
-from wsss.pipeline.device_choice import described, on_this_machine, set_numerics_of
+from wsss.pipeline.device_choice import described, numerics_of, on_this_machine
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_plans, stage_configs
 from wsss.pipeline.launch import launched
@@ -50,9 +49,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         seed_everything(cfg.seed, verbose=False)
         stages[stage] = build_stage(cfg, stage)
     trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
-    with numerics_kept(), launched(cfg.trainer, in_this_process) as fabric:
+    with numerics_of(cfg), launched(cfg.trainer, in_this_process) as fabric:
         seed_everything(cfg.seed, verbose=False)
-        set_numerics_of(cfg)
         if fabric.global_rank == 0:
             log.info(described(cfg, fabric, asked_for))
         context = Context(

@@ -1,5 +1,6 @@
 """One Lightning training run: progress, curves, checkpoints, and going on after an interruption."""
 
+import gc
 import logging
 import signal
 from collections.abc import Iterator, Mapping
@@ -77,6 +78,7 @@ def fit(
         for part in module.modules():
             if isinstance(part, Metric):
                 part.reset()  # Of what was seen since the checkpoint.
+        gc.collect()  # The trainer that failed refers to itself.
         if context.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
 

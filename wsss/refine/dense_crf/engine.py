@@ -100,6 +100,10 @@ class DenseCrfEngine(ABC):
                 {"engine for GPUs"},
             )
 
+    def computes_on(self) -> str:
+        """The kind of device, or the name of the card, as manifests tell it."""
+        return "cpu"
+
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
     ) -> Float32[np.ndarray, "l h w"]:

@@ -1,7 +1,7 @@
 """The engine for GPUs: a group of images is one lattice with disconnected parts."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,8 @@ from jaxtyping import Float32, UInt8
 
 from wsss.argument_checks import check_whole
 from wsss.errors import InvalidOptionError, UnsupportedError
-from wsss.machine.devices import runs_triton, usable_device
+from wsss.machine.devices import device_name, runs_triton, usable_device
+from wsss.machine.memory import out_of_memory
 from wsss.machine.numerics import any_order
 from wsss.refine.dense_crf.engine import DenseCrfEngine, Labels
 from wsss.refine.dense_crf.on_device import solver
@@ -103,6 +104,15 @@ class TorchEngine(DenseCrfEngine):
         """
         self._operations(torch.device(usable_device(self.device)))
 
+    def computes_on(self) -> str:
+        """The name of the card, or the kind of the device."""
+        return device_name(self._device())
+
+    def _device(self) -> torch.device:
+        """The device, with its number: what is kept on one must not be found for another."""
+        word = usable_device(self.device)
+        return torch.device(f"cuda:{torch.cuda.current_device()}" if word == "cuda" else word)
+
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]
     ) -> list[Float32[np.ndarray, "_ h w"]]:
@@ -152,7 +162,7 @@ class TorchEngine(DenseCrfEngine):
         competing = [[one for one in several if len(one.first) > 1] for several in shared]
         found: dict[int, list[Found]] = {}
         if any(shared):
-            device = torch.device(usable_device(self.device))
+            device = self._device()
             operations = self._operations(device)
             most_px = self.group_px or (1 if device.type == "cpu" else GROUP_PX)
             for group in groups_of(images, competing, most_px, operations.fills_up):
@@ -200,12 +210,15 @@ class TorchEngine(DenseCrfEngine):
         own = [images[number] for number in group]
         settings = self.settings
         if len(group) == 1 or solver.has_room(own, settings):
-            # Handled after the block, as the error keeps all tensors of the group alive.
-            with suppress(torch.OutOfMemoryError):
+            try:
                 several = [unaries[number] for number in group]
                 with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
                     solved = solver.solve_group(own, several, settings, wanted, device, operations)
                 return dict(zip(group, solved, strict=True))
+            except (RuntimeError, MemoryError) as error:  # Of memory that is pinned, too.
+                if not out_of_memory(error):
+                    raise
+            # Here the error is gone, which kept all tensors of the group alive.
             solver.positions_lattice.cache_clear()
             self.halvings += len(group) > 1
         if len(group) == 1:

@@ -38,7 +38,9 @@ def with_crf(
             found = []
             with context.measured.waiting_for(IMAGES), failure_noted(context.folder, item):
                 found.append(future.result())
-            return found  # Nothing where it failed.
+            if not found:
+                waiting.pop(item.id)
+            return found
 
         with ThreadPoolExecutor(max(1, context.workers)) as threads:
             for item, prediction in calls:

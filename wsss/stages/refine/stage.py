@@ -23,6 +23,7 @@ VERSION = 3
 INPUTS = ("localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False
+HAS_NETWORKS = False
 KEY_NUMBER = "foreground_fraction"
 
 
