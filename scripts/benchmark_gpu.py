@@ -58,7 +58,9 @@ LIBRARIES = ("pytorch_lightning", "lightning_fabric")
 
 def parsed() -> argparse.Namespace:
     kind = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("benchmark_gpu.sh", description=__doc__, formatter_class=kind)
+    parser = argparse.ArgumentParser(
+        "benchmark_gpu.sh", "benchmark_gpu.sh DATA [options]", __doc__, formatter_class=kind
+    )
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="a folder data set")
     add("--output", type=Path, default=Path("runs/benchmark_gpu"))
@@ -83,6 +85,10 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.ERROR)
     console = Console(soft_wrap=True)
     device = chosen_device(options.device)
+    missing = device == GPU and not torch.cuda.is_available()
+    if missing or (options.device == "auto" and device != GPU):
+        console.print("There is no GPU. `--device cpu` measures the CPU, without any aim.")
+        return 1
     warning = others_on_card(device)
     if warning:
         console.print(f"[red]Warning:[/] {warning}")
@@ -92,7 +98,7 @@ def main() -> int:
     path = folder / "benchmark_gpu.json"
     head = {"environment": described(device), "card_not_idle": warning, "data": options.data.name}
     console.print(f"On {head['environment']['device']}, commit {head['environment']['commit']}")
-    parts = Parts(path, head, options.limit_s, False, make_console())
+    parts = Parts(path, head, options.limit_s, False, make_console(), judged=device == GPU)
     with children_ended():
         run(parts, options, device, folder)
     console.print(f"Written to {path}")

@@ -38,7 +38,9 @@ ROOT = Path(__file__).parents[1]
 
 def parsed() -> argparse.Namespace:
     kind = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("check_gpu.sh", description=__doc__, formatter_class=kind)
+    parser = argparse.ArgumentParser(
+        "check_gpu.sh", "check_gpu.sh [DATA] [options]", __doc__, formatter_class=kind
+    )
     add = parser.add_argument
     add("data", type=Path, nargs="?", metavar="DATA", help="a folder data set")
     add("--output", type=Path, default=Path("runs/check_gpu"))

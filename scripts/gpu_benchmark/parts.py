@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,13 @@ class Parts:
     """Runs parts, and keeps the file of their results."""
 
     def __init__(
-        self, path: Path, head: dict[str, Any], limit_s: float, aims_count: bool, console: Console
+        self,
+        path: Path,
+        head: dict[str, Any],
+        limit_s: float,
+        aims_count: bool,
+        console: Console,
+        judged: bool = True,
     ) -> None:
         """Begin a file of results.
 
@@ -68,7 +74,9 @@ class Parts:
             limit_s: parts that would begin after this time are left out.
             aims_count: whether a part fails whose aim is not met.
             console: where lines and tables are printed.
+            judged: whether aims are meant for this device.
         """
+        self._judged = judged
         self._path = path
         self._limit_s = limit_s
         self._aims_count = aims_count
@@ -110,6 +118,8 @@ class Parts:
 
     def _end(self, name: str, found: Found, status: str, seconds: float, trace: str | None) -> None:
         why = "; ".join(found.failures)
+        if not self._judged:
+            found.aims = [replace(one, met=None) for one in found.aims]
         self.result["parts"][name] = {
             "status": status,
             "why": why,
@@ -126,7 +136,8 @@ class Parts:
             say(table)
         for one in found.aims:
             number = "not measured" if one.found is None else f"{one.found:.4g}"
-            verdict = {None: "", True: ", met", False: ", [red]not met[/]"}[one.met]
+            unknown = "" if self._judged else " on a GPU, not judged here"
+            verdict = {None: unknown, True: ", met", False: ", [red]not met[/]"}[one.met]
             say(f"  {escape(one.name)}: {number} (aim: {one.aim}{verdict})", soft_wrap=True)
         for note in found.notes:
             say(f"  {escape(note)}", soft_wrap=True)

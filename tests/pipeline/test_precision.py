@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from wsss.pipeline.fingerprints import common_basis
+
 
 @pytest.mark.slow
 def test_mixed_precision_reaches_every_stage_and_changes_seeds_a_little(
@@ -23,11 +25,13 @@ def test_mixed_precision_reaches_every_stage_and_changes_seeds_a_little(
         assert 0 < np.mean(differences) < 0.1
 
 
-def test_tf32_is_another_result(run, tmp_path):
-    words = ("stages=[classify]",)
-    plain = run(tmp_path, *words)["classify"]
-    rounded = run(tmp_path, *words, "tf32=true")["classify"]
-    assert not rounded.cached
-    assert rounded.manifest.basis["tf32"] is True
-    assert "tf32" not in plain.manifest.basis
-    assert rounded.manifest.numbers == plain.manifest.numbers  # A CPU has none.
+def test_what_changes_no_byte_on_a_cpu_renews_nothing(run, tmp_path):
+    """A CPU has no TF32, and Lightning several words for a precision."""
+    run(tmp_path, "stages=[classify]")
+    for word in ("tf32=true", "trainer.precision=32", "trainer.precision='32'"):
+        assert run(tmp_path, "stages=[classify]", word)["classify"].cached
+
+
+def test_tf32_is_in_fingerprints_on_a_gpu():
+    assert common_basis(0, {}, (), tf32=True)["tf32"] is True
+    assert "tf32" not in common_basis(0, {}, (), tf32=False)

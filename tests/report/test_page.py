@@ -213,3 +213,30 @@ def test_images_without_any_class_are_counted():
     said = page(replace(results("cat"), without_class={"train": 12, "val": 0})).words
     assert "Images that show no class are left out: 12 of train." in said
     assert "left out" not in page(results("cat")).words
+
+
+def test_the_table_of_stages_tells_what_computed_them_and_how():
+    """A GPU has columns where there was one."""
+    cpu = {"devices": ["cpu"], "slowest": "images", "waits_s": {"images": 12.3, "network": 1.0}}
+    gpu = {
+        "devices": ["cpu", "NVIDIA H100"],
+        "slowest": "network",
+        "waits_s": {"network": 90.0},
+        "basis": {"precision": "bf16-mixed", "tf32": True},
+        "peak_gpu_memory_mb": 2048.0,
+        "gpu_utilisation": 0.62,
+        "halvings": 2,
+        "nondeterministic": ["put_", "kthvalue CUDA"],
+    }
+    made = results("cat", "dog")
+    for manifests, there in (
+        ({"classify": manifest("classify", **cpu)}, False),
+        ({"classify": manifest("classify", **cpu), "segment": manifest("segment", **gpu)}, True),
+    ):
+        words = page(replace(made, manifests=manifests)).words
+        assert "images, 12 s" in words
+        for text in (
+            "GPU busy", "network, 1 min 30 s", "cpu, NVIDIA H100, bf16-mixed, TF32", "2.0 GiB",
+            "62.0 %", "batches were halved 2 times", "other bytes each time: put_, kthvalue CUDA",
+        ):  # fmt: skip
+            assert (text in words) == there, text

@@ -306,3 +306,31 @@ def test_a_head_on_features_in_memory_is_trained_by_one_thread(tmp_path):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+class Terminate(pl.Callback):
+    """Asks the process to end in the second epoch, itself or by a loader's process."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.current_epoch == 1 and self.error is not None:
+            raise self.error
+        if trainer.current_epoch == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    "error", [None, RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. ")]
+)
+def test_a_termination_is_told_and_is_no_success(train, tmp_path, monkeypatch, caplog, error):
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "SeedEpoch", lambda _: Terminate(error))
+        with pytest.raises(SystemExit) as left:
+            train()
+    assert left.value.code == 143
+    assert "Terminated. Finished stages, images and epochs are kept" in caplog.text
+    assert checkpoints(tmp_path) == ["epoch=0000.ckpt"]
+    numbers, _ = train()
+    assert numbers

@@ -13,6 +13,15 @@ from wsss.machine.numerics import numerics_kept, set_numerics
 from wsss.wording import plural
 
 AUTO = "auto"
+EXACT = "32-true"
+PRECISIONS = {
+    "32": EXACT,
+    "None": EXACT,
+    "64": "64-true",
+    "16": "16-mixed",
+    "bf16": "bf16-mixed",
+}
+"""Lightning's other spellings, which would be other fingerprints."""
 GPU = ("gpu", "cuda")
 """Lightning's names of a GPU that torch calls CUDA."""
 
@@ -25,17 +34,20 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
     * `trainer.accelerator=auto`: a GPU if there is one, else the CPU.
     * `trainer.deterministic=null`: `true` on a CPU; `warn` on a GPU, on which some operations have
       no deterministic kernel.
+    * `tf32` is false on a CPU, which has none; `trainer.precision` is spelled in one way.
     * `dense_crf.gpu_target`, if it is set, is the engine on a GPU on which Triton's kernels run,
       and wherever `dense_crf.device` is a GPU. It leaves the cores to reading and writing, so that
       their number does not matter, nor does that of labels, with which all engines take longer.
     """
     cfg = cfg.copy()
     has_gpu = torch.cuda.is_available()
+    cfg.trainer.precision = PRECISIONS.get(str(cfg.trainer.precision), cfg.trainer.precision)
     trainer, crf = cfg.trainer, cfg.dense_crf
     if trainer.accelerator == AUTO:
         trainer.accelerator = "gpu" if has_gpu else "cpu"
     if trainer.deterministic is None:
         trainer.deterministic = True if trainer.accelerator == "cpu" else "warn"
+    cfg.tf32 = cfg.tf32 and trainer.accelerator != "cpu"
     on_gpu = has_gpu and trainer.accelerator in GPU
     asked_for = crf.device is not None and crf.device.startswith("cuda")
     fits = crf.device is None and on_gpu and runs_triton(torch.device("cuda"))
@@ -67,7 +79,10 @@ def described(cfg: DictConfig, fabric: Fabric, asked_for: str) -> str:
         asked_for: `trainer.accelerator` before it was filled in.
     """
     cores = plural(usable_cores(), "core", "cores")
-    engine = cfg.dense_crf._target_.rpartition(".")[2]
+    precision = cfg.trainer.precision
+    short = [f" in {precision}"] if precision != EXACT else []
+    short += [" with TF32"] if cfg.tf32 else []
+    engine = cfg.dense_crf._target_.rpartition(".")[2] + "".join(short)
     if fabric.device.type == "cpu":
         why = ", since there is no GPU" if asked_for == AUTO else ""
         processes = f" in {fabric.world_size} processes" if fabric.world_size > 1 else ""

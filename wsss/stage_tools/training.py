@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
@@ -25,11 +26,14 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_batches import FeatureBatches
 from wsss.stage_tools.loaders import smaller_batches
 from wsss.stage_tools.trainer import make_trainer
+from wsss.wording import INTERRUPTED
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
+TERMINATED_WORKER = "killed by signal: Terminated"
+"""What torch says of a loader's process that was asked to end, as those of a whole group are."""
 
 Loader = DataLoader[Any] | FeatureBatches
 
@@ -53,6 +57,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C; a whole checkpoint is left of every epoch.
+        SystemExit: the process was asked to end; likewise.
         WsssError: the loss or a weight became NaN or infinite, no batch was trained on, or memory
             does not suffice.
     """
@@ -174,12 +179,28 @@ def _fit(
 
 @contextmanager
 def _interrupts_passed_on() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt: Lightning leaves with status 1, deaf to another."""
+    """Let Ctrl-C be a KeyboardInterrupt, for Lightning leaves with status 1, deaf to another.
+
+    And let a termination be told, with the status that other programs have: Lightning leaves
+    without a word and with status 0, which a script would take for success.
+    """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
+    except SIGTERMException:
+        raise _terminated() from None
+    except RuntimeError as error:
+        if TERMINATED_WORKER not in str(error):
+            raise
+        raise _terminated() from None
     except SystemExit as left:
         if not isinstance(left.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
+
+
+def _terminated() -> SystemExit:
+    """Tell that the process was asked to end, and with which status it does."""
+    log.warning("Terminated. %s", INTERRUPTED)
+    return SystemExit(128 + signal.SIGTERM)
