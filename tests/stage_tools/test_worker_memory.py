@@ -74,7 +74,8 @@ print(json.dumps([[*work(RefineItem, num_steps)], [*work(Leaking, num_leaking_st
 def test_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
     """Step by step: once in a while the allocator takes a block more, but a leak never rests.
 
-    One of a map an image is seen.
+    The first half of the steps is left out: until then it takes blocks for every new size. One of
+    a map an image is seen.
     """
     rng = np.random.default_rng(0)
     seeds = SeedStore(tmp_path / "seeds")
@@ -90,7 +91,8 @@ def test_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     growth, growth_of_a_leak = (
-        np.median(np.diff(resident)) / STEP for resident in json.loads(result.stdout)
+        np.median(np.diff(resident[len(resident) // 2 :])) / STEP
+        for resident in json.loads(result.stdout)
     )
     assert growth < BYTES_PER_IMAGE
     assert growth_of_a_leak > 1000

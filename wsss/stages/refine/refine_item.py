@@ -33,9 +33,11 @@ class RefineItem:
             item: an image with seeds.
             mask: that of the method, where it was made together with others; None makes it here.
         """
-        seeds = self.seeds.read(item)
         if mask is None:
-            mask = self.method(self.source.read_image(item), seeds)
+            image, seeds = self.read(item)
+            mask = self.method(image, seeds)
+        else:
+            seeds = self.seeds.read(item)
         mask = void_small_regions(mask, self.min_region_px)
         restored: tuple[int, ...] = ()
         if self.keep_tags:
