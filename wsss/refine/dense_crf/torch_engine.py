@@ -23,7 +23,11 @@ from wsss.refine.dense_crf.on_device.upload import Unary
 from wsss.refine.dense_crf.unaries import shared_channels
 
 GROUP_PX = 4_000_000
-"""Pixels that a GPU solves together: enough that launches take less time than what they start."""
+"""Pixels that a GPU solves together: enough that launches take less time than what they start.
+
+Smaller groups stay in a GPU's cache; which of both is faster is for `benchmark_crf_gpu.py --groups`
+to tell, and not measured yet.
+"""
 
 KERNELS = ("auto", "triton", "torch")
 
