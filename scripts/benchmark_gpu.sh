@@ -1,12 +1,3 @@
 #!/usr/bin/env bash
 # What does this GPU take? `scripts/benchmark_gpu.sh --help` tells more.
-# Python: $PYTHON if it is set, else the checkout's environment, else the one on PATH.
-set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-if [[ -z ${PYTHON:-} ]]; then
-    PYTHON=$root/.venv/bin/python
-    [[ -x $PYTHON ]] || PYTHON=python
-fi
-# The checkout's own package is measured, whether or not another one is installed.
-export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-exec "$PYTHON" "$root/scripts/benchmark_gpu.py" "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/of_checkout.sh" benchmark_gpu.py "$@"

@@ -23,8 +23,10 @@ from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, Popen
 
+from linked_photographs import linked
+
 from wsss.artifacts import write_json
-from wsss.data.sources.lists import HEADER, SEPARATOR, read_rows
+from wsss.data.sources.lists import read_rows
 
 PYTHON = (sys.executable,)
 WSSS = (*PYTHON, "-m", "wsss")
@@ -71,7 +73,9 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     arguments = parsed()
     with tempfile.TemporaryDirectory() as folder:
-        data = first_photographs(arguments.data.absolute(), arguments.count, Path(folder) / "data")
+        root = arguments.data.absolute()
+        rows = read_rows(root / "labels.csv")[: arguments.count]
+        data = linked(root, rows, Path(folder) / "data")
         contestants = commands(data, next((data / "images").iterdir()))
         for name in set(contestants) - {REFERENCE, *(arguments.only or contestants)}:
             del contestants[name]
@@ -86,23 +90,6 @@ def main() -> None:
     }
     write_json(arguments.output, result)
     print(table(times))
-
-
-def first_photographs(root: Path, count: int, folder: Path) -> Path:
-    """A folder data set of links to the first images and masks of another."""
-    rows = read_rows(root / "labels.csv")[:count]
-    for part in ("images", "masks"):
-        (folder / part).mkdir(parents=True)
-    for row in rows:
-        mask = Path(row.image).with_suffix(".png").name
-        (folder / "images" / row.image).symlink_to(root / "images" / row.image)
-        if (root / "masks" / mask).is_file():
-            (folder / "masks" / mask).symlink_to(root / "masks" / mask)
-    lines = [",".join(HEADER), *(f"{row.image},{SEPARATOR.join(row.labels)}" for row in rows)]
-    (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
-    if (root / "classes.txt").is_file():
-        (folder / "classes.txt").symlink_to(root / "classes.txt")
-    return folder
 
 
 def interleaved(

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss.data.sources.lists import HEADER, SEPARATOR, read_rows
+from linked_photographs import linked
+
+from wsss.data.sources.lists import read_rows
 
 EMBEDDED = ("data=synthetic", "data.num_train=48", "data.num_val=12", "dense_crf.seeds_sxy_px=40")
 STAGES = (
@@ -34,26 +36,11 @@ def small_data(data: Path | None, folder: Path, count: int = PHOTOGRAPHS) -> tup
     """
     if data is None:
         return EMBEDDED
-    return ("data=folder", f"data.root={spread_subset(data.absolute(), folder, count)}")
-
-
-def spread_subset(root: Path, folder: Path, count: int) -> Path:
-    """A folder data set of links to images, and masks, spread evenly over another's table."""
+    root = data.absolute()
     rows = read_rows(root / "labels.csv")
     count = min(count, len(rows))
     chosen = [rows[index * len(rows) // count] for index in range(count)]
-    for part in ("images", "masks"):
-        (folder / part).mkdir(parents=True)
-    for row in chosen:
-        mask = Path(row.image).with_suffix(".png").name
-        (folder / "images" / row.image).symlink_to(root / "images" / row.image)
-        if (root / "masks" / mask).is_file():
-            (folder / "masks" / mask).symlink_to(root / "masks" / mask)
-    if (root / "classes.txt").is_file():
-        (folder / "classes.txt").symlink_to(root / "classes.txt")
-    lines = [",".join(HEADER), *(f"{row.image},{SEPARATOR.join(row.labels)}" for row in chosen)]
-    (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
-    return folder
+    return ("data=folder", f"data.root={linked(root, chosen, folder)}")
 
 
 def chosen_stages(*stages: str) -> str:

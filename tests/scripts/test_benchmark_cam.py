@@ -1,5 +1,4 @@
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +17,7 @@ from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone
 from wsss.models.export import save_classifier, save_pair_heads
 from wsss.models.normalisation import Normalisation
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def scripts_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
 class Features(nn.Module):

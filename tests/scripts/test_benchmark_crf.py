@@ -1,17 +1,13 @@
 import json
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
 
 @pytest.mark.slow
 def test_engines_are_timed_beside_the_reference_and_have_its_labels(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
     import benchmark_crf
 
     rng = np.random.default_rng(0)

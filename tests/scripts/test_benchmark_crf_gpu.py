@@ -1,15 +1,11 @@
 import json
 import sys
-from pathlib import Path
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.mark.slow
 def test_parts_are_written_as_they_end(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
     import benchmark_crf_gpu
 
     words = ["--output", tmp_path, "--device", "cpu", "--count", 3, "--batch", 2, "--size", 24, 32]

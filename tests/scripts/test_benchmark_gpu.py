@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
     "workers=0", "classify.max_epochs=2", "classify.feature_windows=1",
     "classify.feature_scales.factors=[1.0]", "classify.checkpoint_every_n_epochs=2",
@@ -20,11 +19,6 @@ TINY = (
 )  # fmt: skip
 SIZE = (40, 48)
 CRF = ("--count", 2, "--batch", 2, "--size", 24, 32, "--labels", 2, "--groups", 1, "--rounds", 1)
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
 @pytest.fixture

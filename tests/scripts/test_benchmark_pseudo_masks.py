@@ -1,6 +1,5 @@
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +8,11 @@ from PIL import Image
 from wsss.artifacts import Seeds, SeedStore, seed_size
 from wsss.data.sources.folder.folder import Folder
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 SIZE = (24, 32)
 
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
     import benchmark_pseudo_masks
 
     return benchmark_pseudo_masks

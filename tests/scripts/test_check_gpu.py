@@ -1,12 +1,10 @@
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
     "data.num_train=6", "data.num_val=4", "data.size_px=64", "workers=0",
     "classify.max_epochs=2", "classify.feature_windows=1", "classify.feature_scales.factors=[1.0]",
@@ -36,11 +34,6 @@ def test_that_is_skipped():
 def test_that_needs_no_gpu():
     assert False
 """
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
 @pytest.fixture

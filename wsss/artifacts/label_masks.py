@@ -6,7 +6,6 @@ from PIL import Image
 
 from wsss.artifacts.store import Named, Store
 from wsss.artifacts.whole_files import atomic
-from wsss.errors import user_error
 from wsss.files import intact
 
 
@@ -14,6 +13,8 @@ class LabelStore(Store):
     """A folder of label masks: `<id>.png`, 8-bit palette PNG in VOC colours."""
 
     suffix = ".png"
+    kind = "label mask"
+    stage = "refine"
 
     def write(self, item: Named, labels: UInt8[np.ndarray, "h w"]) -> None:
         """Write a mask: 0 background, 1…C classes, 255 void."""
@@ -29,14 +30,7 @@ class LabelStore(Store):
             WsssError: there is no mask of this item.
             DamagedFileError: it cannot be read.
         """
-        if not self.has(item):
-            raise user_error(
-                self.path(item),
-                "no label mask of this image",
-                "one file for every image of the refined split",
-                "Run the stage `refine` first, with the same settings.",
-            )
-        path = self.path(item)
+        path = self.there(item)
         with intact(path):
             with Image.open(path) as picture:
                 picture.verify()  # Decoding alone compares no checksums of the pixels.

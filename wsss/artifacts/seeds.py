@@ -7,7 +7,6 @@ from jaxtyping import Float16, UInt16
 
 from wsss.artifacts.store import Named, Store
 from wsss.artifacts.whole_files import atomic, opened
-from wsss.errors import user_error
 from wsss.files import intact
 
 SEED_STRIDE = 4
@@ -30,6 +29,8 @@ class SeedStore(Store):
     """A folder of seeds: `<id>.npz` with `classes`, `maps`, `size`; no pickle."""
 
     suffix = ".npz"
+    kind = "seeds"
+    stage = "localize"
 
     def write(self, item: Named, seeds: Seeds) -> None:
         """Write the seeds of an item."""
@@ -44,14 +45,7 @@ class SeedStore(Store):
             WsssError: there are no seeds of this item.
             DamagedFileError: they cannot be read.
         """
-        if not self.has(item):
-            raise user_error(
-                self.path(item),
-                "no seeds of this image",
-                "one file for every image of the localized split",
-                "Run the stage `localize` first, with the same settings.",
-            )
-        path = self.path(item)
+        path = self.there(item)
         with intact(path), opened(path) as content:
             height, width = (int(side) for side in content["size"])
             return Seeds(content["classes"], content["maps"], (height, width))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from wsss.errors import user_error
+
 
 class Named(Protocol):
     """An item with a file name for its results."""
@@ -16,6 +18,10 @@ class Store:
     """A folder with one file an item."""
 
     suffix: ClassVar[str]
+    kind: ClassVar[str]
+    """What a file holds."""
+    stage: ClassVar[str]
+    """Who writes the files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,3 +33,18 @@ class Store:
     def has(self, item: Named) -> bool:
         """Whether the file of an item was written."""
         return self.path(item).is_file()
+
+    def there(self, item: Named) -> Path:
+        """The file of an item that was written.
+
+        Raises:
+            WsssError: it was not.
+        """
+        if not self.has(item):
+            raise user_error(
+                self.path(item),
+                f"no {self.kind} of this image",
+                f"one file for every image that `{self.stage}` works on",
+                f"Run the stage `{self.stage}` first, with the same settings.",
+            )
+        return self.path(item)

@@ -5,21 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import LabelStore, Seeds, SeedStore
+from wsss.artifacts import LabelStore
 from wsss.data.sample import Item
-from wsss.data.source import Source
 from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
+from wsss.stage_tools.seeded_images import SeededImages
 from wsss.stages.refine.mask_statistics import StatisticsStore
 
 
 @dataclass(frozen=True, slots=True)
-class RefineItem:
+class RefineItem(SeededImages):
     """The work on one image, done in a process of its own."""
 
-    source: Source
-    seeds: SeedStore
     masks: LabelStore
     statistics: StatisticsStore
     method: Refinement
@@ -45,7 +43,3 @@ class RefineItem:
             mask, restored = result.mask, result.labels
         self.statistics.write(item, mask, restored)
         self.masks.write(item, mask)
-
-    def read(self, item: Item) -> tuple[UInt8[np.ndarray, "h w 3"], Seeds]:
-        """The image of an item and its seeds."""
-        return self.source.read_image(item), self.seeds.read(item)
