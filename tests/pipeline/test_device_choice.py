@@ -78,7 +78,11 @@ def test_the_first_line_says_what_computes_and_why(machine, composed, monkeypatc
     gpu = SimpleNamespace(device=torch.device("cuda:0"), world_size=2)
     line = described(on_this_machine(cfg), gpu, "auto")
     assert line.startswith("Computing on 2 × NVIDIA H100 and ")
-    assert "dense CRF by TorchEngine; `trainer=cpu` leaves it alone" in line
+    assert line.endswith("; dense CRF by TorchEngine; `trainer=cpu` leaves it alone")
+    assert "networks" not in line
+    cfg = on_this_machine(composed("tf32=true", "trainer.precision=bf16"))
+    line = described(cfg, gpu, "auto")
+    assert "; networks in bf16-mixed and TF32; dense CRF by TorchEngine;" in line
 
 
 class OnCard(NumbaEngine):

@@ -79,15 +79,15 @@ def described(cfg: DictConfig, fabric: Fabric, asked_for: str) -> str:
         asked_for: `trainer.accelerator` before it was filled in.
     """
     cores = plural(usable_cores(), "core", "cores")
-    precision = cfg.trainer.precision
-    short = [f" in {precision}"] if precision != EXACT else []
-    short += [" with TF32"] if cfg.tf32 else []
-    engine = cfg.dense_crf._target_.rpartition(".")[2] + "".join(short)
+    shorter = [cfg.trainer.precision] if cfg.trainer.precision != EXACT else []
+    shorter += ["TF32"] if cfg.tf32 else []
+    networks = f"networks in {' and '.join(shorter)}; " if shorter else ""
+    parts = f"{networks}dense CRF by {cfg.dense_crf._target_.rpartition('.')[2]}"
     if fabric.device.type == "cpu":
         why = ", since there is no GPU" if asked_for == AUTO else ""
         processes = f" in {fabric.world_size} processes" if fabric.world_size > 1 else ""
-        return f"Computing on the CPU{why}: {cores}{processes}; dense CRF by {engine}"
+        return f"Computing on the CPU{why}: {cores}{processes}; {parts}"
     name = device_name(fabric.device)
     several = f"{fabric.world_size} × " if fabric.world_size > 1 else ""
     hint = "; `trainer=cpu` leaves it alone" if asked_for == AUTO else ""
-    return f"Computing on {several}{name} and {cores}; dense CRF by {engine}{hint}"
+    return f"Computing on {several}{name} and {cores}; {parts}{hint}"
