@@ -31,7 +31,8 @@ lint: .venv/dev.done ## ruff and mypy
 
 pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --extra tensorboard --extra wandb pyproject.toml -o requirements/run.txt
+		--no-emit-find-links --no-header --no-annotate --extra dicom --extra heic --extra onnx \
+		--extra tensorboard --extra wandb pyproject.toml -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --all-extras --group dev \
 		-c requirements/run.txt pyproject.toml -o requirements/dev.txt
