@@ -8,6 +8,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from wsss.cli import main as cli
+from wsss.cli.hydra_commands import split_options
+from wsss.cli.settings_help import settings_help
 from wsss.settings.config_dir import config_dir
 from wsss.stages import CHAIN
 from wsss.wording import INTERRUPTED
@@ -69,7 +71,7 @@ def test_a_folder_that_cannot_be_made_is_told(
 
 
 def test_the_help_of_explain_is_text_not_yaml():
-    text = cli.settings_help("# Head:\n#   wsss explain\nsize: null # in pixels\nflip: false\n")
+    text = settings_help("# Head:\n#   wsss explain\nsize: null # in pixels\nflip: false\n")
     assert text.splitlines() == [
         "Head:", "  wsss explain", "  size=null            in pixels", "  flip=false",
     ]  # fmt: skip
@@ -183,7 +185,7 @@ def test_what_computes_nothing_loads_no_library_that_computes(tmp_path, words, s
     ],
 )
 def test_options_of_hydra_and_settings_are_told_apart(words, options, settings):
-    assert cli.split_options(words) == (options, settings)
+    assert split_options(words) == (options, settings)
 
 
 MODULE = """

@@ -89,18 +89,3 @@ def test_an_image_may_have_the_name_of_a_setting(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("size").touch()
     assert parse("size", *NETWORK)[0].images == (Path("size"),)
-
-
-def test_former_options_are_answered_with_the_setting():
-    words = "--model timm:resnet50 --flip --method=cam --set recipro_cam:mask=delta --set top=1"
-    with pytest.raises(WsssError) as refusal:
-        configure(words.split())
-    settings = (
-        "model=timm:resnet50",
-        "flip=true",
-        "cam=cam",
-        "recipro_cam.mask=delta",
-        "cam.top=1",
-    )
-    for problem, setting in zip(refusal.value.problems, settings, strict=True):
-        assert f"`{setting}`" in problem.remedy

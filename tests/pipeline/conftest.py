@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from wsss.cli import main as cli
 from wsss.pipeline import run as pipeline
 from wsss.pipeline.execution import Outcome
+from wsss.settings.config_dir import config_dir
 
 TINY_STAGES = (
     "classify.max_epochs=4",
@@ -75,7 +76,7 @@ def run_pipeline(
 ) -> dict[str, Outcome]:
     tiny = [setting for setting in tiny if not setting.startswith(without)]
     settings = [*tiny, f"work_dir={work_dir}", *with_workers(overrides)]
-    with initialize_config_dir(str(cli.config_dir()), version_base="1.3"):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = compose("run", overrides=settings)
     with warnings.catch_warnings():
         # Lightning's advice on loaders and logging steps is not meant for nine images.

@@ -1,20 +1,19 @@
 """The settings of `wsss explain`, in the grammar of `wsss run`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from itertools import zip_longest
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from omegaconf import DictConfig
 from pydantic import Field, PositiveInt
 
-from wsss.errors import Problem, WsssError, user_error
+from wsss.errors import user_error
 from wsss.explain.method_catalogue import GROUP, method_names
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
 from wsss.settings.value_types import read
-from wsss.wording import readable
+from wsss.settings.words import files_and_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,6 @@ class Request:
     device: str | None
 
 
-SEVERAL = ("classes", "scales")
-"""Settings that take several values, between commas."""
-FLAGS = ("flip", "scores")
-"""Settings that are on or off."""
 USAGE = "wsss explain IMAGE … key=value …"
 PACKAGED = "timm:tf_efficientnet_lite0"
 """The network whose weights are installed with this package."""
@@ -48,27 +43,21 @@ def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
     """The configuration of a request, and the words with options of methods.
 
     Args:
-        words: settings, and images: files, and words without `=`.
+        words: settings, also as options, and images: files, and words without `=`.
 
     Raises:
         WsssError: names every word that is wrong.
     """
-    if wrong := [*_not_utf8(words), *_former_options(words), *_without_value(words)]:
-        raise WsssError(*wrong)
-    images = [word for word in words if "=" not in word or Path(word).is_file()]
+    images, written = files_and_settings(words, Request, "images", "explain")
     known, methods = method_names(config_dir()), [GROUP]
     settings: list[str] = []
     options: list[str] = []
-    for word in words:
+    for word in written:
         key, _, value = word.lstrip("+~").partition("=")
-        if word in images:
-            continue
         if key == GROUP:
             methods = value.strip("[]").split(",")
         elif "." in key and key.partition(".")[0] in known:
             options.append(word)
-        elif key in SEVERAL and not value.startswith("["):
-            settings.append(f"{key}=[{value}]")
         else:
             settings.append(word)
     cfg = compose("explain", settings, Request)
@@ -115,41 +104,3 @@ def request_of(cfg: DictConfig) -> Request:
             "Leave weights out: a checkpoint has its own.",
         )  # fmt: skip
     return request
-
-
-def _not_utf8(words: Sequence[str]) -> Iterator[Problem]:
-    """Problems of names with bytes that are no text, which a description cannot hold."""
-    for word in words:
-        if (shown := readable(word)) != word:
-            came = "bytes that are not UTF-8"
-            yield Problem(shown, came, "names in UTF-8", "Rename the file or folder.")
-
-
-def _former_options(words: Sequence[str]) -> Iterator[Problem]:
-    """Problems of command-line options, which have become settings."""
-    for word, following in zip_longest(words, words[1:], fillvalue=""):
-        if not word.startswith("-"):
-            continue
-        name, _, value = word.lstrip("-").partition("=")
-        value = value or following
-        if name == "set":
-            method, _, option = value.rpartition(":")
-            setting = f"{method or GROUP}.{option}"
-        else:
-            setting = f"{GROUP if name == 'method' else name}={'true' if name in FLAGS else value}"
-        remedy = f"Write `{setting}`; `wsss explain --help` shows all settings."
-        yield Problem(word, "there is no such option", "settings, as `key=value`", remedy)
-
-
-def _without_value(words: Sequence[str]) -> Iterator[Problem]:
-    """Problems of words that are the name of a setting, and no file."""
-    names = [one.name for one in fields(Request) if one.name != "images"]
-    for word in words:
-        if word in names and not Path(word).exists():
-            value = "true" if word in FLAGS else "…"
-            yield Problem(
-                word,
-                "the name of a setting without a value, and no image of that name",
-                f"`{word}={value}`",
-                "Add the value; `wsss explain --help` shows all settings.",
-            )

@@ -1,0 +1,20 @@
+"""`wsss check`."""
+
+import sys
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from wsss.cli.prepare import prepare
+
+
+def check(cfg: DictConfig) -> None:
+    """Check the data set and show the report."""
+    from wsss.cli.tables.data_check import render
+    from wsss.pipeline.check_command import check_data
+
+    prepare()
+    report = check_data(cfg)
+    Console().print(render(report))
+    if report.failed:
+        sys.exit(1)

@@ -1,0 +1,36 @@
+"""`wsss explain`."""
+
+import argparse
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from wsss.cli.prepare import prepare
+from wsss.settings.config_dir import config_dir
+
+
+def explain(words: list[str], arguments: argparse.Namespace) -> None:
+    """Explain images and say where the pictures are."""
+    if arguments.list:
+        from wsss.explain.method_catalogue import catalogue, method_table
+
+        Console().print(method_table(catalogue(config_dir())))
+        return
+    from wsss.explain.options import configure_methods
+    from wsss.explain.request import configure, request_of
+
+    cfg, options = configure(words)
+    methods = configure_methods(cfg.cam, options)
+    if arguments.cfg:
+        print(OmegaConf.to_yaml(OmegaConf.create({**cfg, "methods": methods})))
+        return
+    request = request_of(cfg)
+    from wsss.cli.quick_imports import import_timm
+
+    import_timm()
+    from wsss.cli.tables.explanations import outcome
+    from wsss.explain import explain_request as explainer
+
+    prepare()
+    folder, found = explainer.run(request, methods)
+    Console().print(outcome(folder, found.top, found.sheets, found.problems))

@@ -1,0 +1,22 @@
+"""`wsss run`."""
+
+from omegaconf import DictConfig
+
+from wsss.cli.error_messages import rank
+from wsss.cli.prepare import prepare
+
+
+def run(cfg: DictConfig) -> dict[str, float]:
+    """Run the pipeline and show its results."""
+    from wsss.cli.tables import stage_results as summary
+    from wsss.pipeline import run as pipeline
+
+    prepare()
+    outcomes = pipeline.run(cfg)
+    if rank() == 0:
+        summary.show(outcomes)
+    return {
+        f"{outcome.stage}/{name}": value
+        for outcome in outcomes
+        for name, value in outcome.manifest.numbers.items()
+    }
