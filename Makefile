@@ -12,7 +12,7 @@ HAS_COMPILER := command -v c++ >/dev/null
 COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m ziglang cc"' \
 	'CXX="$(CURDIR)/.uv/bin/python -m ziglang c++"')
 
-.PHONY: help demo test lint pins clean
+.PHONY: help demo test lint docs docs-commands pins clean
 
 help: ## show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,10 +24,16 @@ test: .venv/dev.done .venv/compiled ## set everything up and pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
 		--no-loadscope-reorder
 
-lint: .venv/dev.done ## ruff and mypy
+lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes
+	$(BIN)/python -m pytest -m minutes tests/docs
 
 pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

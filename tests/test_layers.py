@@ -12,7 +12,7 @@ import wsss
 
 PACKAGE = Path(wsss.__path__[0])
 TREE = re.search(
-    r"```\n(cli/.*?)```", (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S
+    r"```text\n(cli/.*?)```", (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S
 )[1]
 LAYERS = [re.findall(r"(\w+)/?(?: |$)", line[:30].rstrip()) for line in TREE.splitlines()]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+import wsss
+
+CHECKOUT = Path(wsss.__file__).parents[1]
+PAGES = sorted(
+    str(path.relative_to(CHECKOUT))
+    for pattern in ("*.md", "data/*.md", "docs/*.md")
+    for path in CHECKOUT.glob(pattern)
+)
+LANGUAGES = {"bash", "python", "text", "csv", "json", "yaml", "xml", "bibtex"}
+UNTOLD = {"docs/benchmarks.md"}
+"""Pages whose commands all take minutes to hours, as their first lines say."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_what_it_is(page, blocks):
+    for block in blocks(page):
+        assert block.language in LANGUAGES, f"{page}, line {block.line}: ```{block.language}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in UNTOLD])
+def test_commands_and_programs_of_a_page_run(page, run_page):
+    run_page(page)
