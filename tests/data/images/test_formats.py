@@ -56,18 +56,6 @@ def save_heic(path, image=SMOOTH, **options):
     pillow_heif.from_pillow(Image.fromarray(image)).save(path, quality=90, **options)
 
 
-@pytest.fixture
-def fresh_pillow(monkeypatch):
-    """Pillow before any format was added to it."""
-    for table in ("OPEN", "EXTENSION", "MIME", "SAVE", "SAVE_ALL"):
-        monkeypatch.setattr(Image, table, dict(getattr(Image, table)))
-    monkeypatch.setattr(Image, "ID", list(Image.ID))
-    for name in ("HEIF", "DICOM"):
-        if name in Image.ID:
-            Image.ID.remove(name)
-        Image.OPEN.pop(name, None)
-
-
 @pytest.mark.parametrize("name", ["a.heic", "a.heif", "a.hif", "a.jpg"])
 def test_heic_is_read_whatever_it_is_named(tmp_path, fresh_pillow, name):
     save_heic(tmp_path / name)

@@ -2,6 +2,7 @@
 
 from wsss.data.images.endings import COMMON_SUFFIXES as COMMON_SUFFIXES
 from wsss.data.images.endings import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from wsss.data.images.file_content import content_of as content_of
 from wsss.data.images.header import Header as Header
 from wsss.data.images.header import read_header as read_header
 from wsss.data.images.masks import check_mask_size as check_mask_size

@@ -1,4 +1,4 @@
-"""TIFFs of any number of bands, which Pillow does not write, and DICOM files."""
+"""TIFFs of any number of bands, which Pillow does not write; DICOM files; a new Pillow."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 TiffWriter = Callable[..., bytes]
 DicomWriter = Callable[..., Path]
+ADDED = ("HEIF", "DICOM")
+"""Formats that other packages add to Pillow."""
 
 SHORT, LONG = 3, 4
 
@@ -107,3 +110,13 @@ def write_dicom(tmp_path: Path) -> DicomWriter:
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def fresh_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow before any format was added to it."""
+    for table in ("OPEN", "EXTENSION", "MIME", "SAVE", "SAVE_ALL"):
+        monkeypatch.setattr(Image, table, dict(getattr(Image, table)))
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name not in ADDED])
+    for name in ADDED:
+        Image.OPEN.pop(name, None)
