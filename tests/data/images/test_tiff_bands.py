@@ -29,12 +29,15 @@ def numbers(bands, dtype=np.uint8):
         (3, np.float32, "3 bands of 32-bit floating point"),
     ],
 )
-def test_other_bands_are_refused_in_words(tmp_path, tiff, bands, dtype, named, photometric, planar):
+def test_other_bands_are_refused_in_words(
+    tmp_path, tiff, caplog, bands, dtype, named, photometric, planar
+):
     extra = [0] * (bands - 1 if photometric == GREY else max(bands - 3, 0))
     (tmp_path / "a.tif").write_bytes(tiff(numbers(bands, dtype), photometric, extra, planar=planar))
     expected = rf"a\.tif: a TIFF of {named}\. Expected one band of grey, or RGB.*gdal_translate -b"
     with pytest.raises(WsssError, match=expected):
         read_rgb(tmp_path / "a.tif")
+    assert not caplog.records
 
 
 def test_four_bands_without_colours_are_refused(tmp_path, tiff):

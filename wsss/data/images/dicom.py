@@ -4,9 +4,6 @@ Nothing of a file but its pixels and how they are stored is ever shown: no messa
 of it or a library's words about it, as these may name a patient.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -16,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import pixel_array
 
 from wsss.data.images.dicom_levels import as_shown
+from wsss.data.images.quiet import unlogged
 from wsss.errors import WsssError, user_error
 
 _MAGIC_AT, _MAGIC = 128, b"DICM"
@@ -44,7 +42,7 @@ class DicomImageFile(ImageFile.ImageFile):
         if self.fp.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] != _MAGIC:
             raise SyntaxError("not a DICOM file")
         self.fp.seek(0)
-        with _unlogged():
+        with unlogged("pydicom"):  # it repeats odd values
             try:
                 header = dcmread(self.fp, stop_before_pixels=True)
                 size = int(header.get("Columns") or 0), int(header.get("Rows") or 0)
@@ -80,7 +78,7 @@ class DicomImageFile(ImageFile.ImageFile):
         return super().load()
 
     def _decode(self, header: Dataset) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-        with _unlogged(), np.errstate(all="ignore"):
+        with unlogged("pydicom"), np.errstate(all="ignore"):
             try:
                 assert self.fp is not None
                 self.fp.seek(0)
@@ -106,15 +104,4 @@ class DicomImageFile(ImageFile.ImageFile):
 
     def _error(self, came: str, remedy: str) -> WsssError:
         where = self.filename.decode() if isinstance(self.filename, bytes) else self.filename
-        return user_error(where, came, "an intact DICOM image", remedy)
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep pydicom's remarks on odd values, which repeat them, out of any log."""
-    logger = logging.getLogger("pydicom")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+        return user_error(where, came, "a DICOM image that can be decoded", remedy)

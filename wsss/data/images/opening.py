@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from wsss.data.images.file_content import content_of
 from wsss.data.images.optional_formats import optional_format
+from wsss.data.images.quiet import unlogged
 from wsss.data.images.tiff_bands import check_planes, unusual_bands
 from wsss.errors import WsssError, user_error
 
@@ -54,7 +55,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
 def _open(path: Path) -> Image.Image:
     """The picture, by Pillow or by the package that the file's first bytes ask for."""
     try:
-        return Image.open(path)
+        with unlogged("PIL.TiffImagePlugin"):  # it counts the bands of what it cannot open
+            return Image.open(path)
     except UnidentifiedImageError:
         needed = optional_format(path)
         if needed is None:
@@ -71,7 +73,7 @@ def _undecodable(path: Path, error: Exception) -> WsssError:
     if not isinstance(error, UnidentifiedImageError):
         came = f"unreadable image{size} ({' '.join(str(error).split())})"
     elif content := content_of(path):
-        expected = "an image: JPEG, PNG, WebP, TIFF, …"
+        expected = "an image, such as a JPEG or PNG"
         return user_error(path, f"{content.name}, not an image{size}", expected, content.remedy)
     else:
         needed = optional_format(path)
