@@ -79,7 +79,7 @@ def test_unreadable_images_are_left_out_and_the_others_explained(
     broken = tmp_path / "broken.jpg"
     broken.write_text("no image")
     status, said = explain(
-        broken, picture("a.png"), "gone.png", picture("other/a.png"),
+        broken, picture("a.png"), "gone.png", picture("other/a.gif"),
         f"checkpoint={checkpoint}", "output=o",
     )  # fmt: skip
     assert status == 0

@@ -28,6 +28,10 @@ def truncated(root):
     path.write_bytes(path.read_bytes()[:300])
 
 
+def web_page(root):
+    (root / "images" / "cat0.jpg").write_text("<!doctype html><html>moved</html>")
+
+
 def climbing_id(root):
     append_row(root, "../../secret.jpg,cat")
 
@@ -57,6 +61,7 @@ FATAL = (
     (without_labels, "labels.csv", "no such file", "Write it with your own labels"),
     (labels_of_missing_images, "labels.csv", "no image 'ghost.jpg'", "Add the missing images"),
     (truncated, "cat0.jpg", "unreadable image", "Replace it with an intact copy"),
+    (web_page, "cat0.jpg", "a web page (HTML), not an image", "Download the image itself"),
     (climbing_id, "labels.csv", "points out of the images folder", "Move the images there"),
     (mask_of_another_size, "cat1.png", "3 × 3", "Resize the mask"),
     (mask_with_unknown_values, "cat1.png", "77", "Renumber"),

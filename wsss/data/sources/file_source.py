@@ -157,8 +157,8 @@ def _digest_files(paths: Iterable[Path | None]) -> str:
     """Hash of the contents of files, in their order.
 
     Hashed are size, first and last 4 KiB of each file, independent of paths and times; 100,000
-    images take seconds. Edits in the middle that keep the size are missed: in BMP and plain TIFF,
-    and damage of compressed files.
+    images take seconds. Edits in the middle that keep the size are missed: in BMP, plain TIFF
+    and plain DICOM, and damage of compressed files.
     """
     digest = blake2b(digest_size=16)
     for path in paths:
