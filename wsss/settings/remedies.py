@@ -35,8 +35,8 @@ FOR_RUN: Remedies = {
     "columns of tags": "Name the columns of the images and of their labels: "
     "`data.columns=[filename,species]`.",
     "separator of labels": "Say what separates labels, `data.separator=comma` (or pipe, semicolon, "
-    "space, list), or that a cell is one class, `data.separator=none`. Or list the classes in "
-    "classes.txt, or write `|` between labels.",
+    "space, list, any sign), or that a cell is one class, `data.separator=none`. Or list the "
+    "classes in classes.txt, or write `|` between labels.",
     "engine for GPUs": "Take `refine/engine=torch`, or leave the device out.",
     "pydensecrf2": "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
     "`refine/engine=numba`, which gives the same labels faster.",

@@ -72,21 +72,21 @@ TEXTS = {
         "python tuple": (cells(lambda t: str(tuple(t))), "labels in lists"),
         "json list": (cells(json.dumps), "labels in lists"),
         "long": (long(), "columns image, label; one label a cell, one row an image and label"),
-        "one-hot": (one_hot(1, 0), "column image; 2 columns of a class each"),
-        "one-hot, floats": (one_hot("1.0", "0.0"), "2 columns of a class each"),
-        "one-hot, words": (one_hot(True, False, ("filename", "cat", "dog")), "column filename; 2"),
-        "one-hot, yes": (one_hot("yes", ""), "2 columns of a class each"),
+        "one-hot": (one_hot(1, 0), "column image; one column a class, with yes or no"),
+        "one-hot, floats": (one_hot("1.0", "0.0"), "one column a class"),
+        "one-hot, words": (one_hot(True, False, ("filename", "cat", "dog")), "column filename"),
+        "one-hot, yes": (one_hot("yes", ""), "one column a class"),
         "one-hot, other order": (
             table([(a, c, b) for a, b, c in csv.reader(one_hot("Y", "n").splitlines())]),
-            "2 columns of a class each",
+            "one column a class",
         ),
-        "one-hot, images as index": (one_hot(1, 0, ("", "cat", "dog")), "column column 1; 2"),
+        "one-hot, images as index": (one_hot(1, 0, ("", "cat", "dog")), "column no. 1; one"),
         "filename and label": (cells("|".join, ("filename", "label")), "columns filename, label"),
         "File Name and Tags": (cells("|".join, ("File Name", "Tags")), "columns File Name, Tags"),
         "image_id and category": (cells("|".join, ("image_id", "category")), "image_id, category"),
         "a name of their own": (cells("|".join, ("foto", "class")), "columns foto, class"),
         "index": (indexed(PIPE), "columns image, labels; labels separated by `|`"),
-        "index of one-hot": (indexed(one_hot(1, 0)), "2 columns of a class each"),
+        "index of one-hot": (indexed(one_hot(1, 0)), "one column a class"),
         "numbered": (
             table([("id", "path", "class"), *((i, f"{n}.jpg", "|".join(TAGS[n]))
                                               for n, i in IDS.items())]),
@@ -127,7 +127,7 @@ TEXTS = {
         "one-hot": (
             "\n".join(json.dumps({"image": n, "cat": "cat" in t, "dog": int("dog" in t)})
                       for n, t in TAGS.items()),
-            "2 columns of a class each",
+            "one column a class",
         ),
     },
     "labels.json": {

@@ -28,6 +28,7 @@ class ImageIndex:
         """
         self.folder = folder
         self._bases = _bases(folder, folder.parent if root is None else root)
+        self._prefixes = tuple(f"{base}/" for base in self._bases)
         self._hidden: dict[str, Path] = {}
         self._files: dict[str, list[Path]] = defaultdict(list)
         self._id_by_file: dict[str, str] = {}
@@ -72,6 +73,9 @@ class ImageIndex:
         """
         if known := self._id_by_file.get(entry):
             return known
+        for prefix in self._prefixes:  # A shortcut for large tables.
+            if known := self._id_by_file.get(entry.removeprefix(prefix)):
+                return known
         for name in (entry, entry.replace("\\", "/")):
             inner = self._inside(PurePosixPath(normalize("NFC", name)))
             for path in inner:

@@ -59,8 +59,10 @@ def read_labels(
     request = Request(path, index, listed, separator, tuple(columns))
     table = read_tags(request)
     class_names = _names_in_use(table.rows) if listed is None else listed
-    if listed is None and separator is None:
-        _check_no_combinations(request, table.rows, class_names)
+    if listed is None and not (separator and table.has_cells):
+        _check_no_combinations(request, table, class_names)
+    if separator and not table.has_cells:
+        problems.append(_no_cells(path, separator))
     problems += _check_classes(path, class_names)
     problems += table.problems
     problems += _check_labels(path, table.rows, class_names)
@@ -87,9 +89,7 @@ def _described(
     return f"{name}: {counts}; {table.reading}" + ", one row an image and label" * long
 
 
-def _check_no_combinations(
-    request: Request, rows: Sequence[TagRow], class_names: Sequence[str]
-) -> None:
+def _check_no_combinations(request: Request, table: TagTable, class_names: Sequence[str]) -> None:
     """Refuse classes whose names are those of others, joined.
 
     Raises:
@@ -99,14 +99,27 @@ def _check_no_combinations(
     found = {name: parts for name in class_names if (parts := combination(name, classes))}
     if not found:
         return
-    place, name = next((row.place, name) for row in rows for name in row.labels if name in found)
+    place, name = next((r.place, name) for r in table.rows for name in r.labels if name in found)
     raise request.refused(
         f"{place}: '{name}' is either one class of that name, or the classes "
-        f"{name_some(found[name])}, which are in the table as well",
+        f"{name_some(found[name])}, which are there as well",
         "labels that can be read in one way only",
         "Separate labels in the same way everywhere, by `|`; or list all classes in classes.txt, "
-        f"with '{name}' if it is one of them.",
-        SEPARATOR,
+        f"with '{name}' if it is one of them."
+        if table.has_cells
+        else f"List all classes in classes.txt, with '{name}' if it is one of them; else give its "
+        "images both labels.",
+        SEPARATOR if table.has_cells else None,
+    )
+
+
+def _no_cells(path: Path, separator: str) -> Problem:
+    return Problem(
+        str(path),
+        f"`separator` is {separator}, but labels are not in cells here",
+        "a separator for tables with several labels in a cell only",
+        "Leave `separator` out.",
+        Severity.WARNING,
     )
 
 

@@ -30,9 +30,10 @@ def cls_labels_table(request: Request) -> TagTable:
     except (OSError, ValueError) as error:
         raise user_error(
             request.path,
-            f"the file cannot be read without running what is in it ({error})",
+            f"no plain dictionary of arrays ({error})",
             _EXPECTED,
-            f"If you trust the file, write its class numbers as JSON: {_CONVERSION}",
+            "What else a pickle holds is never run. If you trust it, write its class numbers as "
+            f"JSON: {_CONVERSION}",
         ) from None
     names = _names(request, arrays)
     rows: list[TagRow] = []

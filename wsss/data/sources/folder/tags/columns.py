@@ -197,8 +197,7 @@ def _no_labels(grid: Grid, request: Request, image: int, rest: Sequence[int]) ->
             f"{place}: `{cell}` in the column `{grid.name(odd)}`",
             "1 or 0, true or false, yes or blank in every column of a class",
             "Write 1 where an image shows the class and 0 elsewhere: scores and counts are no "
-            "labels. Or name the columns: `columns=['filename', 'label']`.",
-            COLUMNS,
+            "labels. Or name the columns of images and labels, if there are others.",
         )
     header = ",".join(grid.header or ())
     example = [grid.name(image), grid.name(rest[0]) if rest else "label"]

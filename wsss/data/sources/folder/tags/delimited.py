@@ -100,8 +100,9 @@ def _grid(request: Request, text: str, sign: str, first_line: int, has_header: b
             place = f"line {reader.line_num + first_line - 1}"
             if header is not None:
                 _check_no_second_header(path, place, cells, header, request.index)
-                if surplus := _trimmed(cells[len(header) :]):
-                    problems.append(_surplus(path, place, header, surplus))
+                if len(cells) > len(header):
+                    if surplus := _trimmed(cells[len(header) :]):
+                        problems.append(_surplus(path, place, header, surplus))
                     del cells[len(header) :]
             rows.append(cells)
             places.append(place)
@@ -114,6 +115,10 @@ def _grid(request: Request, text: str, sign: str, first_line: int, has_header: b
         ) from None
     if header is None:
         rows = [_trimmed(row) for row in rows]
+    width = len(header) if header is not None else max(2, *map(len, rows))
+    for row in rows:
+        if len(row) < width:
+            row += [""] * (width - len(row))
     kind = "" if sign == "," else f"{DELIMITERS.get(sign, repr(sign))} between columns"
     return Grid(header, rows, places, kind, problems)
 
@@ -122,14 +127,11 @@ def _check_no_second_header(
     path: object, place: str, cells: Sequence[str], header: Sequence[str], index: ImageIndex
 ) -> None:
     """Refuse a second table below the first."""
+    again = cells == header
+    if not again and plain(cells[0]) not in IMAGE_NAMES:
+        return
     shown = _trimmed(cells)
-    again = [*map(plain, shown)] == [*map(plain, header)] and len(shown) > 1
-    other = (
-        len(shown) > 1
-        and {*map(plain, shown)} <= IMAGE_NAMES | LABEL_NAMES
-        and plain(shown[0]) in IMAGE_NAMES
-        and plain(shown[1]) in LABEL_NAMES
-    )
+    other = len(shown) > 1 and {*map(plain, shown)} <= IMAGE_NAMES | LABEL_NAMES
     if (again or other) and index.find(shown[0]) is None:
         raise user_error(
             path,

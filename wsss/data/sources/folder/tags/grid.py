@@ -1,6 +1,6 @@
 """Tags as a table of cells, whatever kind of file it comes from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsss.errors import Problem
@@ -16,7 +16,7 @@ class Grid:
     header: Sequence[str] | None
     """Names of the columns; None where there is no header."""
     rows: Sequence[Sequence[Cell]]
-    """All as long as the header, or shorter."""
+    """All of the same length, that of the header if there is one."""
     places: Sequence[str]
     """Where each row is: `line 4`."""
     kind: str = ""
@@ -25,20 +25,18 @@ class Grid:
 
     @property
     def num_columns(self) -> int:
-        """Columns of the header, or of the longest row."""
-        if self.header is not None:
-            return len(self.header)
-        return max(map(len, self.rows), default=0)
+        """Columns of the table."""
+        return len(self.rows[0] if self.header is None else self.header)
 
-    def column(self, number: int) -> Iterator[Cell]:
-        """The cells of a column, from 0; blank where a row is too short."""
-        return (row[number] if number < len(row) else "" for row in self.rows)
+    def column(self, number: int) -> list[Cell]:
+        """The cells of a column, from 0."""
+        return [row[number] for row in self.rows]
 
     def name(self, number: int) -> str:
         """Name of a column for messages."""
         if self.header is not None and self.header[number]:
             return self.header[number]
-        return f"column {number + 1}"
+        return f"no. {number + 1}"
 
 
 def text_of(value: object) -> str:

@@ -41,14 +41,19 @@ def one_hot_rows(
     background = [number for number, name in names.items() if is_background(name)]
     for number in background:
         del names[number]
-    marks = {number: [str(c).casefold() in SHOWN for c in grid.column(number)] for number in names}
+    labels: list[list[str]] = [[] for _ in grid.rows]
+    never = []
+    for number, name in names.items():
+        cells = grid.column(number)
+        shown = {cell for cell in set(cells) if str(cell).casefold() in SHOWN}
+        for own, cell in zip(labels, cells, strict=True):
+            if cell in shown:
+                own.append(name)
+        if not shown:
+            never.append(name)
     rows = [
-        TagRow(
-            place,
-            str(entry),
-            tuple(dict.fromkeys(name for number, name in names.items() if marks[number][position])),
-        )
-        for position, (place, entry) in enumerate(zip(grid.places, grid.column(image), strict=True))
+        TagRow(place, str(entry), tuple(dict.fromkeys(own)))
+        for place, entry, own in zip(grid.places, grid.column(image), labels, strict=True)
     ]
     problems = []
     if background:
@@ -61,7 +66,7 @@ def one_hot_rows(
                 Severity.WARNING,
             )
         )
-    if never := [names[number] for number, shown in marks.items() if not any(shown)]:
+    if never:
         problems.append(
             Problem(
                 str(path),
@@ -71,15 +76,16 @@ def one_hot_rows(
                 Severity.WARNING,
             )
         )
-    reading = (
-        f"column {grid.name(image)}; {plural(len(names), 'column')} of a class each, "
-        "which say whether it is shown"
-    )
+    reading = f"column {grid.name(image)}; one column a class, with yes or no"
     return rows, reading, problems
 
 
 def _distinct(cells: Iterable[Cell]) -> set[str]:
-    return {cell.casefold() if isinstance(cell, str) else "a list" for cell in cells}
+    """The distinct cells, in lower case."""
+    try:
+        return {str(cell).casefold() for cell in set(cells)}
+    except TypeError:
+        return {"a list"}
 
 
 def _is_number(text: str) -> bool:

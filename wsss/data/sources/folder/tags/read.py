@@ -62,4 +62,5 @@ def _from_grid(grid: Grid, request: Request) -> TagTable:
         "; ".join(filter(None, (grid.kind, reading))),
         (*grid.problems, *ignored_columns(grid, columns, request.path), *found),
         rows_add_up=not columns.classes and all(len(row.labels) <= 1 for row in rows),
+        has_cells=not columns.classes,
     )

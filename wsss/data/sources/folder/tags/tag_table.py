@@ -33,6 +33,8 @@ class TagTable:
     problems: Sequence[Problem] = ()
     rows_add_up: bool = False
     """Whether an image may have several rows of one label each."""
+    has_cells: bool = False
+    """Whether labels stand in cells, where a separator tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
