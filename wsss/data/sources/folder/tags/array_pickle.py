@@ -84,10 +84,20 @@ class _Latin1:
         return text.encode("latin1")
 
 
+class _NoBytes:
+    """The bytes of an empty array, as protocol 2 writes them."""
+
+    __slots__ = ()
+
+    def __call__(self) -> bytes:
+        return b""
+
+
 _ADMITTED: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): None,  # Only named, as the type of the array.
     ("numpy", "dtype"): _MakeDtype(),
     ("_codecs", "encode"): _Latin1(),
+    ("__builtin__", "bytes"): _NoBytes(),
     **{
         (f"numpy.{core}.multiarray", name): function
         for core in ("core", "_core")
