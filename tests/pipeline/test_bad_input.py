@@ -2,6 +2,7 @@
 
 import os
 import re
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -133,16 +134,26 @@ def test_what_a_run_can_live_with_is_said_and_goes_through(
     assert outcomes["refine"].manifest.failures == {}
 
 
-def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
-    names = ("my cat", "猫 ü", "sub/my dog", "dog")
-    images = {f"{name}.jpg": ["dog" if "dog" in name else "cat"] for name in names}
-    splits = {"train": names[:3], "val": names[3:]}
-    root = write_folder(images, splits=splits, size=(48, 64), masks=False)
+def test_names_with_spaces_signs_and_other_scripts(run_on, write_folder, tmp_path):
+    classes = ('black cat, "tom"', "<b>chien</b> & co/été")
+    names = ("my cat", "猫 ü", 'sub/say "dog"', "x&<b>, 50% #1? dog")
+    images = {f"{name}.jpg": [classes["dog" in name]] for name in names}
+    rows = [("image", "labels"), *((name, *labels) for name, labels in images.items())]
+    quoted = (",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows)
+    root = write_folder(
+        images,
+        labels_csv="\n".join(quoted),
+        classes=["background", *classes],
+        splits={"train": names[:3], "val": names[3:]},
+        size=(48, 64),
+    )
     outcomes = run_on(root, tmp_path, "segment.batch_size=3")
     masks = list((outcomes["refine"].folder / "masks").iterdir())
     assert len(masks) == 3
     page = (outcomes["report"].folder / "report.html").read_text()
-    assert "猫 ü" in page
+    for name in ("猫 ü", "x&<b>, 50% #1? dog", *classes):
+        assert escape(name, quote=True).replace("&quot;", "&#34;") in page
+        assert "<" not in name or name not in page
 
 
 FEW = ("data.num_train=8", "data.num_val=8", "data.size_px=64")
