@@ -1,7 +1,8 @@
 """What separates the labels in the cells of a table, decided from all of its cells together."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 
 WORDS = {"pipe": "|", "semicolon": ";", "comma": ",", "space": " ", "tab": "\t"}
@@ -12,6 +13,8 @@ WHOLE = ""
 """The separator of cells that are one class each."""
 
 _TRIED = (";", ",")
+_ENTITY = re.compile(r"&#?\w+;")
+"""A character of HTML, whose `;` separates nothing."""
 
 
 class Verdict(Enum):
@@ -47,9 +50,10 @@ def split(cell: str, separator: str) -> tuple[str, ...]:
 def find_separator(cells: Collection[str], known: Collection[str] | None) -> str:
     """The sign between labels; empty if each cell is one class.
 
-    A `|` always separates. A `;` or `,` does where parts of a cell stand alone in others, and none
-    is without a part seen elsewhere; where no part is seen elsewhere it belongs to the name. White
-    space separates only where every word is a class. With a list of classes, these decide.
+    A `|` always separates, and so does a `;`. A `,` does where parts of joint cells stand alone or
+    recur, and no joint cell is without a part seen elsewhere; where no part is seen elsewhere it
+    belongs to the names. White space separates only where every word stands alone elsewhere. With a
+    list of classes, these decide.
 
     Args:
         cells: the distinct cells that are not blank.
@@ -60,17 +64,14 @@ def find_separator(cells: Collection[str], known: Collection[str] | None) -> str
     """
     if any("|" in cell for cell in cells):
         return "|"
-    signs = [sign for sign in _TRIED if any(sign in cell for cell in cells)]
-    judge: Callable[[Collection[str], str, frozenset[str]], Verdict]
-    judge = _by_cells if known is None else _by_classes
+    signs = [sign for sign in _TRIED if any(sign in _ENTITY.sub("", cell) for cell in cells)]
     classes = frozenset(known or ())
-    verdicts = {sign: judge(cells, sign, classes) for sign in signs}
-    splitting = [sign for sign, verdict in verdicts.items() if verdict is Verdict.SPLIT]
-    unclear = [sign for sign, verdict in verdicts.items() if verdict is Verdict.UNCLEAR]
-    if len(splitting) == 1 and not unclear:
-        return splitting[0]
-    if doubtful := unclear or splitting:
-        raise UnclearError(_doubtful_cell(cells, doubtful[0], classes), doubtful[0])
+    for sign in signs:
+        verdict = _by_cells(cells, sign) if known is None else _by_classes(cells, sign, classes)
+        if verdict is Verdict.UNCLEAR:
+            raise UnclearError(_doubtful_cell(cells, sign, classes), sign)
+        if verdict is Verdict.SPLIT:
+            return sign
     if signs:
         return WHOLE
     verdict = _words_by_cells(cells) if known is None else _words_by_classes(cells, classes)
@@ -84,18 +85,29 @@ def joint_cells(cells: Collection[str], separator: str) -> list[str]:
     return [cell for cell in cells if split(cell, separator) != (cell,)]
 
 
-def _by_cells(cells: Collection[str], sign: str, _: frozenset[str]) -> Verdict:
+def _by_cells(cells: Collection[str], sign: str) -> Verdict:
     """Whether a sign separates labels, where the cells alone can tell."""
+    if sign == ";":
+        return Verdict.SPLIT
     parts = {cell: split(cell, sign) for cell in cells}
-    alone = {names[0] for names in parts.values() if len(names) == 1}
-    seen = Counter(name for names in parts.values() for name in names)
     joint = [names for cell, names in parts.items() if names != (cell,)]
-    elsewhere = [any(seen[name] > 1 for name in names) for names in joint]
-    if not any(elsewhere):
+    seen = Counter(name for names in parts.values() for name in names)
+    if not any(seen[name] > 1 for names in joint for name in names):
         all_alone = all(len(names) == 1 for names in joint)
         return Verdict.SPLIT if all_alone else Verdict.WHOLE
-    proven = any(set(names) <= alone for names in joint)
-    return Verdict.SPLIT if proven and all(elsewhere) else Verdict.UNCLEAR
+    linked = all(any(seen[name] > 1 for name in names) for names in joint)
+    return Verdict.SPLIT if linked and _is_proven(parts, seen) else Verdict.UNCLEAR
+
+
+def _is_proven(parts: Mapping[str, Sequence[str]], seen: Mapping[str, int]) -> bool:
+    """Whether a joint cell has one part or more that stand alone, while the others recur."""
+    alone = {names[0] for names in parts.values() if len(names) == 1}
+    return any(
+        len(names) > 1
+        and not alone.isdisjoint(names)
+        and all(name in alone or seen[name] > 1 for name in names)
+        for names in parts.values()
+    )
 
 
 def _by_classes(cells: Collection[str], sign: str, classes: frozenset[str]) -> Verdict:
@@ -124,7 +136,9 @@ def _words_by_cells(cells: Collection[str]) -> Verdict:
     in_alone = [names <= alone for names in joint]
     if in_alone and all(in_alone):
         return Verdict.SPLIT
-    if any(in_alone):
+    if any(in_alone) or _is_proven(
+        words, Counter(one for names in words.values() for one in names)
+    ):
         return Verdict.UNCLEAR
     sets = {frozenset(names) for names in joint}
     if len(sets) < len(joint):  # The same words in another order.
