@@ -66,6 +66,9 @@ REFUSED = {
         table("1,0", header="image,cat,dog") + "\nimage,cat,dog\na.jpg,1,0",
         "line 11: `image,cat,dog` is a header, in the middle of the table",
     ),
+    "a column twice": (
+        table("1,0,1", header="image,cat,dog,cat"), "the header has the column 'cat' more than once"
+    ),
     "scores": (table("0.9,0.1", header="image,cat,dog"), "line 2: `0.9` in the column `cat`"),
     "counts": (table("1,0", "1,2", header="image,cat,dog"), "line 3: `2` in the column `dog`"),
     "minus one": (table("1,-1", header="image,cat,dog"), "line 2: `-1` in the column `dog`"),

@@ -1,5 +1,6 @@
 """Which columns of a table hold the images, their labels, or one class each."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ def find_columns(grid: Grid, request: Request) -> Columns:
     """
     if grid.header is None:
         return _without_header(grid, request)
+    _check_no_repeats(grid.header, request)
     if request.columns:
         return _as_told(grid, request)
     image = _image_column(grid, request)
@@ -102,6 +104,17 @@ def _without_header(grid: Grid, request: Request) -> Columns:
             "separated by `|`.",
         )
     return Columns(0, (1,))
+
+
+def _check_no_repeats(header: Sequence[str], request: Request) -> None:
+    names = [name for name in header if name]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise user_error(
+            request.path,
+            f"the header has the column {name_some(repeated)} more than once",
+            "every column once",
+            "Rename or remove the others.",
+        )
 
 
 def _as_told(grid: Grid, request: Request) -> Columns:

@@ -1,7 +1,7 @@
 """What every form is read as: rows of an image and its labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsss.data.sources.folder.image_index import ImageIndex
@@ -49,7 +49,7 @@ class Request:
     """Names of the classes 1…C; None where no list of classes says so."""
     separator: str | None = None
     """Between labels in a cell; None to find it out."""
-    columns: Sequence[str] = field(default=())
+    columns: Sequence[str] = ()
     """Names of the column of images and of those of labels; empty to find them out."""
 
     def refused(
