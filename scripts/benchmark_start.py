@@ -23,10 +23,9 @@ from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, Popen
 
-from linked_photographs import linked
+from linked_photographs import linked, table_rows
 
 from wsss.artifacts import write_json
-from wsss.data.sources.lists import read_rows
 
 PYTHON = (sys.executable,)
 WSSS = (*PYTHON, "-m", "wsss")
@@ -74,7 +73,7 @@ def main() -> None:
     arguments = parsed()
     with tempfile.TemporaryDirectory() as folder:
         root = arguments.data.absolute()
-        rows = read_rows(root / "labels.csv")[: arguments.count]
+        rows = table_rows(root)[: arguments.count]
         data = linked(root, rows, Path(folder) / "data")
         contestants = commands(data, next((data / "images").iterdir()))
         for name in set(contestants) - {REFERENCE, *(arguments.only or contestants)}:

@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss.data.sources.lists import HEADER, SEPARATOR, Row
+from wsss.data.images import IMAGE_SUFFIXES
+from wsss.data.sources.file_source import walk_files
+from wsss.data.sources.folder.image_index import ImageIndex
+from wsss.data.sources.folder.tags.read import read_tags
+from wsss.data.sources.folder.tags.tag_table import Request, TagRow
 
 
-def linked(root: Path, rows: Sequence[Row], folder: Path) -> Path:
+def table_rows(root: Path) -> Sequence[TagRow]:
+    """The rows of a folder data set's `labels.csv`."""
+    index = ImageIndex(root / "images", walk_files(root / "images", IMAGE_SUFFIXES))
+    return read_tags(Request(root / "labels.csv", index)).rows
+
+
+def linked(root: Path, rows: Sequence[TagRow], folder: Path) -> Path:
     """Make a folder data set of the images of some rows of another's table, with their masks.
 
     Args:
@@ -23,6 +33,6 @@ def linked(root: Path, rows: Sequence[Row], folder: Path) -> Path:
             (folder / "masks" / mask).symlink_to(root / "masks" / mask)
     if (root / "classes.txt").is_file():
         (folder / "classes.txt").symlink_to(root / "classes.txt")
-    lines = [",".join(HEADER), *(f"{row.image},{SEPARATOR.join(row.labels)}" for row in rows)]
+    lines = ["image,labels", *(f"{row.image},{'|'.join(row.labels)}" for row in rows)]
     (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     return folder

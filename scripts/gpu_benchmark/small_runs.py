@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from linked_photographs import linked
-
-from wsss.data.sources.lists import read_rows
+from linked_photographs import linked, table_rows
 
 EMBEDDED = ("data=synthetic", "data.num_train=48", "data.num_val=12", "dense_crf.seeds_sxy_px=40")
 STAGES = (
@@ -37,7 +35,7 @@ def small_data(data: Path | None, folder: Path, count: int = PHOTOGRAPHS) -> tup
     if data is None:
         return EMBEDDED
     root = data.absolute()
-    rows = read_rows(root / "labels.csv")
+    rows = table_rows(root)
     count = min(count, len(rows))
     chosen = [rows[index * len(rows) // count] for index in range(count)]
     return ("data=folder", f"data.root={linked(root, chosen, folder)}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -138,16 +139,52 @@ def test_what_a_run_can_live_with_is_said_and_goes_through(
     assert outcomes["refine"].manifest.failures == {}
 
 
-def test_ids_with_spaces_and_other_scripts(run_on, write_folder, tmp_path):
-    names = ("my cat", "猫 ü", "sub/my dog", "dog")
-    images = {f"{name}.jpg": ["dog" if "dog" in name else "cat"] for name in names}
-    splits = {"train": names[:3], "val": names[3:]}
-    root = write_folder(images, splits=splits, size=(48, 64), masks=False)
+def test_names_with_spaces_signs_and_other_scripts(run_on, write_folder, tmp_path, caplog):
+    caplog.set_level("INFO")
+    classes = ('black cat, "tom"', "<b>chien</b> & co/été")
+    names = ("my cat", "猫 ü", 'sub/say "dog"', "x&<b>, 50% #1? dog")
+    images = {f"{name}.jpg": [classes["dog" in name]] for name in names}
+    rows = [("image", "labels"), *((name, *labels) for name, labels in images.items())]
+    quoted = (",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows)
+    root = write_folder(
+        images,
+        labels_csv="\n".join(quoted),
+        classes=["background", *classes],
+        splits={"train": names[:3], "val": names[3:]},
+        size=(48, 64),
+    )
     outcomes = run_on(root, tmp_path, "segment.batch_size=3")
+    assert (
+        caplog.text.count("labels.csv: 4 images, 2 classes; columns image, labels; one label") == 1
+    )
     masks = list((outcomes["refine"].folder / "masks").iterdir())
     assert len(masks) == 3
     page = (outcomes["report"].folder / "report.html").read_text()
-    assert "猫 ü" in page
+    for name in ("猫 ü", "x&<b>, 50% #1? dog", *classes):
+        assert escape(name, quote=True).replace("&quot;", "&#34;") in page
+        assert "<" not in name or name not in page
+
+
+def test_how_labels_are_read_and_what_decides_it(wsss, write_folder, tmp_path):
+    rows = (f"{n},{'lion, African' if 'cat' in n else 'lion, Asian'}" for n in TWO)
+    root = write_folder(TWO, labels_csv="\n".join(["file;tags", *rows]).replace("g,", "g;"))
+    check = ("check", "data=folder", f"data.root={root}", f"work_dir={tmp_path / 'runs'}")
+    status, said = wsss(*check)
+    assert status == 1
+    assert f"data.labels={root / 'labels.csv'}" in said
+    assert "either 'lion', 'African', separated by `,` (3 classes in the table), or one" in said
+    assert "Say what separates labels, `data.separator=comma`" in said
+    for word, how in (
+        ("comma", "3 classes; {}labels separated by `,`"),
+        ("none", "2 classes; {}one"),
+    ):
+        status, said = wsss(*check, f"data.separator={word}")
+        assert status == 0
+        columns = "semicolons between columns; columns file, tags; "
+        assert f"labels.csv: 8 images, {how.format(columns)}" in said
+    status, said = wsss(*check, "data.columns=[file,kind]")
+    assert status == 1
+    assert "a header with the columns `file` and `kind`" in said
 
 
 FEW = ("data.num_train=8", "data.num_val=8", "data.size_px=64")

@@ -45,6 +45,8 @@ class DataReport:
     """Grouped, errors first."""
     max_failed_fraction: float = 0.01
     """Largest tolerated fraction of unusable images in a split."""
+    described: str = ""
+    """How the data set's lists were read, in a line; may be empty."""
 
     @property
     def failed(self) -> bool:
@@ -145,6 +147,7 @@ def summarise(
             ]
         ),
         max_failed_fraction=max_failed_fraction,
+        described=source.described,
     )
 
 

@@ -26,6 +26,8 @@ class Source(ABC):
     """Short name of the data set, for tables and the report."""
     class_names: tuple[str, ...]
     """Names of the C classes; class `c` has the mask value `c + 1`."""
+    described: str = ""
+    """How the user's lists were read, in a line; empty where there is one way only."""
 
     @abstractmethod
     def items(self, split: str) -> tuple[Item, ...]:

@@ -53,6 +53,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         seed_everything(cfg.seed, verbose=False)
         if fabric.global_rank == 0:
             log.info(described(cfg, fabric, asked_for))
+            if source.described:
+                log.info(source.described)
         context = Context(
             source,
             check_folder(cfg, source),

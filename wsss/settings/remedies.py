@@ -32,6 +32,11 @@ FOR_RUN: Remedies = {
     "`propagate=features`, which needs none.",
     "VOCdevkit": "Set data.root=… to the folder that holds VOCdevkit/, or data.download=true to "
     "fetch it.",
+    "columns of tags": "Name the columns of the images and of their labels: "
+    "`data.columns=[filename,species]`.",
+    "separator of labels": "Say what separates labels, `data.separator=comma` (or pipe, semicolon, "
+    "space, list, any sign), or that a cell is one class, `data.separator=none`. Or list the "
+    "classes in classes.txt, or write `|` between labels.",
     "engine for GPUs": "Take `refine/engine=torch`, or leave the device out.",
     "pydensecrf2": "Install it with `pip install pydensecrf2` (needs a C++ compiler), or take "
     "`refine/engine=numba`, which gives the same labels faster.",

@@ -201,9 +201,7 @@ def test_no_labels_and_no_images_shows_an_example(write_folder):
     ("text", "came"),
     [
         ("\n", "an empty file"),
-        ("image;labels\na.jpg;cat\n", "the first line is `image;labels`"),
-        ("cat_0.jpg,cat\n", "the first line is `cat_0.jpg,cat`"),
-        ("image,labels,split\n", "the first line is `image,labels,split`"),
+        ("cat_0.jpg\n", "the first line is `cat_0.jpg`, a single column"),
     ],
 )
 def test_wrong_header(write_folder, text, came):
@@ -245,7 +243,7 @@ def test_labels_naming_images_that_do_not_exist(write_folder, find_problem):
     assert set(all_items(source)) == {"cat_0", "dog_0"}
 
 
-@pytest.mark.parametrize("entry", ["cat_0.png", "CAT_0.JPG", "images/cat_0.jpg", "cats/cat_0"])
+@pytest.mark.parametrize("entry", ["cat_0.png", "CAT_0.JPG", "cats/cat_0"])
 def test_near_misses_are_suggested(write_folder, find_problem, entry):
     folder = write_folder(labels_csv=f"image,labels\n{entry},cat\ndog_0,dog\n")
     find_problem(Folder(folder).audit(), ERROR, f"'{entry}' (did you mean 'cat_0.jpg'?)")
@@ -297,11 +295,11 @@ def test_row_without_image(write_folder, find_problem):
 
 def test_labels_in_further_columns(write_folder, find_problem):
     folder = write_folder(labels_csv="image,labels\ncat_0,cat\nboth_0,cat,dog\n")
-    find_problem(Folder(folder).audit(), ERROR, "line 3: more than two columns, 'dog'", "by `|`")
+    find_problem(Folder(folder).audit(), ERROR, "line 3: more than 2 columns, 'dog'", "by `|`")
 
 
 def test_repeated_rows(write_folder, find_problem):
-    text = "image,labels\ncat_0,cat\ncat_0.jpg,cat\nboth_0,cat\nboth_0,dog\n"
+    text = "image,labels\ncat_0,cat\ncat_0.jpg,cat\nboth_0,cat\nboth_0,dog\nboth_1,cat|dog\n"
     problems = Folder(write_folder(labels_csv=text)).audit()
     find_problem(problems, WARNING, "line 3: 'cat_0.jpg' has the same row already in line 2")
     find_problem(problems, ERROR, "line 5: 'both_0' has other labels than in line 4", "one row")
@@ -449,7 +447,7 @@ def test_named_folder_is_missing(write_folder, find_problem, key):
 
 
 def test_everything_is_found_at_once(write_folder):
-    text = "image,labels\ncat_0,cta\n../x,dog\ngone,dog\ncat_1,cat\ncat_1,dog\n"
+    text = "image,labels\ncat_0,cta\n../x,dog\ngone,dog\ncat_1,cat|dog\ncat_1,dog\n"
     folder = write_folder(
         labels_csv=text, classes=["background", "cat", "dog"], splits={"train": ["nobody"]}
     )

@@ -24,7 +24,8 @@ _STYLES = {Severity.ERROR: "bold red", Severity.SKIPPED: "yellow", Severity.WARN
 
 def render(report: DataReport) -> Group:
     """Everything a report says, the verdict last."""
-    blocks: list[RenderableType] = [split_table(report), class_table(report)]
+    blocks: list[RenderableType] = [Text(report.described)] if report.described else []
+    blocks += [split_table(report), class_table(report)]
     if report.pair_counts:
         blocks.append(pair_table(report))
     if report.sizes:

@@ -128,12 +128,18 @@ class FileSource(Source):
                 )
 
 
-def walk_files(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
+def walk_files(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> Iterator[Path]:
     """Files below a folder that end in one of the (lower case) suffixes, relative to it, sorted.
 
-    Links are followed, each folder is visited once, and hidden files and folders are left out, such
-    as `.DS_Store` and `._photo.jpg`.
+    Links are followed, each folder is visited once, and hidden folders are left out.
+
+    Args:
+        folder: where to look.
+        suffixes: endings of names.
+        hidden: whether files like `.photo.jpg` are among them; `._photo.jpg`, which macOS writes
+            beside `photo.jpg`, never are.
     """
+    left_out = "._" if hidden else "."
     endings = tuple(suffixes)
     found: list[Path] = []
     visited: set[Path] = set()
@@ -148,7 +154,7 @@ def walk_files(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
         found += [
             place / name
             for name in names
-            if name.lower().endswith(endings) and not name.startswith(".")
+            if name.lower().endswith(endings) and not name.startswith(left_out)
         ]
     yield from sorted(found)
 

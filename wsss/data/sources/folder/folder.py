@@ -1,8 +1,7 @@
 """Your own data: a folder of images and a table of their labels."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from wsss.argument_checks import check_inside_unit
 from wsss.data.alike_problems import group_alike
@@ -13,6 +12,7 @@ from wsss.data.sources.file_source import FileSource, walk_files
 from wsss.data.sources.folder.image_index import ImageIndex, file_id
 from wsss.data.sources.folder.labels import read_labels
 from wsss.data.sources.folder.splits import read_splits, split_by_hash
+from wsss.data.sources.folder.tags.find_file import LABELS, find_tags
 from wsss.errors import InvalidOptionError, Problem, Severity
 from wsss.wording import did_you_mean, name_some, plural, readable
 
@@ -21,7 +21,7 @@ MASKS, SPLIT_LISTS = "masks", "splits"
 
 
 class Folder(FileSource):
-    """Images and `labels.csv`; optionally `classes.txt`, masks, and lists of ids for the splits.
+    """Images and their labels; optionally `classes.txt`, masks, and lists of ids for the splits.
 
     The id of an image is its path in the images folder without extension: `cats/001`.
     """
@@ -30,26 +30,35 @@ class Folder(FileSource):
         self,
         root: str | Path,
         images: str = "images",
-        labels: str = "labels.csv",
+        labels: str = LABELS,
         masks: str = MASKS,
         splits: str = SPLIT_LISTS,
         train: str = "train",
         val: str = "val",
         val_fraction: float = 0.2,
         name: str | None = None,
+        separator: str | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
         """Read the lists; no image is opened. `audit` reports their problems.
 
         Args:
             root: the folder that holds everything.
             images: folder of the images, which may have folders of its own.
-            labels: table with the header `image,labels`; labels are separated by `|`.
+            labels: table of the labels, in one of the forms of `tags/`; a folder of XML files, or
+                that of the images, where each lies in a folder named after its class. Where the
+                default is missing other names and forms are looked for.
             masks: folder of the ground truth `<id>.png`, for the evaluation only; may be missing.
             splits: folder of the lists `<split>.txt`; where it is missing images are split by hash.
             train: name of the list of the training split.
             val: name of the list of the validation split.
             val_fraction: fraction of validation images where there are no lists, in (0, 1).
             name: short name of the data set; that of the folder if None.
+            separator: between labels in a cell: `comma`, `semicolon`, `pipe`, `space`, or a sign;
+                `list` for lists of JSON or Python, `none` where a cell is one class; found out
+                from the table if None.
+            columns: names of the column of images and of those of labels, or one a class; found
+                out if None.
 
         Raises:
             WsssError: there is no images folder, or no readable table of labels.
@@ -58,11 +67,13 @@ class Folder(FileSource):
         self.root = Path(root).expanduser().absolute()
         self.name = name or self.root.name
         folder = _images_folder(self.root, images)
-        index = ImageIndex(folder, walk_files(folder, IMAGE_SUFFIXES))
-        table = read_labels(
-            _labels_file(self.root, labels, index), self.root / "classes.txt", index
-        )
+        files = walk_files(folder, IMAGE_SUFFIXES, hidden=True)
+        index = ImageIndex(folder, files, self.root)
+        tags = find_tags(self.root, labels, index)
+        classes = self.root / "classes.txt"
+        table = read_labels(tags, classes, index, separator, columns or ())
         self.class_names = table.class_names
+        self.described = table.described
 
         lists = {TRAIN: train.removesuffix(".txt"), VAL: val.removesuffix(".txt")}
         if (self.root / splits).is_dir():
@@ -71,7 +82,7 @@ class Folder(FileSource):
             ids, split_problems = split_by_hash(table.labels, val_fraction), []
         mask_files = {
             file_id(file): self.root / masks / file
-            for file in walk_files(self.root / masks, [".png"])
+            for file in walk_files(self.root / masks, [".png"], hidden=True)
         }
         self._items = {
             split: tuple(
@@ -124,26 +135,6 @@ def _images_folder(root: Path, images: str) -> Path:
             "Move the images there, or name the folder that they are in.",
         )
     return folder
-
-
-def _labels_file(root: Path, labels: str, index: ImageIndex) -> Path:
-    """The table of labels, which must exist; the error shows an example."""
-    path = root / labels
-    if path.is_file():
-        return path
-    tables = [file.name for file in sorted(root.glob("*.csv"))]
-    rows = [
-        f"{index.file(item_id)},{PurePosixPath(item_id).parent.name or guess}"
-        for item_id, guess in zip(islice(index, 3), ("cat", "cat|dog", ""), strict=False)
-    ]
-    example = "\n".join(["image,labels", *(rows or ["cats/001.jpg,cat", "002.jpg,cat|dog"])])
-    raise InvalidOptionError(
-        "labels",
-        labels,
-        "a table with one row an image, its labels separated by `|`",
-        f"no such file in {root}" + (f"; there is {name_some(tables)}" if tables else ""),
-        f"Write it with your own labels, or name the file that has them:\n{example}",
-    )
 
 
 def _colliding_stems(folder: Path, ids: Collection[str]) -> Iterator[Problem]:

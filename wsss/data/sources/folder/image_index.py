@@ -16,16 +16,21 @@ class ImageIndex:
     Ids are in Unicode's composed form (NFC), as some systems decompose accents in file names.
     """
 
-    def __init__(self, folder: Path, files: Iterable[Path]) -> None:
+    def __init__(self, folder: Path, files: Iterable[Path], root: Path | None = None) -> None:
         """Index files.
 
         Args:
             folder: the images folder.
             files: images in it, relative to it; of those with the same id the first is used, but
                 everyday formats before others: a telephone's `1.heic` gives way to `1.jpg`. Names
-                that are not UTF-8 are left out, as lists cannot contain them.
+                that are not UTF-8 are left out, as lists cannot contain them. Hidden images,
+                `.photo.jpg`, are found where an entry names them, and else left out.
+            root: folder from which entries may name a path, too; the parent of `folder` if None.
         """
         self.folder = folder
+        self._bases = _bases(folder, folder.parent if root is None else root)
+        self._prefixes = tuple(f"{base}/" for base in self._bases)
+        self._hidden: dict[str, Path] = {}
         self._files: dict[str, list[Path]] = defaultdict(list)
         self._id_by_file: dict[str, str] = {}
         self._id_by_name: dict[str, str] = {}
@@ -35,6 +40,10 @@ class ImageIndex:
                 self._not_utf8.append(str(file))
                 continue
             item_id = file_id(file)
+            if file.name.startswith("."):
+                self._hidden.setdefault(item_id, file)
+                self._id_by_file[normalize("NFC", file.as_posix())] = item_id
+                continue
             self._files[item_id].append(file)
             self._id_by_file[normalize("NFC", file.as_posix())] = item_id
             self._id_by_name.setdefault(_bare_name(item_id), item_id)
@@ -51,38 +60,70 @@ class ImageIndex:
 
     def path(self, item_id: str) -> Path:
         """The image file of an id."""
-        return self.folder / self._files[item_id][0]
+        return self.folder / self.file(item_id)
 
     def file(self, item_id: str) -> str:
         """The image file of an id, relative to the images folder."""
+        if item_id in self._hidden:
+            return self._hidden[item_id].as_posix()
         return self._files[item_id][0].as_posix()
 
     def find(self, entry: str) -> str | None:
-        """Id of the image of an entry, with or without extension; None if there is none."""
+        r"""Id of the image of an entry; None if there is none.
+
+        An entry is a path in the images folder, with or without extension, or from the folder that
+        holds it, or an absolute one; with `/` or Windows' `\`.
+        """
+        if known := self._id_by_file.get(entry):
+            return known
+        for prefix in self._prefixes:  # A shortcut for large tables.
+            if known := self._id_by_file.get(entry.removeprefix(prefix)):
+                return known
         for name in (entry, entry.replace("\\", "/")):
-            if escapes(name):
-                continue
-            name = PurePosixPath(normalize("NFC", name)).as_posix()
-            if name in self._id_by_file:
-                return self._id_by_file[name]
-            if name in self._files:
-                return name
+            inner = self._inside(PurePosixPath(normalize("NFC", name)))
+            for path in inner:
+                if path in self._id_by_file:
+                    return self._id_by_file[path]
+                if path in self._files or path in self._hidden:
+                    return path
         return None
 
     def suggest(self, entry: str) -> str:
-        """` (did you mean 'cats/1.jpg'?)` if a file differs in folder, case or extension only.
+        """` (did you mean 'cats/1.jpg'?)` if a file is alike.
 
-        Of a file that is there, but is no image by its name: what it is.
+        It differs in folder, case or extension, or in zeros before its number. Of a file that is
+        there, but is no image by its name: what it is.
         """
-        if close := self._id_by_name.get(_bare_name(entry_id(entry))):
+        name = _bare_name(entry_id(entry))
+        close = self._id_by_name.get(name)
+        if close is None and name.isdecimal():
+            padded = (one for one in self._id_by_name if one.isdecimal() and int(one) == int(name))
+            close = self._id_by_name.get(next(padded, ""))
+        if close:
             return f" (did you mean '{self.file(close)}'?)"
         path = self.folder / entry
-        if path.suffix.lower() in IMAGE_SUFFIXES or escapes(entry) or not _is_there(path):
+        if path.suffix.lower() in IMAGE_SUFFIXES or self.escapes(entry) or not _is_there(path):
             return ""
         if content := content_of(path):
             return f" (that file is {content.name})"
         endings = ", ".join(sorted(IMAGE_SUFFIXES))
         return f" (that file is there, but the names of images end in {endings})"
+
+    def escapes(self, entry: str) -> bool:
+        """Whether an entry points out of the images folder."""
+        path = PurePosixPath(entry.replace("\\", "/"))
+        if ".." in path.parts or PureWindowsPath(entry).drive:
+            return True
+        return path.is_absolute() and not any(path.is_relative_to(base) for base in self._bases)
+
+    def _inside(self, path: PurePosixPath) -> list[str]:
+        """What a path may be in the images folder: itself, or what follows the folder's path."""
+        if ".." in path.parts:
+            return []
+        found = [] if path.is_absolute() else [path.as_posix()]
+        return found + [
+            path.relative_to(base).as_posix() for base in self._bases if path.is_relative_to(base)
+        ]
 
     def audit(self) -> Iterator[Problem]:
         """Images that share an id, and those whose names are not UTF-8."""
@@ -121,10 +162,12 @@ def entry_id(entry: str) -> str:
     return (path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path).as_posix()
 
 
-def escapes(entry: str) -> bool:
-    """Whether an entry points out of the images folder."""
-    path = PurePosixPath(entry.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or bool(PureWindowsPath(entry).drive)
+def _bases(folder: Path, root: Path) -> list[PurePosixPath]:
+    """The images folder as entries may name it: from the root, and absolute."""
+    bases = [folder, folder.resolve()]
+    if folder != root and folder.is_relative_to(root):
+        bases.append(folder.relative_to(root))
+    return [PurePosixPath(normalize("NFC", base.as_posix())) for base in dict.fromkeys(bases)]
 
 
 def _is_there(path: Path) -> bool:
