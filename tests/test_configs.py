@@ -173,6 +173,12 @@ def test_a_method_switches_its_stages_on(method, stages):
     [
         (("refine=given",), ("refine", "segment")),
         (("refine=given", "cam=recam"), ("refine", "segment")),
+        (("localize=given",), ("localize", "refine", "segment")),
+        (("localize=given", "cam=recam"), ("localize", "refine", "segment")),
+        (
+            ("localize=given", "refine=affinity"),
+            ("classify", "localize", "affinity", "propagate", "refine", "segment"),
+        ),
     ],
 )
 def test_what_is_given_leaves_out_what_leads_to_it(words, stages):
