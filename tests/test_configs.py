@@ -179,6 +179,10 @@ def test_a_method_switches_its_stages_on(method, stages):
             ("localize=given", "refine=affinity"),
             ("classify", "localize", "affinity", "propagate", "refine", "segment"),
         ),
+        (
+            ("classify=given", "cam=recam"),
+            ("classify", "reactivate", "localize", "refine", "segment"),
+        ),
     ],
 )
 def test_what_is_given_leaves_out_what_leads_to_it(words, stages):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from wsss.errors import WsssError
 from wsss.stages import CHAIN
@@ -254,6 +255,161 @@ def test_maps_of_untagged_classes_can_be_dropped(with_seeds, seeds, finished, co
     outcome = with_seeds(seeds, "localize.untagged=drop", "stages=[localize]")["localize"]
     expected = content(finished["localize"].folder / "seeds")
     assert content(outcome.folder / "seeds") == expected
+
+
+@pytest.fixture
+def weights(finished, tmp_path):
+    """The classifier of a finished run as timm would save it: `classifier.weight` is the head."""
+    state = load_file(finished["classify"].folder / "classifier.safetensors")
+    assert state["head.linear.weight"].shape[0] == 8
+    names = {"head.linear.weight": "classifier.weight"}
+    path = tmp_path / "my_classifier.pth"
+    torch.save(
+        {names.get(key, key.removeprefix("features.network.")): one for key, one in state.items()},
+        path,
+    )
+    return path
+
+
+@pytest.fixture
+def with_classifier(run, tmp_path):
+    def start(*words):
+        given = ("classify=given", *words)
+        return run(tmp_path / "runs", *given, without=("classify.",))
+
+    return start
+
+
+MODEL = "classify.model=timm:tf_efficientnet_lite0"
+
+
+def test_a_given_classifier_is_used_as_that_of_a_run(finished, with_classifier, weights, content):
+    outcomes = with_classifier(MODEL, f"classify.weights={weights}")
+    assert tuple(outcomes) == tuple(finished)
+    for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
+        expected = content(finished[stage].folder / part)
+        assert content(outcomes[stage].folder / part) == expected
+    for name in ("classifier.json", "classifier.safetensors"):
+        ours, theirs = (runs["classify"].folder / name for runs in (outcomes, finished))
+        assert ours.read_bytes() == theirs.read_bytes()
+    numbers = outcomes["classify"].manifest.numbers
+    expected = finished["classify"].manifest.numbers["val_map"]
+    assert numbers["val_map"] == pytest.approx(expected, abs=1e-6)
+    page = (outcomes["report"].folder / "report.html").read_text()
+    assert "Learnt from image tags of 8 classes" in page
+    assert "classify, given" in page
+
+
+def test_the_classifier_of_another_run_can_be_given(finished, with_classifier, content):
+    folder = finished["classify"].folder
+    outcomes = with_classifier(f"classify.checkpoint={folder}", "stages=[classify,localize]")
+    ours, theirs = (content(runs["localize"].folder / "seeds") for runs in (outcomes, finished))
+    assert ours == theirs
+
+
+def test_names_of_outputs_put_them_into_the_order_of_the_classes(
+    finished, with_classifier, weights, tmp_path
+):
+    names = json.loads((finished["classify"].folder / "classifier.json").read_text())["class_names"]
+    state = torch.load(weights, weights_only=True)
+    shuffled = [*reversed(names), "background"]
+    head = state["classifier.weight"]
+    state["classifier.weight"] = torch.cat([head.flip(0), head[:1]])
+    save_file(state, tmp_path / "shuffled.safetensors")
+    words = (MODEL, f"classify.weights={tmp_path / 'shuffled.safetensors'}", "stages=[classify]")
+    with pytest.raises(WsssError, match=r"a head of 9 outputs for a data set of 8 classes"):
+        with_classifier(*words)
+    (tmp_path / "names.txt").write_text("\n".join(shuffled))
+    outcome = with_classifier(*words, f"classify.classes={tmp_path / 'names.txt'}")["classify"]
+    ours, theirs = (
+        load_file(one.folder / "classifier.safetensors") for one in (outcome, finished["classify"])
+    )
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    (tmp_path / "names.txt").write_text("\n".join(["cat", *shuffled[1:]]))
+    with pytest.raises(WsssError, match=rf"no output for '{names[-1]}'.*; there are 'cat'"):
+        with_classifier(*words, f"classify.classes={tmp_path / 'names.txt'}")
+
+
+def test_statistics_of_ones_own_reach_the_seeds(with_classifier, weights, finished, content):
+    words = (MODEL, f"classify.weights={weights}", "stages=[classify,localize]")
+    own = with_classifier(*words, "classify.mean=[0.2,0.5,0.6]", "classify.std=[0.3,0.4,0.2]")
+    description = json.loads((own["classify"].folder / "classifier.json").read_text())
+    assert description["mean"] == pytest.approx([0.2, 0.5, 0.6])
+    ours, theirs = (content(runs["localize"].folder / "seeds") for runs in (own, finished))
+    assert ours.keys() == theirs.keys()
+    assert ours != theirs
+
+
+def test_methods_with_a_stage_of_their_own_go_on_from_a_given_classifier(
+    with_classifier, weights, tiny_methods
+):
+    words = (MODEL, f"classify.weights={weights}", *tiny_methods["recam"])
+    outcomes = with_classifier(*words, "stages=[classify,reactivate,localize]")
+    assert tuple(outcomes) == ("classify", "reactivate", "localize")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "neither is given"),
+        (("classify.weights=nowhere.pth", MODEL), "classify.weights=nowhere.pth: no such weight"),
+        (("classify.weights=hub", MODEL), "weights of ImageNet's classes"),
+        (("classify.weights={}",), "classify.model: None"),
+        (("classify.weights={}", "classify.model=timm:resnet18"), "classify.weights=.*missing"),
+        (("classify.weights={}", MODEL, "classify.channels=bgra"), "classify.channels"),
+        (("classify.checkpoint=nowhere",), "classify.checkpoint=nowhere: no classifier here"),
+        (("classify.weights={}", "classify.checkpoint=x", MODEL), "a checkpoint is given as well"),
+        (("classify.weights={}", MODEL, "cam=ad_cam"), "attention"),
+    ],
+)
+def test_classifiers_that_do_not_fit_are_told_before_anything_is_computed(
+    with_classifier, weights, tmp_path, words, said
+):
+    with pytest.raises(WsssError, match=said):
+        with_classifier(*(word.format(weights) for word in words))
+    assert not (tmp_path / "runs" / "classify").exists()
+
+
+def test_the_data_check_looks_at_what_is_given(wsss, pets, tmp_path):
+    data = ("data=folder", f"data.root={pets}", f"work_dir={tmp_path / 'runs'}")
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    for name in ("cat0", "cat1"):
+        np.save(seeds / f"{name}.npy", {"keys": np.array([0]), "cam": np.full((1, 12, 16), 0.5)})
+    status, said = wsss("check", *data, "localize=given", f"localize.folder={seeds}")
+    assert status == 1
+    assert f"localize.folder={seeds}" in said
+    assert "no file of 4 training images of 6" in said
+    for name in ("cat2", "dog0", "dog1", "dog2"):
+        key = 0 if name.startswith("cat") else 1
+        np.save(seeds / f"{name}.npy", {"keys": np.array([key]), "cam": np.zeros((1, 12, 16))})
+    status, said = wsss("check", *data, "localize=given", f"localize.folder={seeds}")
+    assert status == 0, said
+    status, said = wsss("check", *data, "refine=given", f"refine.masks={pets / 'masks'}")
+    assert status == 1
+    assert "these are the ground-truth masks" in said
+
+
+REFUSING = """
+from wsss.data.sources.folder.folder import Folder
+
+class RefusingTheMasks(Folder):
+    def read_mask(self, item):
+        raise AssertionError(f"the mask of {item.id} was opened")
+"""
+
+
+def test_given_masks_are_taken_without_a_look_at_the_ground_truth(pets, run, tmp_path, monkeypatch):
+    (tmp_path / "refusing_the_masks.py").write_text(REFUSING)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in (f"{name}{number}" for name in ("cat", "dog") for number in range(3)):
+        Image.fromarray(np.zeros((48, 64), np.uint8)).save(own / f"{name}.png")
+    data = ("data=folder", f"data.root={pets}", "refine=given", f"refine.masks={own}")
+    run(tmp_path / "runs", *data, "stages=[]", tiny=())  # The data check may look at masks.
+    refusing = (*data, "data._target_=refusing_the_masks.RefusingTheMasks")
+    assert run(tmp_path / "runs", *refusing, "stages=[refine]", tiny=())["refine"]
 
 
 def test_a_stage_that_leads_to_nothing_but_given_results_cannot_be_chosen(with_masks, masks):
