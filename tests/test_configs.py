@@ -168,6 +168,29 @@ def test_a_method_switches_its_stages_on(method, stages):
     assert select(list(CHAIN), configs) == tuple(configs)
 
 
+@pytest.mark.parametrize(
+    ("words", "stages"),
+    [
+        (("refine=given",), ("refine", "segment")),
+        (("refine=given", "cam=recam"), ("refine", "segment")),
+        (("localize=given",), ("localize", "refine", "segment")),
+        (("localize=given", "cam=recam"), ("localize", "refine", "segment")),
+        (
+            ("localize=given", "refine=affinity"),
+            ("classify", "localize", "affinity", "propagate", "refine", "segment"),
+        ),
+        (
+            ("classify=given", "cam=recam"),
+            ("classify", "reactivate", "localize", "refine", "segment"),
+        ),
+    ],
+)
+def test_what_is_given_leaves_out_what_leads_to_it(words, stages):
+    given = ("++refine.masks=x", "++localize.folder=x", "++classify.weights=x")
+    configs = stage_configs(composed(*words, *given))
+    assert tuple(configs) == (*stages, "evaluate", "report")
+
+
 def test_reactivation_trains_what_the_classifier_trained():
     for classify, frozen in (("frozen", "backbone"), ("finetune", "stem")):
         assert composed("cam=recam", f"classify={classify}").reactivate.freeze == frozen
@@ -231,7 +254,8 @@ def test_one_word_chooses_the_engine_of_every_dense_crf(name):
 
 @pytest.mark.parametrize("experiment", ["demo", "voc_coseg"])
 @pytest.mark.parametrize(
-    "refine", sorted(path.stem for path in (config_dir() / "refine").glob("*.yaml"))
+    "refine",
+    sorted(path.stem for path in (config_dir() / "refine").glob("*.yaml") if path.stem != "given"),
 )
 def test_every_refinement_goes_with_every_experiment(refine, experiment):
     cfg = composed(f"experiment={experiment}", f"refine={refine}")

@@ -44,6 +44,11 @@ def test_evaluation_and_report_alone_declare_that_they_read_masks():
     assert readers == {"evaluate", "report"}
 
 
+@pytest.mark.parametrize("stage", ["classify", "localize", "refine"])
+def test_what_is_given_is_taken_without_masks(stage):
+    assert not stage_module(stage, {"_target_": f"wsss.stages.{stage}_given.run"}).READS_MASKS
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tiny_methods, method, tmp_path):
     # A module of its own, which the processes of a stage import, too.

@@ -48,6 +48,11 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     finished_at: str = ""
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the results are files of the user's own, taken in place of computed ones."""
+        return "given" in self.basis
+
     def write(self, folder: Path) -> None:
         """Write the manifest into a stage's folder."""
         write_json(folder / MANIFEST, asdict(self))

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from wsss.errors import InvalidOptionError
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import load_state_dict, load_trunk
 from wsss.wording import nearest
+
+NATIVE_STRIDE = 32
+"""Image pixels per feature of timm's networks unless they are dilated."""
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -100,9 +103,11 @@ class TimmBackbone(Backbone):
                 "Correct the name; `timm.list_models()` has them all.",
             )  # fmt: skip
         super().__init__(name, output_stride, freeze)
-        self.network = timm.create_model(
-            name, pretrained=False, num_classes=0, output_stride=output_stride
+        # Its own stride can be had of every network, others of those that can be dilated.
+        dilated: dict[str, Any] = (
+            {} if output_stride == NATIVE_STRIDE else {"output_stride": output_stride}
         )
+        self.network = timm.create_model(name, pretrained=False, num_classes=0, **dilated)
         if weights is not None:
             load_trunk(self.network, load_state_dict(name, weights), weights)
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]

@@ -56,6 +56,7 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     names = tuple(description["class_names"])
     backbone = _backbone(**description["backbone"])
     make_head = getattr(models, description.get("head", LinearHead.__name__))
+    backbone.normalise = Normalisation(description["mean"], description["std"])  # Perhaps a user's.
     head = make_head(backbone.num_features, len(names), description["bias"])
     model = SplitClassifier(backbone, head)
     with _weights(folder, CLASSIFIER, description) as state:

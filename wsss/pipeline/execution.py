@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class Outcome:
     @property
     def key_number(self) -> tuple[str, float] | None:
         """The stage's key number, with its name."""
-        name = stage_module(self.stage).KEY_NUMBER
+        name = stage_module(self.stage, self.manifest.config).KEY_NUMBER
         numbers = self.manifest.numbers
         return (name, numbers[name]) if name in numbers else None
 
@@ -78,7 +78,7 @@ def run_stage(
             remove_unfinished(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
-            devices = note_devices(context.folder, devices_of(stage, run, fabric.device))
+            devices = note_devices(context.folder, devices_of(stage, run, fabric.device, config))
         fabric.barrier()
         start = time.monotonic()
         with Usage(fabric.device).watch() as usage, nondeterministic_operations() as varying:
@@ -114,15 +114,18 @@ def run_stage(
         return Outcome(stage, context.folder, False, manifest)
 
 
-def devices_of(stage: str, run: Any, device: torch.device) -> list[str]:
+def devices_of(
+    stage: str, run: Any, device: torch.device, config: Mapping[str, Any] | None = None
+) -> list[str]:
     """What a stage computes on: its networks' device, and those of its dense CRFs.
 
     Args:
         stage: its name.
         run: the stage's function with its settings bound.
         device: of the run.
+        config: the stage's settings.
     """
-    has_networks = getattr(stage_module(stage), "HAS_NETWORKS", True)
+    has_networks = getattr(stage_module(stage, config), "HAS_NETWORKS", True)
     names = [device_name(device)] if has_networks else []
     for value in run.keywords.values():
         engine = getattr(value, "engine", value)

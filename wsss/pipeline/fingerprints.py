@@ -15,7 +15,8 @@ from wsss.data.source import Source
 from wsss.errors import inside, user_error
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS, weights_file
-from wsss.pipeline.stage_order import select, stage_module
+from wsss.pipeline.given_files import given_digest
+from wsss.pipeline.stage_order import needed, select, stage_module
 from wsss.stages import CHAIN
 
 IGNORED = {
@@ -80,8 +81,11 @@ def make_plans(
     """
     plans: dict[str, Plan] = {}
     for stage in select(configured=configs):
-        module = stage_module(stage)
-        settings = relevant(configs[stage])
+        module = stage_module(stage, configs[stage])
+        with inside(stage):
+            given = given_digest(module, source, configs[stage])
+        paths = getattr(module, "GIVEN_PATHS", ())
+        settings = relevant({key: one for key, one in configs[stage].items() if key not in paths})
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name
@@ -93,6 +97,7 @@ def make_plans(
             "settings": settings,
             "weights": weight_digests({stage: settings}),
             **code_digests(settings),
+            **given,
             "inputs": {name: plans[name].folder.name for name in inputs},
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **shared,
@@ -189,11 +194,17 @@ def _targets(settings: Any) -> Iterator[str]:
 def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """The resolved settings of every stage that is part of the run, as plain data.
 
+    Stages that lead to nothing but what is given are none.
+
     Settings of a stage that is switched off are ignored: in a sweep over methods,
     `++reactivate.max_epochs=2` reaches only the runs with that stage.
     """
-    return {
-        stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
+    named = {
+        stage: {"_target_": str(cfg[stage]["_target_"])}
         for stage in CHAIN
         if cfg.get(stage) is not None and "_target_" in cfg[stage]
+    }
+    return {
+        stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
+        for stage in needed(named)
     }

@@ -74,7 +74,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         check_inputs(plans, chosen)
         context = replace(context, unusable=report.unusable, sizes=report.sizes)
         contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
-        check_stages(cfg, stages, contexts, plans)
+        check_stages(cfg, configs, stages, contexts, plans)
         loggers = [build(node) for node in cfg.logger.values()] if context.is_main else []
         experiment_tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
 
@@ -114,6 +114,7 @@ def stage_context(context: Context, plans: Mapping[str, Plan], stage: str) -> Co
 
 def check_stages(
     cfg: DictConfig,
+    configs: Mapping[str, Mapping[str, Any]],
     stages: Mapping[str, Any],
     contexts: Mapping[str, Context],
     plans: Mapping[str, Plan],
@@ -125,7 +126,8 @@ def check_stages(
     """
     problems: list[Problem] = []
     for stage, run in stages.items():
-        check: Callable[..., None] | None = getattr(stage_module(stage), "check", None)
+        module = stage_module(stage, configs[stage])
+        check: Callable[..., None] | None = getattr(module, "check", None)
         if check is not None and not plans[stage].finished:
             try:
                 with told_by_setting(cfg, stage):

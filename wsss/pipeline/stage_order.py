@@ -1,16 +1,57 @@
 """Which stages a run has, and in which order."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from wsss.errors import user_error
-from wsss.stages import CHAIN
+from wsss.stages import CHAIN, GOALS
+
+OWN = "wsss.stages."
 
 
-def stage_module(stage: str) -> ModuleType:
-    """The module of a stage: its `run`, `check` and constants."""
-    return import_module(f"wsss.stages.{stage}")
+def stage_module(stage: str, settings: Mapping[str, Any] | None = None) -> ModuleType:
+    """The module of a stage: its `run`, `check` and constants.
+
+    Args:
+        stage: its name.
+        settings: of the stage; where they name the `run` of another module of `wsss.stages`, such
+            as that of given results, it is that one.
+    """
+    return import_module(_module_name(stage, settings or {}))
+
+
+def is_given(stage: str, settings: Mapping[str, Any]) -> bool:
+    """Whether the user gives a stage's results: its settings name another module of `stages`."""
+    return _module_name(stage, settings) != f"{OWN}{stage}"
+
+
+def _module_name(stage: str, settings: Mapping[str, Any]) -> str:
+    named = str(settings.get("_target_", "")).rpartition(".")[0]
+    return named if named.startswith(OWN) else f"{OWN}{stage}"
+
+
+def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The stages of a run, in the chain's order: all that have settings.
+
+    Where results are given, they are the run's goals and what these are made of: the stages that
+    would have led to given seeds or masks are left out. Stages that read masks look at what there
+    is: nothing is computed for them alone.
+
+    Args:
+        configs: settings by stage.
+    """
+    if not any(is_given(stage, settings) for stage, settings in configs.items()):
+        return tuple(stage for stage in CHAIN if stage in configs)
+    kept: list[str] = []
+    taken: set[str] = set()
+    for stage in reversed(CHAIN):
+        if stage in configs and (stage in GOALS or stage in taken):
+            module = stage_module(stage, configs[stage])
+            kept.append(stage)
+            taken |= set() if module.READS_MASKS else {*module.INPUTS}
+    return tuple(reversed(kept))
 
 
 def select(
@@ -41,6 +82,7 @@ def select(
             "a stage that this run's methods do not need",
             "a method that needs it",
             "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`, "
-            "`refine=affinity` both `affinity` and `propagate`.",
+            "`refine=affinity` both `affinity` and `propagate`; given seeds or masks switch off "
+            "what leads to them.",
         )
     return chosen

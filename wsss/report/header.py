@@ -59,7 +59,7 @@ def header(results: Results, title: str | None = None) -> Header:
 def sentence(results: Results) -> str:
     """The results in one sentence."""
     classes = plural(len(results.class_names), "class", "classes")
-    start = f"Learnt from image tags of {classes}"
+    start = f"Learnt from {_supervision(results)} of {classes}"
     scored = [subject for name in _HEADLINES if (subject := results.scores.get(name)) is not None]
     if scored:
         return f"{start}: {text.words([_achievement(subject) for subject in scored])}."
@@ -68,6 +68,20 @@ def sentence(results: Results) -> str:
         count = plural(int(refine.numbers["images"]), "image")
         return f"{start}: pseudo masks of {count}. There is no ground truth, so none is scored."
     return f"{start}. No masks have been scored."
+
+
+_GIVEN = {"refine": "given pseudo masks", "localize": "given seeds"}
+"""What stands in the place of what is made of tags, and its stage; a later one counts alone."""
+
+
+def _supervision(results: Results) -> str:
+    """What the networks learnt from."""
+    given = (
+        words
+        for stage, words in _GIVEN.items()
+        if stage in results.manifests and results.manifests[stage].is_given
+    )
+    return next(given, "image tags")
 
 
 def _achievement(subject: Subject) -> str:

@@ -8,6 +8,7 @@ import torch
 from wsss.errors import inside, user_error
 from wsss.models import (
     AffinityHeads,
+    Backbone,
     LinearHead,
     PairHeads,
     PairNetworks,
@@ -18,6 +19,7 @@ from wsss.models.export import load_affinity_heads
 from wsss.models.last_block import cut_before_last_stage
 from wsss.models.saved_classifier import load_finished
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.given_classifier import given_classifier
 
 FINETUNE = "finetune"
 """The mode of the stage `oppose` in which every pair has a last stage of its own."""
@@ -50,12 +52,21 @@ def classifier_folder(context: Context) -> Path:
     return context.inputs.get("reactivate", context.inputs["classify"])
 
 
-@inside("classify.backbone")
 def untrained_classifier(context: Context) -> SplitClassifier:
-    """The classifier of this run's stages with random weights, for checks before the training."""
-    backbone = context.settings["classify"]["backbone"](weights=None, freeze="backbone")
-    num_classes = len(context.source.class_names)
-    model = SplitClassifier.linear(backbone, num_classes)
+    """The classifier of this run's stages for checks before the training: given or random."""
+    with inside("classify.backbone" if "backbone" in context.settings["classify"] else "classify"):
+        return _untrained_classifier(context)
+
+
+def _untrained_classifier(context: Context) -> SplitClassifier:
+    names, settings = context.source.class_names, context.settings["classify"]
+    num_classes = len(names)
+    if "backbone" in settings:
+        backbone: Backbone = settings["backbone"](weights=None, freeze="backbone")
+        model = SplitClassifier.linear(backbone, num_classes)
+    else:
+        model = given_classifier(names, **settings)
+        backbone = cast("Backbone", model.features)
     if "reactivate" in context.settings:
         model.head = ReactivatedHead.beside(cast("LinearHead", model.head))
     if "oppose" in context.settings:

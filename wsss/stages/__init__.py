@@ -16,3 +16,6 @@ CHAIN = (
 
 Some stages belong to one method. Without settings they are no part of a run.
 """
+
+GOALS = ("segment", "evaluate", "report")
+"""What a run is made for: it has these, and the stages before that they are made of."""

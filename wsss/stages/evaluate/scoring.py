@@ -75,7 +75,7 @@ class ScoreTrainItem:
                 if store.has(item):
                     *curve, fixed = self._seed_counts(store.read(item), target)
                     counts |= {name: fixed, f"{name}_curve": np.stack(curve)}
-            if counts and self.masks.has(item):
+            if (counts or not self.seeds) and self.masks.has(item):
                 counts["pseudo_masks"] = confusion_matrix(
                     self.masks.read(item), target, len(self.source.class_names)
                 )
@@ -133,6 +133,17 @@ def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict
         if subject in (counts := store.read(item)):
             scores[item.id] = mean_iou(void_as_background(counts[subject]))
     return {item_id: score for item_id, score in scores.items() if not np.isnan(score)}
+
+
+def share_of_exact_masks(store: CountStore, items: Iterable[Item], subject: str) -> float:
+    """The share of masks that equal the ground truth in every pixel, in [0, 1].
+
+    Of images with a class in their ground truth; 0 where there are none.
+    """
+    every = [store.read(item).get(subject) for item in items]
+    shown = [matrix for matrix in every if matrix is not None and matrix[1:].any()]
+    exact = sum(int(np.trace(matrix)) == int(matrix.sum()) for matrix in shown)
+    return exact / max(1, len(shown))
 
 
 def without_class(store: CountStore, items: Iterable[Item]) -> set[str]:

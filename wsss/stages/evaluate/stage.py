@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import LabelStore, SeedStore, write_json
+from wsss.artifacts import LabelStore, Manifest, SeedStore, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
@@ -26,6 +26,7 @@ from wsss.stages.evaluate.scoring import (
     ScorePrediction,
     ScoreTrainItem,
     image_scores,
+    share_of_exact_masks,
     summarise,
     total_counts,
     without_class,
@@ -43,6 +44,16 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 
 SEEDS = {"seeds": "localize", "propagated_seeds": "propagate"}
 """Kinds of seeds, and the stages they come from."""
+
+MAY_BE_GIVEN = {
+    "seeds_oracle": "localize",
+    "seeds": "localize",
+    "pseudo_masks": "refine",
+}
+"""Subjects that a user may give, and the stages in whose place they are."""
+
+TOO_GOOD = 0.1
+"""Given masks of which a larger share equals the ground truth were not made without it."""
 
 LABELS = {
     "seeds_oracle": "seeds, best threshold",
@@ -82,11 +93,12 @@ def run(
     """Predict the validation split, and score every artefact that has ground truth.
 
     Without masks everything is predicted and nothing scored. Scores at a threshold chosen by masks
-    are stamped `oracle`.
+    are stamped `oracle`, and so are given pseudo masks that equal the ground truth, with all that
+    learnt from them.
 
     Args:
-        context: data, folders, processes; a missing `segment` input leaves the segmenter out, a
-            missing `propagate` the seeds after their walk.
+        context: data, folders, processes; a missing `segment` input leaves the segmenter out,
+            missing `localize` and `propagate` the seeds before and after their walk.
         seed_threshold: background threshold of the seeds, fixed beforehand.
         scales: the first is the single scale; all of them are averaged for the second prediction.
         flip: average mirror images, too.
@@ -131,6 +143,12 @@ def run(
         },
     )
     return {f"{name}_miou": subject["miou"] for name, subject in subjects.items()}
+
+
+def _is_given(context: Context, stage: str) -> bool:
+    """Whether a stage's results are the user's own."""
+    manifest = Manifest.read(context.inputs[stage]) if stage in context.inputs else None
+    return manifest is not None and manifest.is_given
 
 
 def _score_train(
@@ -231,11 +249,16 @@ def _subjects(
     for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
         if name in totals[split]:
             found[name] = (split, totals[split][name], {})
+    given = {name for name, stage in MAY_BE_GIVEN.items() if _is_given(context, stage)}
+    copied = "pseudo_masks" in given and (
+        share_of_exact_masks(counts[TRAIN], train, "pseudo_masks") > TOO_GOOD
+    )
+    learnt = ("pseudo_masks", "segmenter", "segmenter_tta_crf")
     subjects = {
         name: {
-            "label": LABELS[name],
+            "label": LABELS[name] + (", given" if name in given else ""),
             "split": split,
-            "oracle": False,
+            "oracle": copied and name in learnt,
             "num_images": int(totals[split]["images"]),
             **summarise(matrix),
             **more,

@@ -1,0 +1,132 @@
+"""Take the user's own classifier in place of one that is trained here."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from wsss.artifacts import METRICS, write_json
+from wsss.data.pyramids import Scales
+from wsss.data.source import VAL, Source
+from wsss.metrics.tags import TagMeanAveragePrecision
+from wsss.models import Backbone, SplitClassifier
+from wsss.models.export import save_classifier
+from wsss.models.own_classifier import RGB
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.feature_views import FeatureViews
+from wsss.stage_tools.given_classifier import classifier_files, given_classifier
+from wsss.stage_tools.pooled_features import store_pooled_features
+from wsss.stage_tools.worker_pool import check_failures
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+INPUTS: tuple[str, ...] = ()
+SPLITS = (VAL,)
+READS_MASKS = False
+KEY_NUMBER = "val_map"
+GIVEN_PATHS = ("weights", "checkpoint", "classes")
+BARELY_BETTER = 1.2
+"""A mean average precision below as many times that of chance tells of classes in another order."""
+
+
+def given_files(
+    _source: Source, *, weights: str | None, checkpoint: str | None, classes: str | None
+) -> dict[str, Path]:
+    """The classifier's files, each by what it is.
+
+    Raises:
+        InvalidOptionError: both or neither of weights and checkpoint are given, or a file is
+            missing.
+    """
+    return classifier_files(weights, checkpoint, classes)
+
+
+def check(context: Context, **settings: Any) -> None:
+    """Refuse a classifier that cannot be read, or is not one of the data set's classes.
+
+    Raises:
+        WsssError: says what is wrong with it.
+    """
+    given_classifier(context.source.class_names, **settings)
+
+
+def run(
+    context: Context,
+    *,
+    scales: Scales,
+    model: str | None = None,
+    weights: str | None = None,
+    checkpoint: str | None = None,
+    classes: str | None = None,
+    output_stride: int = 16,
+    channels: str = RGB,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> dict[str, float]:
+    """Export the user's classifier as if it had been trained here, and score it on tags.
+
+    Args:
+        context: data, folders, processes.
+        scales: the first is the size at which validation images are seen.
+        model: `timm:NAME`, the network of `weights`.
+        weights: a .safetensors or .pth file with the state dict of the whole classifier. Its
+            logits are taken to be those of a multi-label classifier, one sigmoid a class.
+        checkpoint: folder of a classifier of another run, instead of both.
+        classes: file with the name of each output of the head; null where they are the data set's
+            classes in their order.
+        output_stride: image pixels per feature: 8, 16, or 32 for a network that cannot be dilated.
+        channels: `rgb`, or `bgr` for a network that was trained on images read by OpenCV.
+        mean: of the training images' channels, in [0, 1]; null for timm's of the network.
+        std: their standard deviation, likewise.
+
+    Returns:
+        `val_map`: macro average precision of the validation tags; `chance_map`, that of a
+        classifier that guesses: the mean share of images with a class.
+
+    Raises:
+        WsssError: the classifier cannot be read, or is not one of the data set's classes.
+    """
+    names = context.source.class_names
+    found = given_classifier(
+        names, model=model, weights=weights, checkpoint=checkpoint, classes=classes,
+        output_stride=output_stride, channels=channels, mean=mean, std=std,
+    )  # fmt: skip
+    if context.is_main:
+        log.info("outputs of the given classifier: %s", ", ".join(names))
+    items = context.items(VAL)
+    folder = context.folder / "features"
+    trunk = cast("Backbone", found.features)
+    single = replace(scales, factors=scales.factors[:1])
+    store_pooled_features(context, trunk, items, single, 0, folder)
+    check_failures(context, len(items))
+    if not context.is_main:
+        return {}
+    numbers = _scores(found.cpu(), FeatureViews(context, items, folder, first_view_only=True))
+    if numbers and numbers["val_map"] < BARELY_BETTER * numbers["chance_map"]:
+        log.warning(
+            "the given classifier finds validation tags hardly better than chance (mAP %.3f, "
+            "chance %.3f): are its classes in this order, and its images normalised so?",
+            numbers["val_map"], numbers["chance_map"],
+        )  # fmt: skip
+    write_json(context.folder / METRICS, numbers)
+    save_classifier(context.folder, found, names)
+    return numbers
+
+
+@torch.no_grad()
+def _scores(model: SplitClassifier, features: FeatureViews) -> dict[str, float]:
+    """Mean average precision of tags, and that of chance; empty without any tag."""
+    metric = TagMeanAveragePrecision()
+    metric.sync_on_compute = False  # All features are here, whoever computed them.
+    for index in range(len(features)):
+        sample = features[0, index]
+        logits = model.head(sample["images"][None])
+        metric.update(model.probabilities(logits), sample["tags"][None].int())
+    shares = torch.stack(features.tags).mean(dim=0) if len(features) else torch.zeros(1)
+    if not (shares > 0).any():
+        return {}
+    return {"val_map": float(metric.compute()), "chance_map": float(shares[shares > 0].mean())}
