@@ -145,6 +145,27 @@ def test_nothing_else_is_read_or_run(tmp_path, attack):
     assert not mark.exists()
 
 
+CRAFTED = {
+    "an attribute of an admitted name": b"cnumpy\nndarray.__class__.__subclasses__\n(tR.",
+    "a builtin": b"cbuiltins\neval\n(S'1'\ntR.",
+    "NumPy's own loader": b"cnumpy\nload\n(S'x'\ntR.",
+    "bytes of its choice": b"c__builtin__\nbytes\n(I9999999999\ntR.",
+    "a codec": b"c_codecs\nencode\n(S'x'\nS'zlib'\ntR.",
+    "addresses": b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'O8'\ntRS'12345678'\ntR.",
+    "state of an admitted name": b"cnumpy\ndtype\n(N}S'x'\nI1\nstb.",
+    "attributes of an admitted name": b"cnumpy\ndtype\n}S'__call__'\nI1\nsb.",
+    "an extension": b"\x82\x01.",
+}
+
+
+@pytest.mark.parametrize("pickled", CRAFTED.values(), ids=CRAFTED)
+def test_crafted_pickles_are_refused_and_change_nothing(tmp_path, pickled):
+    with pytest.raises(WsssError, match="dictionary of arrays"):
+        read_array_dictionary(in_npy(tmp_path / "labels.npy", pickled))
+    np.save(tmp_path / "labels.npy", CONTENT)
+    same(read_array_dictionary(tmp_path / "labels.npy"), CONTENT)
+
+
 def test_a_name_is_told(tmp_path):
     np.save(tmp_path / "labels.npy", {"cat": Calls(os.system, "true")})
     with pytest.raises(WsssError, match=rf"a pickle that calls `{os.system.__module__}.system`"):

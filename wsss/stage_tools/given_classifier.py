@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from wsss.data.sources.lists import read_text
+from wsss.data.sources.text_files import read_text
 from wsss.errors import InvalidOptionError, user_error
 from wsss.models import LinearHead, SplitClassifier
 from wsss.models.hub import HUB_WEIGHTS

@@ -4,9 +4,11 @@ Ahn & Kwak (PSA, CVPR 2018) and Ahn et al. (IRN, CVPR 2019) write it, and many r
 from them.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from wsss.data.sources.folder.tags.array_pickle import read_array_dictionary
+from wsss.artifacts.plain_pickles import read_array_dictionary
 from wsss.data.sources.folder.tags.tag_table import Request, TagRow, TagTable
 from wsss.data.sources.voc import CLASS_NAMES as VOC_CLASSES
 from wsss.errors import WsssError, user_error
@@ -26,11 +28,12 @@ def cls_labels_table(request: Request) -> TagTable:
         WsssError: the file is no such dictionary, or the classes have no names.
     """
     try:
-        arrays = read_array_dictionary(request.path.read_bytes())
-    except (OSError, ValueError) as error:
+        arrays = read_array_dictionary(request.path)
+    except (OSError, WsssError) as error:
+        told = error.problems[0].came if isinstance(error, WsssError) else str(error.strerror)
         raise user_error(
             request.path,
-            f"no plain dictionary of arrays ({error})",
+            told,
             _EXPECTED,
             "What else a pickle holds is never run. If you trust it, write its class numbers as "
             f"JSON: {_CONVERSION}",
@@ -47,7 +50,7 @@ def cls_labels_table(request: Request) -> TagTable:
     return TagTable(rows, f"dictionary of arrays; classes of {given}")
 
 
-def _names(request: Request, arrays: dict[object, np.ndarray]) -> tuple[str, ...]:
+def _names(request: Request, arrays: Mapping[str | int, np.ndarray]) -> tuple[str, ...]:
     """Names of the classes in the arrays' order."""
     if request.known is not None:
         return request.known
@@ -67,7 +70,7 @@ def _odd(request: Request, came: str, num_classes: int) -> WsssError:
     )
 
 
-def _entry(key: object, request: Request) -> str:
+def _entry(key: str | int, request: Request) -> str:
     """The image of a key; IRN writes VOC's ids as numbers, `2007_000032` as 2007000032."""
     entry = str(key)
     if isinstance(key, int) and request.index.find(entry) is None and len(entry) == 10:
