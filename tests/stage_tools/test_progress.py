@@ -96,6 +96,11 @@ def test_batches_count_as_their_images(clock, written):
     assert written.getvalue().splitlines()[0] == "localize: 24 of 80 images, 2.0/s, 28 s left"
 
 
+def test_one_is_no_plural(clock, written):
+    list(progress.track(took(clock, range(1), 20), 1, "explain", unit="forward pass"))
+    assert written.getvalue() == "explain: 1 forward pass in 20 s, 20 s each\n"
+
+
 def test_nothing_to_do_and_other_ranks_are_silent(clock, written):
     list(progress.track([], 600, "refine", done=600))
     list(progress.track(took(clock, range(600), 5), 600, "refine", visible=False))
@@ -113,7 +118,7 @@ def test_an_error_has_the_last_word(clock, written):
 
 
 def test_what_comes_next_is_told(clock, written):
-    with progress.reporting(100, "explain", unit="passes") as report:
+    with progress.reporting(100, "explain", unit="pass") as report:
         for done in range(100):
             report(done, f"a [b].jpg, gradcam: step {done}")
             clock.now += 1
@@ -154,7 +159,7 @@ def test_a_terminal_of_any_width_shows_every_word_and_number(width, clock, monke
         file=file, width=width, force_terminal=True, color_system=None, get_time=clock
     )
     monkeypatch.setattr(progress, "get_console", lambda: console)
-    with progress.reporting(5760, "refine", unit="epochs") as report:
+    with progress.reporting(5760, "refine", unit="epoch") as report:
         report(100, "")
         clock.now += 2
         report(220, "train_loss 0.123, val_map 0.834")

@@ -356,7 +356,7 @@ def test_a_training_tells_its_epochs_with_their_numbers(tmp_path, monkeypatch):
     context = Context(source=None, folder=tmp_path / "line" / "0123", trainer=TRAINER)
     loader = DataLoader(torch.ones(4), batch_size=2)
     numbers = fit(context, Lively(), loader, loader, 2)
-    assert asked == [((2, "line", True), {"unit": "epochs", "done": 0})]
+    assert asked == [((2, "line", True), {"unit": "epoch", "done": 0})]
     assert [done for done, _ in told] == [0.5, 1, 1, 1.5, 2, 2]
     assert told[0][1] == ""
     shown = {
@@ -365,7 +365,7 @@ def test_a_training_tells_its_epochs_with_their_numbers(tmp_path, monkeypatch):
     assert shown == pytest.approx(numbers, rel=5e-3)
     assert set(shown) == {"train_loss", "val_error"}
     fit(context, Lively(), loader, loader, 2)
-    assert asked[1][1] == {"unit": "epochs", "done": 2}  # Nothing is left to do,
+    assert asked[1][1] == {"unit": "epoch", "done": 2}  # Nothing is left to do,
     assert len(told) == 6  # nor to be told.
 
 

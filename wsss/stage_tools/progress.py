@@ -34,7 +34,7 @@ def track(
     done: int = 0,
     visible: bool = True,
     *,
-    unit: str = "images",
+    unit: str = "image",
     count: Callable[[T], int] | None = None,
 ) -> Iterator[T]:
     """Yield `results` unchanged, with a bar or lines of their number, rate and time left.
@@ -45,7 +45,7 @@ def track(
         description: what is computed.
         done: steps of an earlier attempt that are not in `results`.
         visible: off on all ranks but the first.
-        unit: what the steps are, in the plural.
+        unit: what a step is.
         count: number of steps of a result, such as a batch's images; None: each is one.
     """
     with _shown(visible) as progress:
@@ -61,7 +61,7 @@ Report = Callable[[float, str], None]
 
 @contextmanager
 def reporting(
-    total: int, description: str, visible: bool = True, *, unit: str = "steps", done: float = 0
+    total: int, description: str, visible: bool = True, *, unit: str = "step", done: float = 0
 ) -> Iterator[Report]:
     """A bar or lines of `total` steps, for long ones that say what they are about.
 
@@ -69,7 +69,7 @@ def reporting(
         total: number of steps in all, those of an earlier attempt included.
         description: what is computed.
         visible: off on all ranks but the first.
-        unit: what the steps are, in the plural.
+        unit: what a step is.
         done: steps of an earlier attempt.
     """
     with _shown(visible) as progress:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, Task, TaskID
 
 from wsss.report.formatting import duration
+from wsss.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class ProgressLines(Progress):
 
 def line(task: Task) -> str:
     """Steps done and left: `refine: 120 of 616 images, 3.2/s, 2 min 35 s left`."""
-    parts = [f"{int(task.completed):,} of {int(task.total or 0):,} {task.fields['unit']}"]
+    parts = [f"{int(task.completed):,} of {_steps(task.total or 0, task)}"]
     if (per_s := speed(task)) is not None:
         parts += [rate(per_s), f"{duration(seconds_left(task, per_s))} left"]
     return _with_now(task, ", ".join(parts))
@@ -99,7 +100,7 @@ def last_line(task: Task) -> str:
     steps, seconds = task.completed - task.fields["before"], task.elapsed or 0.0
     all_of_them = f" ({int(task.completed):,} in all)" if steps < task.completed else ""
     per_s = f", {rate(steps / seconds)}" if seconds > 0 else ""
-    done = f"{int(steps):,} {task.fields['unit']} in {duration(seconds)}{per_s}{all_of_them}"
+    done = f"{_steps(steps, task)} in {duration(seconds)}{per_s}{all_of_them}"
     return _with_now(task, done)
 
 
@@ -124,6 +125,11 @@ def rate(per_s: float) -> str:
         per_s: steps a second, above 0.
     """
     return f"{per_s:.1f}/s" if per_s >= 1 else f"{duration(1 / per_s)} each"
+
+
+def _steps(count: float, task: Task) -> str:
+    unit = task.fields["unit"]
+    return plural(int(count), unit, f"{unit}es" if unit.endswith("s") else None)
 
 
 def _with_now(task: Task, text: str) -> str:

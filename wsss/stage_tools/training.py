@@ -172,7 +172,7 @@ def _fit(
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
         train.sampler.set_epoch(completed)
     alone = one_thread() if isinstance(train, FeatureBatches) else nullcontext()
-    epochs = reporting(max_epochs, context.stage, visible, unit="epochs", done=completed)
+    epochs = reporting(max_epochs, context.stage, visible, unit="epoch", done=completed)
     with alone, _interrupts_passed_on(), epochs as report:
         trainer.callbacks.insert(0, ReportEpochs(report))  # type: ignore[attr-defined]
         trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
