@@ -292,7 +292,7 @@ def test_the_progress_of_scores_is_that_of_passes(checkpoint, picture, tmp_path,
     assert max(b - a for a, b in pairwise(steps)) <= 8  # A curve of eight images is one batch.
     assert told[-1] == (total, "")
     assert {now.rpartition(": ")[2] for _, now in told if ": " in now} == {
-        "the image", "map", "map of what the map keeps", "drop", "deletion", "insertion",
+        "probability", "map", "coherency", "drop", "deletion", "insertion",
     }  # fmt: skip
 
 

@@ -229,6 +229,6 @@ def test_passes_are_those_of_the_network(model, images, tags):
     judge(model, CAM(), images[1:2], tags[1:2], protocol, lambda *step: told.append(step))
     # CAM looks at the features twice, without the head.
     assert sum(seen) + 2 == passes_of_pair((12, 14), protocol) == told[-1][0] == 5 + 2 * 6
-    assert [now for done, now in told if done < 5] == ["the image"] * 2 + ["map"] * 2 + [
-        "map of what the map keeps"] * 2 + ["drop"] * 2  # fmt: skip
+    assert [now for done, now in told if done < 5] == ["probability"] * 2 + ["map"] * 2 + [
+        "coherency"] * 2 + ["drop"] * 2  # fmt: skip
     assert passes_of_pair((12, 14), replace(protocol, curves=False)) == 5

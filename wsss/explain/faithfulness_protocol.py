@@ -129,7 +129,7 @@ def judge(
     size = (images.shape[2], images.shape[3])
     batch_size = protocol.batch_size or images_per_pass(size, images.device)
     network = CountedNetwork(model, batch_size, tell)
-    network.begin("the image")
+    network.begin("probability")
     probabilities = model.probabilities(model(images))
     owners, classes = protocol.class_rule(probabilities, tags)
     network.passed(len(owners))
@@ -143,7 +143,7 @@ def judge(
     raw = network.maps(method, shown, classes)
     masks = unit_maps(raw, size, protocol.rectify)
     kept, deleted = blend(shown, masks, hidden), blend(shown, 1 - masks, hidden)
-    network.begin("map of what the map keeps")
+    network.begin("coherency")
     raw_of_kept = network.maps(method, kept, classes)
     judged_size = (raw.shape[1], raw.shape[2]) if protocol.own_resolution else size
     judged, judged_of_kept = (
