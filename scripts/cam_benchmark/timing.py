@@ -19,23 +19,27 @@ Call = Callable[[], Any]
 
 
 def measure(
-    calls: Mapping[str, Call], rounds: int, warm_up: int, device: torch.device
+    calls: Mapping[str, Call],
+    rounds: int,
+    warm_up: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of every call in every round.
 
     Each round runs all calls once, in an order of its own, so that a busy machine slows all alike.
-    The device is synchronised inside the timed region.
+    The device is synchronised inside the timed region, which `clock` measures in seconds.
     """
     rng = random.Random(0)
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(warm_up + rounds):
         for name in rng.sample(sorted(calls), len(calls)):
             synchronise(device)
-            start = time.perf_counter()
+            start = clock()
             calls[name]()
             synchronise(device)
             if number >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return seconds
 
 

@@ -25,5 +25,5 @@ def test_a_gpu_has_columns_where_there_was_one():
     text = said(cpu, gpu)
     assert "GPU memory" in text
     assert "GPU busy" in text
-    for word in ("cpu, NVIDIA H100", "2.50 GB", "62%"):
+    for word in ("cpu, NVIDIA H100", "2.50 GiB", "62%"):
         assert word in text

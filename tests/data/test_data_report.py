@@ -62,6 +62,22 @@ def test_a_sound_data_set(pets):
     assert report.unusable == frozenset()
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_width_cuts_a_word(write_folder, width):
+    names = ["hippopotamus amphibius", "pseudotsuga_menziesii"]
+    said = text(check(Folder(write_folder({f"t{i}.jpg": names for i in range(8)}))), width)
+    for word in (
+        "hippopotamus",
+        "amphibius",
+        "pseudotsuga_menziesii",
+        "100%",
+        "smallest",
+        "ready.",
+    ):
+        assert word in said.replace(":", "").split(), word
+    assert "…" not in said
+
+
 def test_pairs_and_counts_are_tags_times_tags(write_folder):
     rng = np.random.default_rng(0)
     names = [f"class{i}" for i in range(6)]

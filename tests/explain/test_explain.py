@@ -1,6 +1,8 @@
 import json
 import statistics
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ from PIL import Image
 
 from wsss.cams.cam import CAM
 from wsss.cams.core.method import Provenance
+from wsss.cams.gradcam import GradCAM
 from wsss.errors import user_error
+from wsss.explain import explain_images as explained
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explain_images import explain_images
 from wsss.explain.explained_classifier import Classifier, load_classifier
-from wsss.explain.explainer import Explainer
+from wsss.explain.explainer import Explainer, Scorer
+from wsss.explain.faithfulness_scores import faithfulness_passes, faithfulness_scores
 from wsss.explain.method_catalogue import Entry
 from wsss.explain.request import configure, request_of
 from wsss.explain.supported_methods import build_methods
@@ -220,33 +225,97 @@ def test_a_folder_of_images_says_how_to_name_them(explain, checkpoint, picture, 
 
 
 def test_figures_of_a_scorer_stand_beside_the_probabilities(checkpoint, picture, tmp_path):
-    def scorer(model, method, image, classes):
+    def figures(model, method, image, classes, _tell):
         assert image.shape == (1, 3, 64, 80)
         assert float(image.max()) <= 1
         return [{"drop": float(index)} for index in classes]
 
     choice = ClassChoice((2, 0))
+    scorer = Scorer(figures, lambda size: size[0])
     explainer = Explainer(classifier_of(checkpoint), {"cam": CAM()}, choice, scorer=scorer)
     explain_images(tmp_path, explainer, [picture("a.png")], visible=False)
     entry = json.loads((tmp_path / "scores.json").read_text())["images"][0]
     assert [(one["index"], one["drop"]) for one in entry["explanations"]] == [(2, 2.0), (0, 0.0)]
 
 
-def test_what_is_scored_is_told_as_it_goes_on(checkpoint, picture):
+def test_steps_are_counted_beforehand_and_told_one_by_one(checkpoint, picture):
     told = []
+
+    def figures(model, method, image, classes, tell):
+        tell(0, "drop")
+        tell(4, "deletion")
+        return [{}]
+
     explainer = Explainer(
         classifier_of(checkpoint), {"cam": CAM(), "again": CAM()}, ClassChoice((2, 0)),
-        scorer=lambda *_: [{}],
+        scorer=Scorer(figures, lambda size: 5 if size == (64, 80) else 0),
     )  # fmt: skip
-    explainer.explain(picture("a.png"), lambda *step: told.append(step))
+    image = picture("a.png")
+    assert explainer.num_steps(image) == 2 * (1 + 2 * 5)
+    explainer.explain(image, lambda *step: told.append(step))
     assert told == [
         (0, "a.png, cam"),
-        (0, "a.png, cam: scores of class 1 of 2"),
-        (0.5, "a.png, cam: scores of class 2 of 2"),
-        (1, "a.png, again"),
-        (1, "a.png, again: scores of class 1 of 2"),
-        (1.5, "a.png, again: scores of class 2 of 2"),
+        (1, "a.png, cam, sofa: drop"),
+        (5, "a.png, cam, sofa: deletion"),
+        (6, "a.png, cam, cat: drop"),
+        (10, "a.png, cam, cat: deletion"),
+        (11, "a.png, again"),
+        (12, "a.png, again, sofa: drop"),
+        (16, "a.png, again, sofa: deletion"),
+        (17, "a.png, again, cat: drop"),
+        (21, "a.png, again, cat: deletion"),
     ]
+
+
+def test_the_progress_of_scores_is_that_of_passes(checkpoint, picture, tmp_path, monkeypatch):
+    told, asked = [], []
+
+    @contextmanager
+    def reporting(*given, **options):
+        asked.append((given, options))
+        yield lambda *step: told.append(step)
+
+    monkeypatch.setattr(explained, "reporting", reporting)
+    scorer = Scorer(faithfulness_scores, faithfulness_passes)
+    methods = {"cam": CAM(), "gradcam": GradCAM()}
+    classifier = replace(classifier_of(checkpoint), short_side_px=32)
+    explainer = Explainer(classifier, methods, ClassChoice((1,)), scorer=scorer)
+    images = [picture("a.png"), tmp_path / "gone.png", picture("b.png")]
+    found = explain_images(tmp_path / "o", explainer, images)
+    assert len(found.sheets) == 2
+    seen_px = 32 * 48  # A map, then image, map twice, kept, deleted; two curves with both ends.
+    total = 2 * 2 * (1 + 5 + 2 * (-(-seen_px // 224) + 1))
+    assert asked == [((total, "explain", True), {"unit": "forward pass"})]
+    steps = [step for step, _ in told]
+    assert steps == sorted(steps)
+    assert {b - a for a, b in pairwise(steps)} >= {1}
+    assert max(b - a for a, b in pairwise(steps)) <= 8  # A curve of eight images is one batch.
+    assert told[-1] == (total, "")
+    assert {now.rpartition(": ")[2] for _, now in told if ": " in now} == {
+        "probability", "map", "coherency", "drop", "deletion", "insertion",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [[], ["scores=true"]])
+@pytest.mark.parametrize("output", [[], ["output=deep/o"]])
+def test_a_mistyped_image_leaves_no_folder(explain, checkpoint, tmp_path, words, output):
+    status, said = explain("gone.png", f"checkpoint={checkpoint}", *words, *output)
+    assert status == 1
+    assert "gone.png" in said
+    assert "no such file" in said
+    assert "explain:" not in said  # There was nothing to tell the progress of.
+    assert not [*(tmp_path / "here").iterdir()]
+
+
+def test_results_stay_when_no_image_of_the_next_call_is_there(
+    explain, checkpoint, picture, tmp_path
+):
+    words = (f"checkpoint={checkpoint}", "output=o", "classes=dog")
+    assert explain(picture("a.png"), *words)[0] == 0
+    before = (tmp_path / "here" / "o" / "scores.json").read_bytes()
+    assert explain("gone.png", *words)[0] == 1
+    assert (tmp_path / "here" / "o" / "scores.json").read_bytes() == before
+    assert (tmp_path / "here" / "o" / "a" / "sheet.png").is_file()
 
 
 def test_measured_figures(explain, checkpoint, picture, tmp_path):

@@ -6,15 +6,18 @@ import torch
 from torch import nn
 
 from wsss.cams.cam import CAM
+from wsss.cams.gradcam import GradCAM
+from wsss.explain.counted_passes import images_per_pass
 from wsss.explain.faithfulness_protocol import (
     Protocol,
     judge,
     labelled_classes,
+    passes_of_pair,
     predicted_class,
     unit_maps,
 )
 from wsss.metrics.explanation.replacement_images import Blur, black
-from wsss.models import LinearHead, SplitClassifier
+from wsss.models import LinearHead, SplitClassifier, TimmBackbone
 from wsss.models.normalisation import Normalisation
 
 NUM_CLASSES = 4
@@ -155,3 +158,77 @@ def test_maps_are_rectified_only_when_asked():
     maps = torch.tensor([[[-1.0, 0.0], [0.0, 1.0]]])
     assert unit_maps(maps, (2, 2)).tolist() == [[[0, 0], [0, 1]]]
     assert unit_maps(maps, (2, 2), rectify=False).tolist() == [[[0, 0.5], [0.5, 1]]]
+
+
+def unbatched(model, method, image, label):
+    """Scores of a map by one image a pass: probabilities as plain floats, areas as sums."""
+
+    def confidence(one):
+        return float(model.probabilities(model(one[None]))[0, label])
+
+    def unit_map(one):
+        raw = method(model, one[None], torch.tensor([[label]]))
+        return unit_maps(raw[0], image.shape[1:])[0]
+
+    def area(start, finish, order, step=224):
+        picture, curve = start.clone(), [confidence(start)]
+        for first in range(0, len(order), step):
+            cells = order[first : first + step]
+            picture.flatten(1)[:, cells] = finish.flatten(1)[:, cells]
+            curve.append(confidence(picture))
+        return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+
+    heat = unit_map(image)
+    order = np.lexsort((np.arange(heat.numel()), -heat.flatten().numpy())).copy()
+    mean = model.features.normalise.mean.expand_as(image)
+    kept, deleted = image * heat + mean * (1 - heat), image * (1 - heat) + mean * heat
+    return {
+        "whole": confidence(image),
+        "kept": confidence(kept),
+        "deleted": confidence(deleted),
+        "complexity": float(heat.mean()),
+        "coherency": (1 + np.corrcoef(heat.flatten(), unit_map(kept).flatten())[0, 1]) / 2,
+        "deletion": area(image, mean.clone(), order),
+        "insertion": area(Blur()(image[None])[0], image, order),
+    }
+
+
+@torch.no_grad()
+def test_batches_in_32_bit_give_the_scores_of_single_images_in_64_bit():
+    """Float32 has 24 bits: after fifty layers 1e-5 of a logit, of which a probability keeps less.
+
+    An image of a curve differs where two pixels have all but equal values: by single pixels.
+    """
+    torch.manual_seed(0)
+    backbone = TimmBackbone("tf_efficientnet_lite0", "package")
+    model = SplitClassifier.linear(backbone, 3).eval()
+    model.head.linear.weight.data.abs_().mul_(3)
+    rng = torch.Generator().manual_seed(1)
+    image = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 5, 6, generator=rng), (48, 64), mode="bilinear"
+    )
+    tags = torch.tensor([[False, False, True]])
+    channels_last = model.to(memory_format=torch.channels_last)
+    found = judge(channels_last, GradCAM(), image, tags, Protocol(labelled_classes))
+    expected = unbatched(model.double(), GradCAM(), image[0].double(), 2)
+    for name, value in expected.items():
+        assert float(getattr(found, name)) == pytest.approx(value, abs=1e-4), name
+
+
+def test_batches_are_bounded_by_pixels():
+    cpu, other = torch.device("cpu"), torch.device("meta")
+    assert [images_per_pass((side, side), cpu) for side in (32, 224, 512, 2000)] == [256, 5, 1, 1]
+    assert [images_per_pass((side, side), other) for side in (224, 512, 2000)] == [41, 8, 1]
+
+
+@torch.no_grad()
+def test_passes_are_those_of_the_network(model, images, tags):
+    seen, told = [], []
+    model.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    protocol = Protocol(labelled_classes, step=40)
+    judge(model, CAM(), images[1:2], tags[1:2], protocol, lambda *step: told.append(step))
+    # CAM looks at the features twice, without the head.
+    assert sum(seen) + 2 == passes_of_pair((12, 14), protocol) == told[-1][0] == 5 + 2 * 6
+    assert [now for done, now in told if done < 5] == ["probability"] * 2 + ["map"] * 2 + [
+        "coherency"] * 2 + ["drop"] * 2  # fmt: skip
+    assert passes_of_pair((12, 14), replace(protocol, curves=False)) == 5

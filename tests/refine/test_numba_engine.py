@@ -47,6 +47,21 @@ def test_code_kept_on_disk_is_that_of_all_files_it_was_compiled_from():
         assert jit.SOURCES in function._cache._cache_file._source_stamp
 
 
+def test_an_engine_knows_whether_it_will_compile(scene, unaries, monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    image = scene(rng, (20, 30))
+    NumbaEngine()(image, unaries(rng, 2, image.shape[:2]))
+    assert not NumbaEngine().compiles_first()
+    kept = normalise._cache._cache_file
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "_index_path", str(tmp_path / "none.nbi"))  # A fresh machine.
+        assert NumbaEngine().compiles_first()
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "_source_stamp", ("other", "sources"))
+        assert NumbaEngine().compiles_first()
+    assert not NumbaEngine().compiles_first()
+
+
 @pytest.mark.parametrize("kind", ["scene", "noise"])
 def test_mixed_keys_make_the_lattice_of_keys_with_room(scene, following, kind, monkeypatch):
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@ import re
 import shutil
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -334,3 +335,49 @@ def test_a_termination_is_told_and_is_no_success(train, tmp_path, monkeypatch, c
     assert checkpoints(tmp_path) == ["epoch=0000.ckpt"]
     numbers, _ = train()
     assert numbers
+
+
+class Lively(Line):
+    """Also validates."""
+
+    def validation_step(self, batch, _):
+        self.log("line/val_error", (self.weight - 2).abs().sum())
+
+
+def test_a_training_tells_its_epochs_with_their_numbers(tmp_path, monkeypatch):
+    told, asked = [], []
+
+    @contextmanager
+    def reporting(*given, **options):
+        asked.append((given, options))
+        yield lambda done, now: told.append((round(done, 2), now))
+
+    monkeypatch.setattr(training, "reporting", reporting)
+    context = Context(source=None, folder=tmp_path / "line" / "0123", trainer=TRAINER)
+    loader = DataLoader(torch.ones(4), batch_size=2)
+    numbers = fit(context, Lively(), loader, loader, 2)
+    assert asked == [((2, "line", True), {"unit": "epoch", "done": 0})]
+    assert [done for done, _ in told] == [0.5, 1, 1, 1.5, 2, 2]
+    assert told[0][1] == ""
+    shown = {
+        name: float(value) for name, value in (part.split() for part in told[-1][1].split(", "))
+    }
+    assert shown == pytest.approx(numbers, rel=5e-3)
+    assert set(shown) == {"train_loss", "val_error"}
+    fit(context, Lively(), loader, loader, 2)
+    assert asked[1][1] == {"unit": "epoch", "done": 2}  # Nothing is left to do,
+    assert len(told) == 6  # nor to be told.
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_can_be_turned_off(train, tmp_path, monkeypatch, shown):
+    asked = []
+
+    @contextmanager
+    def reporting(_total, _description, visible, **_):
+        asked.append(visible)
+        yield lambda *_: None
+
+    monkeypatch.setattr(training, "reporting", reporting)
+    train(enable_progress_bar=shown)
+    assert asked == [shown]

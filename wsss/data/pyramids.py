@@ -67,6 +67,11 @@ class PyramidBatch:
     failures: list[tuple[Item, str]] = field(default_factory=list)
     """Items that could not be read, with the reason."""
 
+    @property
+    def num_images(self) -> int:
+        """Images of the batch, those included that could not be read."""
+        return len(self.items) + len(self.failures)
+
     def halves(self) -> "tuple[PyramidBatch, PyramidBatch]":
         """The first and the second half of the images, as batches of their own."""
         middle = len(self.items) // 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wsss.data.images import read_rgb
 from wsss.errors import Problem, WsssError
 from wsss.explain.contact_sheet import Row, overlay, sheet
 from wsss.explain.explainer import Explainer, Explanation, left_out
@@ -43,7 +44,8 @@ def explain_images(
 ) -> Explained:
     """Explain every image: `<image>/<method>.<class>.png`, `<image>/sheet.png`, `scores.json`.
 
-    An unreadable image is noted and skipped. Files of an earlier call in the folder are removed.
+    An unreadable image is noted and skipped. Files of an earlier call in the folder are removed,
+    unless no image can be read.
 
     Args:
         folder: where everything is written.
@@ -55,18 +57,21 @@ def explain_images(
     Raises:
         WsssError: nothing can be written to the folder, or its `scores.json` is another program's.
     """
-    prepare(folder)
     found = Explained()
     entries: list[dict[str, Any]] = []
-    count = len(explainer.methods)
-    named = zip(images, unique_names(images), strict=True)
-    with reporting(count * len(images), "explain", visible) as report:
-        for position, (path, name) in enumerate(named):
-            before = position * count
+    steps = [0] * len(images)
+    if any(map(_is_readable, images)):
+        prepare(folder)
+        steps = [_num_steps(explainer, path) for path in images]
+    before = 0
+    unit = "map" if explainer.scorer is None else "forward pass"
+    with reporting(sum(steps), "explain", visible, unit=unit) as report:
+        for path, name, own in zip(images, unique_names(images), steps, strict=True):
 
             def of_image(done: float, now: str, before: int = before) -> None:
                 report(before + done, now)
 
+            before += own
             try:
                 explanation = explainer.explain(path, of_image)
             except WsssError as error:
@@ -80,10 +85,33 @@ def explain_images(
             if explanation.maps:
                 _draw(folder, entry, explanation)
                 found.sheets[path] = folder / entry["sheet"]
-        report(count * len(images), "")
-    left = [str(problem) for problem in found.problems]
-    write_scores(folder, {**(described or {}), "images": entries, "left_out": left})
+        report(sum(steps), "")
+    if entries:
+        left = [str(problem) for problem in found.problems]
+        write_scores(folder, {**(described or {}), "images": entries, "left_out": left})
     return found
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_rgb(path)
+    except WsssError:
+        return False
+    return True
+
+
+def _num_steps(explainer: Explainer, path: Path) -> int:
+    """Steps of an image: a method is one where nothing is measured.
+
+    Otherwise they depend on the image's size and the number of its classes, which takes a pass to
+    know; an image that cannot be read has none.
+    """
+    if explainer.scorer is None:
+        return len(explainer.methods)
+    try:
+        return explainer.num_steps(path)
+    except WsssError:
+        return 0
 
 
 def _entry(path: Path, name: str, explanation: Explanation) -> dict[str, Any]:

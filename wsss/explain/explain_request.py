@@ -59,9 +59,10 @@ def run(
     }
     scorer: Scorer | None = None
     if request.scores:
-        from wsss.explain.faithfulness_scores import described_protocol, faithfulness_scores
+        from wsss.explain import faithfulness_scores as faithfulness
 
-        described["protocol"], scorer = described_protocol(), faithfulness_scores
+        described["protocol"] = faithfulness.described_protocol()
+        scorer = Scorer(faithfulness.faithfulness_scores, faithfulness.faithfulness_passes)
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
     explainer = Explainer(classifier, methods, choice, request.scales, request.flip, device, scorer)
     found = explain_images(folder, explainer, request.images, described, visible)

@@ -19,15 +19,26 @@ from wsss.data.pyramids import Size, rescale
 from wsss.data.resizing import shrunk_size
 from wsss.errors import Problem, Severity, WsssError
 from wsss.explain.class_choice import ClassChoice
+from wsss.explain.counted_passes import Tell
 from wsss.explain.explained_classifier import MAX_SIDE_PX, Classifier
+from wsss.machine.devices import memory_format
 from wsss.machine.memory import out_of_memory
 from wsss.models.classifier import SplitClassifier
 from wsss.stage_tools.progress import Report
 
 Figures = Mapping[str, float | None]
 """Measured values by their names."""
-Scorer = Callable[[SplitClassifier, CamMethod, Tensor, Tensor], Sequence[Figures]]
-"""From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Measures figures of maps."""
+
+    figures: Callable[[SplitClassifier, CamMethod, Tensor, Tensor, Tell], Sequence[Figures]]
+    """From model, method, image [1, 3, h, w] in [0, 1] and classes [n] to the figures of each
+    class; tells how far it is."""
+    passes: Callable[[Size], int]
+    """Number of images that a map of an image of a size takes through the network."""
 
 
 def _silent(_done: float, _now: str) -> None:
@@ -71,36 +82,42 @@ class Explainer:
     """Measures figures of every map; None measures none."""
 
     @torch.no_grad()
+    def num_steps(self, path: Path) -> int:
+        """Number of steps of `explain`: maps, and images that their figures take through it.
+
+        Raises:
+            WsssError: the image cannot be read.
+        """
+        return len(self.methods) * self._steps_of_method(self._see(read_rgb(path)))
+
+    @torch.no_grad()
     def explain(self, path: Path, report: Report = _silent) -> Explanation:
         """Explain an image file; a method that refuses it, or has no memory for it, is left out.
 
         Args:
             path: the file.
-            report: is told the number of methods that are done, and what is computed next.
+            report: is told the number of steps that are done, and what is computed next.
 
         Raises:
             WsssError: the image cannot be read.
         """
         image = read_rgb(path)
-        model = self.classifier.model.to(self.device)
-        sizes = self.classifier.sizes((image.shape[0], image.shape[1]), self.factors)
-        pyramid = [to_tensor(rescale(image, size))[None].to(self.device) for size in sizes]
-        probabilities = model.probabilities(model(in_unit_range(pyramid[0])))[0].cpu()
-        classes = self.choice.choose(probabilities, model.multi_label)
+        seen = self._see(image)
+        names, classes, pyramid = self.classifier.class_names, seen.classes, seen.pyramid
         maps: dict[str, Float[np.ndarray, "n h w"]] = {}
         figures: dict[str, Sequence[Figures]] = {}
         problems: list[Problem] = []
-        for done, (name, method) in enumerate(self.methods.items()):
-            now = f"{path.name}, {name}"
+        passes, steps = self._passes(seen), self._steps_of_method(seen)
+        for position, (name, method) in enumerate(self.methods.items()):
+            done, now = position * steps, f"{path.name}, {name}"
             report(done, now)
             try:
                 heat = self.maps(method, pyramid, classes, shown_size(image))
                 measured: list[Figures] = []
-                for position, index in enumerate(classes):
-                    if self.scorer is not None:
-                        progress = f"scores of class {position + 1} of {len(classes)}"
-                        report(done + position / len(classes), f"{now}: {progress}")
-                    measured += self._figures(method, pyramid[0], index)
+                for number, index in enumerate(classes):
+                    before = done + 1 + number * passes
+                    tell = _telling(report, before, f"{now}, {first_synonym(names[index])}")
+                    measured += self._figures(method, pyramid[0], index, tell)
                 figures[name] = measured
                 maps[name] = heat
             except WsssError as error:
@@ -109,8 +126,9 @@ class Explainer:
                 if not out_of_memory(error):
                     raise
                 problems.append(_too_large(f"{path}, {name}", image.shape, error))
-        names = self.classifier.class_names
-        return Explanation(image, sizes, names, probabilities, classes, maps, figures, problems)
+        return Explanation(
+            image, seen.sizes, names, seen.probabilities, classes, maps, figures, problems
+        )
 
     def maps(
         self,
@@ -133,17 +151,60 @@ class Explainer:
         maps = multiscale_maps(self.classifier.model, method, pyramid, indices, [size], flip)[0]
         return np.asarray(normalise_minmax(maps).cpu().numpy())
 
-    def _figures(self, method: CamMethod, image: Tensor, index: int) -> Sequence[Figures]:
+    def _see(self, image: UInt8[np.ndarray, "h w 3"]) -> "_Seen":
+        """What the classifier sees of an image, and the classes to explain."""
+        device = torch.device(self.device)
+        model = self.classifier.model
+        model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+        sizes = self.classifier.sizes((image.shape[0], image.shape[1]), self.factors)
+        pyramid = [to_tensor(rescale(image, size))[None].to(device) for size in sizes]
+        probabilities = model.probabilities(model(in_unit_range(pyramid[0])))[0].cpu()
+        classes = self.choice.choose(probabilities, model.multi_label)
+        return _Seen(sizes, pyramid, probabilities, classes)
+
+    def _passes(self, seen: "_Seen") -> int:
+        """Images that the figures of a map take through the classifier."""
+        return 0 if self.scorer is None else self.scorer.passes(seen.sizes[0])
+
+    def _steps_of_method(self, seen: "_Seen") -> int:
+        """A step for the maps, and those of their figures."""
+        return 1 + len(seen.classes) * self._passes(seen)
+
+    def _figures(
+        self, method: CamMethod, image: Tensor, index: int, tell: Tell
+    ) -> Sequence[Figures]:
         """Figures of a method's map of one class, in a list."""
         if self.scorer is None:
             return [{}]
         indices = torch.tensor([index], device=image.device)
-        return self.scorer(self.classifier.model, method, in_unit_range(image), indices)
+        return self.scorer.figures(
+            self.classifier.model, method, in_unit_range(image), indices, tell
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An image at each scale, the probabilities of its classes, and those to explain."""
+
+    sizes: tuple[Size, ...]
+    pyramid: Sequence[UInt8[Tensor, "1 3 _ _"]]
+    probabilities: Float[Tensor, " c"]
+    classes: tuple[int, ...]
 
 
 def shown_size(image: UInt8[np.ndarray, "h w 3"]) -> Size:
     """Height and width of an image's maps: its own, at most `MAX_SIDE_PX` for the longer side."""
     return shrunk_size((image.shape[0], image.shape[1]), MAX_SIDE_PX)
+
+
+def _telling(report: Report, before: int, what: str) -> Tell:
+    """Report passes behind the steps `before`."""
+    return lambda passes, measure: report(before + passes, f"{what}: {measure}")
+
+
+def first_synonym(class_name: str) -> str:
+    """A class name without what stands behind commas."""
+    return class_name.partition(",")[0]
 
 
 def left_out(error: WsssError, prefix: str = "") -> list[Problem]:

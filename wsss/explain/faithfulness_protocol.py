@@ -1,6 +1,6 @@
 """Faithfulness of a method's maps to a classifier, by probabilities of masked images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,14 @@ from torch import Tensor
 from wsss.cams.core.masking import mean_colour
 from wsss.cams.core.method import CamMethod
 from wsss.cams.core.postprocess import normalise_minmax, resize
+from wsss.explain.counted_passes import CountedNetwork, Tell, images_per_pass, to_nobody
 from wsss.metrics.explanation.adcc import coherency, complexity
-from wsss.metrics.explanation.deletion_insertion import RISE_STEP_PX, area_below, replacement_curve
+from wsss.metrics.explanation.deletion_insertion import (
+    RISE_STEP_PX,
+    area_below,
+    num_steps,
+    replacement_curve,
+)
 from wsss.metrics.explanation.replacement_images import Blur, MeanColour, Substrate, blend
 from wsss.models.classifier import SplitClassifier
 
@@ -79,11 +85,26 @@ class Protocol:
     cell of a smaller map."""
     insertion_start: Substrate = Blur()  # noqa: RUF009  # It has no state that changes.
     """First image of the insertion curve."""
-    batch_size: int = 32
-    """Images a forward pass."""
+    batch_size: int | None = None
+    """Images a forward pass; None: as many as `images_per_pass` tells."""
 
 
 DEFAULT_PROTOCOL = Protocol()
+
+
+def passes_of_pair(size: tuple[int, int], protocol: Protocol = DEFAULT_PROTOCOL) -> int:
+    """Number of images that `judge` passes through the network for a pair of image and class.
+
+    Both maps of a method count as one each. Curves replace pixels, not cells of a smaller map.
+
+    Args:
+        size: height and width of the image.
+        protocol: of the evaluation, without `own_resolution`.
+    """
+    images = 5  # The image, kept and deleted, and the maps of the image and of what is kept.
+    if protocol.curves:
+        images += 2 * (num_steps(size[0] * size[1], protocol.step or RISE_STEP_PX) + 1)
+    return images
 
 
 @torch.no_grad()
@@ -93,6 +114,7 @@ def judge(
     images: Float[Tensor, "b 3 h w"],
     tags: Bool[Tensor, "b c"],
     protocol: Protocol = DEFAULT_PROTOCOL,
+    tell: Tell = to_nobody,
 ) -> PairScores:
     """Scores of all pairs of image and class that the protocol's rule chooses.
 
@@ -102,60 +124,46 @@ def judge(
         images: RGB in [0, 1].
         tags: multi-hot labels; any value where the rule looks at predictions.
         protocol: of the evaluation.
+        tell: is told how far this is.
     """
+    size = (images.shape[2], images.shape[3])
+    batch_size = protocol.batch_size or images_per_pass(size, images.device)
+    network = CountedNetwork(model, batch_size, tell)
+    network.begin("probability")
     probabilities = model.probabilities(model(images))
     owners, classes = protocol.class_rule(probabilities, tags)
+    network.passed(len(owners))
     if not len(owners):
         return PairScores(*(images.new_zeros(0) for _ in range(5)))
-    size = (images.shape[2], images.shape[3])
     shown = images[owners]
     fill = protocol.fill or MeanColour(mean_colour(model))
     hidden = fill(shown)
 
-    raw = raw_maps(model, method, shown, classes, protocol.batch_size)
+    network.begin("map")
+    raw = network.maps(method, shown, classes)
     masks = unit_maps(raw, size, protocol.rectify)
     kept, deleted = blend(shown, masks, hidden), blend(shown, 1 - masks, hidden)
-    raw_of_kept = raw_maps(model, method, kept, classes, protocol.batch_size)
+    network.begin("coherency")
+    raw_of_kept = network.maps(method, kept, classes)
     judged_size = (raw.shape[1], raw.shape[2]) if protocol.own_resolution else size
     judged, judged_of_kept = (
         unit_maps(one, judged_size, protocol.rectify) for one in (raw, raw_of_kept)
     )
-
-    def confidence(batch: Tensor, of: Tensor) -> Tensor:
-        parts = _batches(batch, of, protocol.batch_size)
-        return torch.cat([class_probabilities(model, *part) for part in parts])
-
+    network.begin("drop")
     scores = {
         "whole": probabilities[owners, classes],
-        "kept": confidence(kept, classes),
-        "deleted": confidence(deleted, classes),
+        "kept": network.confidence(kept, classes),
+        "deleted": network.confidence(deleted, classes),
         "complexity": complexity(judged),
         "coherency": coherency(judged, judged_of_kept),
     }
     if protocol.curves:
         start = protocol.insertion_start(shown)
-        scores["deletion"] = _areas(model, shown, hidden, judged, classes, protocol)
-        scores["insertion"] = _areas(model, start, shown, judged, classes, protocol)
+        network.begin("deletion")
+        scores["deletion"] = _areas(network, shown, hidden, judged, classes, protocol.step)
+        network.begin("insertion")
+        scores["insertion"] = _areas(network, start, shown, judged, classes, protocol.step)
     return PairScores(**scores)
-
-
-def class_probabilities(
-    model: SplitClassifier, images: Float[Tensor, "m 3 h w"], classes: Int64[Tensor, " m"]
-) -> Float[Tensor, " m"]:
-    """Probability of one class for each image."""
-    return model.probabilities(model(images)).gather(1, classes[:, None])[:, 0]
-
-
-def raw_maps(
-    model: SplitClassifier,
-    method: CamMethod,
-    images: Float[Tensor, "p 3 H W"],
-    classes: Int64[Tensor, " p"],
-    batch_size: int,
-) -> Float[Tensor, "p h w"]:
-    """The method's map of one class for each image."""
-    parts = _batches(images, classes, batch_size)
-    return torch.cat([method(model, some, of[:, None])[:, 0] for some, of in parts])
 
 
 def unit_maps(
@@ -174,28 +182,21 @@ def unit_maps(
     return normalise_minmax(maps)
 
 
-def _batches(
-    images: Float[Tensor, "m 3 h w"], classes: Int64[Tensor, " m"], batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    parts = torch.split(images, batch_size), torch.split(classes, batch_size)
-    yield from zip(*parts, strict=True)
-
-
 def _areas(
-    model: SplitClassifier,
+    network: CountedNetwork,
     starts: Float[Tensor, "p 3 H W"],
     finishes: Float[Tensor, "p 3 H W"],
     maps: Float[Tensor, "p h w"],
     classes: Int64[Tensor, " p"],
-    protocol: Protocol,
+    step: int | None,
 ) -> Float[Tensor, " p"]:
-    step = protocol.step or (RISE_STEP_PX if maps.shape[1:] == starts.shape[2:] else 1)
+    step = step or (RISE_STEP_PX if maps.shape[1:] == starts.shape[2:] else 1)
 
     def confidence_of(label: Tensor) -> Callable[[Tensor], Tensor]:
-        return lambda images: class_probabilities(model, images, label.expand(len(images)))
+        return lambda images: network.confidence(images, label.expand(len(images)))
 
     curves = [
-        replacement_curve(confidence_of(label), start, finish, one, step, protocol.batch_size)
+        replacement_curve(confidence_of(label), start, finish, one, step, network.batch_size)
         for start, finish, one, label in zip(starts, finishes, maps, classes, strict=True)
     ]
     return torch.stack([area_below(curve) for curve in curves])

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from wsss.cams.core.method import CamMethod
-from wsss.explain.faithfulness_protocol import Protocol, judge
+from wsss.data.pyramids import Size
+from wsss.explain.counted_passes import Tell
+from wsss.explain.faithfulness_protocol import Protocol, judge, passes_of_pair
 from wsss.metrics.explanation.adcc import adcc
 from wsss.metrics.explanation.confidence import drop, drop_in_deletion, increase
 from wsss.metrics.explanation.deletion_insertion import RISE_STEP_PX
@@ -29,11 +31,17 @@ def described_protocol() -> dict[str, Any]:
     }
 
 
+def faithfulness_passes(size: Size) -> int:
+    """Number of images that a map of an image of `size` takes through the network."""
+    return passes_of_pair(size, Protocol(step=RISE_STEP_PX))
+
+
 def faithfulness_scores(
     model: SplitClassifier,
     method: CamMethod,
     image: Float[Tensor, "1 3 h w"],
     classes: Int64[Tensor, " n"],
+    tell: Tell,
 ) -> list[dict[str, float | None]]:
     """Drop, increase, ADCC, deletion and insertion of each class's map, by ADCC's and RISE's rules.
 
@@ -45,6 +53,7 @@ def faithfulness_scores(
         method: makes the maps.
         image: RGB in [0, 1].
         classes: class indices 0…C-1.
+        tell: is told how far this is.
     """
 
     def chosen(probabilities: Tensor, _tags: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,7 +62,7 @@ def faithfulness_scores(
 
     no_tags = torch.zeros(1, model.num_classes, dtype=torch.bool, device=image.device)
     protocol = Protocol(class_rule=chosen, insertion_start=INSERTION_START, step=RISE_STEP_PX)
-    pairs = judge(model, method, image, no_tags, protocol)
+    pairs = judge(model, method, image, no_tags, protocol, tell)
     drops = drop(pairs.whole, pairs.kept)
     columns = {
         "drop": drops,

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 DEVICES = "devices.json"
 """What a stage was computed on until now. It stays beside the manifest, which a repair removes."""
+COMPILES = "the dense CRF is compiled first, once on this machine: some twenty seconds"
+"""What the first image waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def run_stage(
             remove_unfinished(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
+            if any(engine.compiles_first() for engine in engines_of(run)):
+                log.info("%s: %s", stage, COMPILES)
             devices = note_devices(context.folder, devices_of(stage, run, fabric.device, config))
         fabric.barrier()
         start = time.monotonic()
@@ -127,11 +131,14 @@ def devices_of(
     """
     has_networks = getattr(stage_module(stage, config), "HAS_NETWORKS", True)
     names = [device_name(device)] if has_networks else []
-    for value in run.keywords.values():
-        engine = getattr(value, "engine", value)
-        if isinstance(engine, DenseCrfEngine):
-            names.append(engine.computes_on())
+    names += [engine.computes_on() for engine in engines_of(run)]
     return list(dict.fromkeys(names or ["cpu"]))
+
+
+def engines_of(run: Any) -> list[DenseCrfEngine]:
+    """The dense CRFs in the settings of a stage."""
+    engines = (getattr(value, "engine", value) for value in run.keywords.values())
+    return [engine for engine in engines if isinstance(engine, DenseCrfEngine)]
 
 
 def note_devices(folder: Path, names: Sequence[str]) -> list[str]:

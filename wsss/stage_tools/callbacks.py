@@ -1,4 +1,4 @@
-"""Callbacks of a training run: seeds, last numbers, stop at NaN, waits."""
+"""Callbacks of a training run: seeds, last numbers, stop at NaN, progress, waits."""
 
 import time
 from typing import Any, NoReturn
@@ -11,6 +11,7 @@ from torch import Tensor
 from wsss.data.random_seeds import sample_seed
 from wsss.errors import user_error
 from wsss.stage_tools.measured import IMAGES, NETWORK, Measured
+from wsss.stage_tools.progress import Report
 
 
 class SeedEpoch(Callback):
@@ -86,6 +87,26 @@ class StopAtNan(Callback):
             "finite numbers",
             f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
         )
+
+
+class ReportEpochs(Callback):
+    """Tells the epochs that are done, in fractions, and the last one's logged numbers."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._numbers = ""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Tell the part of the epoch."""
+        done = (trainer.fit_loop.batch_idx + 1) / trainer.num_training_batches
+        # Only its end is a whole epoch, which may come after a validation.
+        self._report(trainer.current_epoch + min(done, 0.999), self._numbers)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell the epoch with its numbers."""
+        numbers = trainer.callback_metrics.items()
+        self._numbers = ", ".join(f"{key.partition('/')[2]} {float(v):.3g}" for key, v in numbers)
+        self._report(trainer.current_epoch + 1, self._numbers)
 
 
 class MeasureWaits(Callback):

@@ -57,7 +57,14 @@ def store_pooled_features(
         ]
 
     results = map_batches(context, pooled_views, loader)
-    for batch, views in track(results, len(batches), "features", visible=context.is_main):
+    shown = track(
+        results,
+        sum(map(len, batches)),
+        "features",
+        visible=context.is_main,
+        count=lambda one: one[0].num_images,
+    )
+    for batch, views in shown:
         for item, features in zip(batch.items, views, strict=True):
             with atomic(features_path(folder, item)) as path, path.open("wb") as stream:
                 np.save(stream, features, allow_pickle=False)

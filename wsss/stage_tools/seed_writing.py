@@ -79,7 +79,14 @@ def write_seeds(
         return maps_of(*networks.value, batch)
 
     results = map_batches(context, maps_of_batch, loader)
-    for batch, maps in track(results, len(batches), description, visible=context.is_main):
+    shown = track(
+        results,
+        sum(map(len, batches)),
+        description,
+        visible=context.is_main,
+        count=lambda one: one[0].num_images,
+    )
+    for batch, maps in shown:
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
         for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):

@@ -10,7 +10,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.callbacks import RichProgressBar as ProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
@@ -20,11 +19,18 @@ from wsss.data.random_seeds import EpochSampler
 from wsss.errors import user_error
 from wsss.machine.memory import out_of_memory
 from wsss.machine.threads import one_thread
-from wsss.stage_tools.callbacks import LastNumbers, MeasureWaits, SeedEpoch, StopAtNan
+from wsss.stage_tools.callbacks import (
+    LastNumbers,
+    MeasureWaits,
+    ReportEpochs,
+    SeedEpoch,
+    StopAtNan,
+)
 from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_batches import FeatureBatches
 from wsss.stage_tools.loaders import smaller_batches
+from wsss.stage_tools.progress import reporting
 from wsss.stage_tools.trainer import make_trainer
 from wsss.wording import INTERRUPTED
 
@@ -133,10 +139,10 @@ def _fit(
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         ),
-        ProgressBar(),
     ]
     curves = CSVLogger(context.folder, name=CURVES)
     settings = dict(context.trainer)
+    visible = context.is_main and settings.pop("enable_progress_bar", True)
     if parts > 1:
         assert isinstance(train, DataLoader)  # See `_check_parts`.
         steps = settings.get("limit_train_batches", len(train))
@@ -147,6 +153,7 @@ def _fit(
         settings,
         max_epochs=max_epochs,
         callbacks=callbacks,
+        enable_progress_bar=False,  # See `ReportEpochs`.
         logger=[curves, *context.loggers],
         default_root_dir=context.folder,
         plugins=[AtomicCheckpointIO()],
@@ -165,7 +172,9 @@ def _fit(
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
         train.sampler.set_epoch(completed)
     alone = one_thread() if isinstance(train, FeatureBatches) else nullcontext()
-    with alone, _interrupts_passed_on():
+    epochs = reporting(max_epochs, context.stage, visible, unit="epoch", done=completed)
+    with alone, _interrupts_passed_on(), epochs as report:
+        trainer.callbacks.insert(0, ReportEpochs(report))  # type: ignore[attr-defined]
         trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if "train_loss" not in last.numbers:
         raise user_error(

@@ -12,9 +12,10 @@ from wsss.settings.config_dir import config_dir
 def explain(words: list[str], arguments: argparse.Namespace) -> None:
     """Explain images and say where the pictures are."""
     if arguments.list:
+        from wsss.cli.tables.whole_words import WholeWords
         from wsss.explain.method_catalogue import catalogue, method_table
 
-        Console().print(method_table(catalogue(config_dir())))
+        Console().print(WholeWords(method_table(catalogue(config_dir()))))
         return
     from wsss.explain.options import configure_methods
     from wsss.explain.request import configure, request_of

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from wsss.cli.tables.whole_words import WholeWords
 from wsss.data.data_report import DataReport
 from wsss.data.source import SPLITS, TRAIN
 from wsss.errors import Problem, Severity
@@ -24,12 +25,13 @@ _STYLES = {Severity.ERROR: "bold red", Severity.SKIPPED: "yellow", Severity.WARN
 
 def render(report: DataReport) -> Group:
     """Everything a report says, the verdict last."""
-    blocks: list[RenderableType] = [Text(report.described)] if report.described else []
-    blocks += [split_table(report), class_table(report)]
+    tables = [split_table(report), class_table(report)]
     if report.pair_counts:
-        blocks.append(pair_table(report))
+        tables.append(pair_table(report))
     if report.sizes:
-        blocks.append(size_table(report))
+        tables.append(size_table(report))
+    blocks: list[RenderableType] = [Text(report.described)] if report.described else []
+    blocks += map(WholeWords, tables)
     blocks += [problem_paragraph(problem) for problem in _problems(report)]
     blocks.append(verdict(report))
     return Group(*(Padding(block, (0, 0, 1, 0)) for block in blocks))

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsss.cli.tables.whole_words import WholeWords
 from wsss.errors import Problem
 
 
@@ -29,7 +30,7 @@ def outcome(
     for image, (name, probability) in top.items():
         if image in sheets:
             table.add_row(Text(str(image)), Text(name), f"{probability:.3f}")
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [WholeWords(table)]
     parts += [Text(f"left out: {problem}", "yellow") for problem in problems]
     parts.append(Text(f"Sheets and overlays: {folder}", overflow="fold"))
     return Group(*parts)

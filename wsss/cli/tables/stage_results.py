@@ -6,18 +6,19 @@ from rich.console import Console
 from rich.table import Table
 
 from wsss.artifacts import Manifest, read_json
+from wsss.cli.tables.whole_words import WholeWords
 from wsss.pipeline.execution import Outcome
 
 
 def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
     """Print the tables of stages and results, and the path of the report."""
     console = console or Console()
-    console.print(stage_table(outcomes))
+    console.print(WholeWords(stage_table(outcomes)))
     by_stage = {outcome.stage: outcome for outcome in outcomes}
     if "evaluate" in by_stage:
         metrics = read_json(by_stage["evaluate"].folder / "metrics.json")
         if metrics["subjects"]:
-            console.print(result_table(metrics["subjects"]))
+            console.print(WholeWords(result_table(metrics["subjects"])))
         else:
             console.print("No ground truth in this data set: predictions were made, none scored.")
     for outcome in outcomes:
@@ -47,7 +48,7 @@ def stage_table(outcomes: Sequence[Outcome]) -> Table:
             ("[dim]cached[/]" if outcome.cached else "ran") + ", given" * manifest.is_given,
             ", ".join(manifest.devices),
             f"{manifest.wall_time_s:.1f} s",
-            f"{manifest.peak_memory_mb / 1024:.2f} GB",
+            f"{manifest.peak_memory_mb / 1024:.2f} GiB",
             *(_gpu_use(manifest) if has_gpu else ()),
             f"{key[0]} {key[1]:.3g}" if key else "–",
         )
@@ -58,7 +59,7 @@ def _gpu_use(manifest: Manifest) -> tuple[str, str]:
     """Peak memory and share of time of the GPU; dashes where a stage used none."""
     used, busy = manifest.peak_gpu_memory_mb, manifest.gpu_utilisation
     return (
-        f"{used / 1024:.2f} GB" if used else "–",
+        f"{used / 1024:.2f} GiB" if used else "–",
         "–" if busy is None else f"{busy:.0%}",
     )
 

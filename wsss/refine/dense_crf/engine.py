@@ -104,6 +104,10 @@ class DenseCrfEngine(ABC):
         """The kind of device, or the name of the card, as manifests tell it."""
         return "cpu"
 
+    def compiles_first(self) -> bool:
+        """Whether the first call compiles for seconds, as this machine has nothing compiled yet."""
+        return False
+
     def __call__(
         self, image: UInt8[np.ndarray, "h w 3"], energies: Float32[np.ndarray, "l h w"]
     ) -> Float32[np.ndarray, "l h w"]:

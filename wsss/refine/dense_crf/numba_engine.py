@@ -8,6 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.refine.dense_crf.numba_kernels.filtering import normalise
+from wsss.refine.dense_crf.numba_kernels.jit import is_kept
 from wsss.refine.dense_crf.numba_kernels.lattice import Lattice, build_lattice
 from wsss.refine.dense_crf.numba_kernels.many_channels import grouped_mean_field
 from wsss.refine.dense_crf.numba_kernels.mean_field import mean_field
@@ -24,6 +25,10 @@ FUSED_WIDTH = 4
 
 class NumbaEngine(DenseCrfEngine):
     """Mean-field inference on one thread, GIL released; images may run in parallel threads."""
+
+    def compiles_first(self) -> bool:
+        """Whether numba's cache has none of the functions that every image takes."""
+        return not is_kept(normalise)
 
     def _solve(
         self, image: UInt8[np.ndarray, "h w 3"], unaries: Sequence[Float32[np.ndarray, "_ h w"]]

@@ -40,9 +40,20 @@ def compiled_loosely(function: Function) -> Function:
     return cast("Function", _kept_with_sources(numba.njit(fastmath=_LOOSE, **_OPTIONS)(function)))
 
 
+def is_kept(function: Callable[..., Any]) -> bool:
+    """Whether a machine has a function compiled from these sources, which else takes seconds."""
+    kept = _cache_file(function)
+    return not hasattr(kept, "_load_index") or bool(kept._load_index())
+
+
 def _kept_with_sources(dispatcher: Any) -> Any:
     """Make numba's cache depend on all these files, not the function's own alone."""
-    kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    kept = _cache_file(dispatcher)
     if kept is not None and hasattr(kept, "_source_stamp"):
         kept._source_stamp = (kept._source_stamp, SOURCES)
     return dispatcher
+
+
+def _cache_file(dispatcher: Any) -> Any:
+    """Numba's cache of a function; None where it has none."""
+    return getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
