@@ -33,6 +33,7 @@ class ImageIndex:
         self._files: dict[str, list[Path]] = defaultdict(list)
         self._id_by_file: dict[str, str] = {}
         self._id_by_name: dict[str, str] = {}
+        self._id_by_number: dict[str, str] = {}
         self._not_utf8: list[str] = []
         for file in files:
             if readable(str(file)) != str(file):
@@ -45,7 +46,10 @@ class ImageIndex:
                 continue
             self._files[item_id].append(file)
             self._id_by_file[normalize("NFC", file.as_posix())] = item_id
-            self._id_by_name.setdefault(_bare_name(item_id), item_id)
+            name = _bare_name(item_id)
+            self._id_by_name.setdefault(name, item_id)
+            if name.isdecimal():
+                self._id_by_number.setdefault(_without_zeros(name), item_id)
 
     def __len__(self) -> int:
         """Number of ids."""
@@ -91,10 +95,7 @@ class ImageIndex:
         It differs in folder, case or extension, or in zeros before its number.
         """
         name = _bare_name(entry_id(entry))
-        close = self._id_by_name.get(name)
-        if close is None and name.isdecimal():
-            padded = (one for one in self._id_by_name if one.isdecimal() and int(one) == int(name))
-            close = self._id_by_name.get(next(padded, ""))
+        close = self._id_by_name.get(name) or self._id_by_number.get(_without_zeros(name))
         return f" (did you mean '{self.file(close)}'?)" if close else ""
 
     def escapes(self, entry: str) -> bool:
@@ -152,6 +153,11 @@ def _bases(folder: Path, root: Path) -> list[PurePosixPath]:
     if folder != root and folder.is_relative_to(root):
         bases.append(folder.relative_to(root))
     return [PurePosixPath(normalize("NFC", base.as_posix())) for base in dict.fromkeys(bases)]
+
+
+def _without_zeros(name: str) -> str:
+    """A number without the zeros before it, which spreadsheets drop."""
+    return name.lstrip("0") or "0"
 
 
 def _bare_name(item_id: str) -> str:
