@@ -34,6 +34,7 @@ class ImageIndex:
         self._files: dict[str, list[Path]] = defaultdict(list)
         self._id_by_file: dict[str, str] = {}
         self._id_by_name: dict[str, str] = {}
+        self._id_by_number: dict[str, str] = {}
         self._not_utf8: list[str] = []
         for file in files:
             if readable(str(file)) != str(file):
@@ -46,7 +47,10 @@ class ImageIndex:
                 continue
             self._files[item_id].append(file)
             self._id_by_file[normalize("NFC", file.as_posix())] = item_id
-            self._id_by_name.setdefault(_bare_name(item_id), item_id)
+            name = _bare_name(item_id)
+            self._id_by_name.setdefault(name, item_id)
+            if name.isdecimal():
+                self._id_by_number.setdefault(_without_zeros(name), item_id)
         for alike in self._files.values():
             alike.sort(key=_is_uncommon)
 
@@ -95,11 +99,7 @@ class ImageIndex:
         there, but is no image by its name: what it is.
         """
         name = _bare_name(entry_id(entry))
-        close = self._id_by_name.get(name)
-        if close is None and name.isdecimal():
-            padded = (one for one in self._id_by_name if one.isdecimal() and int(one) == int(name))
-            close = self._id_by_name.get(next(padded, ""))
-        if close:
+        if close := self._id_by_name.get(name) or self._id_by_number.get(_without_zeros(name)):
             return f" (did you mean '{self.file(close)}'?)"
         path = self.folder / entry
         if path.suffix.lower() in IMAGE_SUFFIXES or self.escapes(entry) or not _is_there(path):
@@ -181,6 +181,11 @@ def _is_there(path: Path) -> bool:
 def _is_uncommon(file: Path) -> bool:
     """Whether a file is of no everyday format."""
     return file.suffix.lower() not in COMMON_SUFFIXES
+
+
+def _without_zeros(name: str) -> str:
+    """A number without the zeros before it, which spreadsheets drop."""
+    return name.lstrip("0") or "0"
 
 
 def _bare_name(item_id: str) -> str:
