@@ -23,8 +23,10 @@ from wsss.errors import WsssError
 from wsss.settings.compose import compose, setting_names
 
 CHECKOUT = Path(cli.__file__).parents[2]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-REASONS = ("needs a cluster", "needs a GPU", "needs a network", "takes minutes", "takes hours")
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REASONS = (
+    "needs a cluster", "needs a container", "needs a GPU", "needs a network", "takes minutes",
+)  # fmt: skip
 """What the first line of a block that is not run says."""
 MINUTES = "takes minutes"
 

@@ -10,7 +10,7 @@ PAGES = sorted(
     for pattern in ("*.md", "data/*.md", "docs/*.md")
     for path in CHECKOUT.glob(pattern)
 )
-LANGUAGES = {"bash", "python", "text", "csv", "json", "yaml", "xml", "bibtex"}
+LANGUAGES = {"bash", "python", "text", "csv", "tsv", "json", "yaml", "xml"}
 UNTOLD = {"docs/benchmarks.md"}
 """Pages whose commands all take minutes to hours, as their first lines say."""
 

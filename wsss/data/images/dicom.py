@@ -19,7 +19,7 @@ from wsss.errors import WsssError, user_error
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 _DECODERS = (
     "Install a decoder beside pydicom (`pip install python-gdcm`), or decompress the files: "
-    "`gdcmconv --raw in.dcm out.dcm`."
+    "`gdcmconv -w in.dcm out.dcm`."
 )
 
 

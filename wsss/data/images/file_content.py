@@ -26,7 +26,7 @@ _EXPORT = "Export it as PNG or JPEG."
 _UNPACK = "Unpack it, and use the images inside."
 _FRAMES = "Take the frames that you need out of it: `ffmpeg -i clip.mp4 frames/%05d.png`."
 _DEVELOP = "Export it as JPEG, PNG or TIFF with the program that develops your camera's files."
-_FOR_PILLOW = "Install a Pillow that does (`pip install --upgrade pillow`), or save it as PNG."
+_FOR_PILLOW = "Install a Pillow that does (`pip install -U pillow`), or save it as PNG."
 
 _CONTENTS = (
     (rb"version https://git-lfs\.", "a Git LFS pointer", _PULL),
