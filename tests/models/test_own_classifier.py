@@ -130,8 +130,8 @@ def test_networks_without_class_activation_maps_are_refused(tmp_path, name):
 @pytest.mark.parametrize(
     ("model", "change", "said"),
     [
-        ("resnet18", None, "model=resnet18: it names no network of timm"),
-        ("timm:resnet81", None, "Expected `resnet"),
+        ("resnet18", None, "model=resnet18: it names no network of timm. Expected `timm:resnet18`"),
+        ("timm:resnet81", None, "Expected `timm:resnet"),
         ("timm:resnet34", None, "parameters missing"),
         ("timm:resnet18", lambda state: state.pop("fc.weight"), "besides the network .* 'fc.bias'"),
         (

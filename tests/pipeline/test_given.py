@@ -49,7 +49,7 @@ def test_given_masks_are_learned_from_as_those_of_a_run(finished, with_masks, ma
         for runs in (outcomes, finished)
     )
     assert [*ours] == ["pseudo_masks", "segmenter", "segmenter_tta_crf"]
-    assert ours["pseudo_masks"].pop("label") == "pseudo masks, given"
+    assert ours["pseudo_masks"].pop("label") == "given pseudo masks"
     for name, scores in ours.items():
         assert scores.items() <= theirs[name].items()
     page = (outcomes["report"].folder / "report.html").read_text()
@@ -210,7 +210,7 @@ def test_given_seeds_are_refined_as_those_of_a_run(finished, with_seeds, seeds, 
     ]
     assert metrics[0]["oracle_curves"] == metrics[1]["oracle_curves"]
     given = metrics[0]["subjects"]["seeds"]
-    assert given["label"] == "seeds, default threshold, given"
+    assert given["label"] == "given seeds, default threshold"
     assert given["miou"] == metrics[1]["subjects"]["seeds"]["miou"]
     page = (outcomes["report"].folder / "report.html").read_text()
     assert "Learnt from given seeds of 8 classes" in page

@@ -39,6 +39,13 @@ class TagMeanAveragePrecision(Metric):
             dim_zero_cat(every).cpu()  # type: ignore[arg-type]
             for every in (self.probabilities, self.tags)
         )
-        present = tags.sum(dim=0).nonzero()[:, 0].tolist()
-        scores = [binary_average_precision(probabilities[:, c], tags[:, c]) for c in present]
-        return torch.stack(scores).mean() if scores else torch.tensor(float("nan"))
+        return tag_mean_average_precision(probabilities, tags)
+
+
+def tag_mean_average_precision(
+    probabilities: Float[Tensor, "n c"], tags: Int[Tensor, "n c"]
+) -> Float[Tensor, ""]:
+    """The tag mAP of images whose probabilities are all here; see `TagMeanAveragePrecision`."""
+    present = tags.sum(dim=0).nonzero()[:, 0].tolist()
+    scores = [binary_average_precision(probabilities[:, c], tags[:, c]) for c in present]
+    return torch.stack(scores).mean() if scores else torch.tensor(float("nan"))

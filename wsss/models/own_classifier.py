@@ -90,9 +90,9 @@ def kept_outputs(head: LinearHead, outputs: Sequence[int] | None) -> LinearHead:
 def _timm_name(model: str) -> str:
     name = model.removeprefix(LIBRARY)
     if not model.startswith(LIBRARY) or not timm.is_model(name):
-        near = nearest(name, timm.list_models())
+        known = [f"{LIBRARY}{one}" for one in timm.list_models()]
         raise InvalidOptionError(
-            "model", model, near, "it names no network of timm",
+            "model", model, nearest(f"{LIBRARY}{name}", known), "it names no network of timm",
             f"Write `{LIBRARY}NAME`; `timm.list_models()` has them all.",
         )  # fmt: skip
     return name.partition(".")[0]  # timm names the training behind a dot.

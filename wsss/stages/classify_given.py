@@ -11,7 +11,7 @@ import torch
 from wsss.artifacts import METRICS, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.source import VAL, Source
-from wsss.metrics.tags import TagMeanAveragePrecision
+from wsss.metrics.tags import tag_mean_average_precision
 from wsss.models import Backbone, SplitClassifier
 from wsss.models.export import save_classifier
 from wsss.models.own_classifier import RGB
@@ -120,13 +120,12 @@ def run(
 @torch.no_grad()
 def _scores(model: SplitClassifier, features: FeatureViews) -> dict[str, float]:
     """Mean average precision of tags, and that of chance; empty without any tag."""
-    metric = TagMeanAveragePrecision()
-    metric.sync_on_compute = False  # All features are here, whoever computed them.
-    for index in range(len(features)):
-        sample = features[0, index]
-        logits = model.head(sample["images"][None])
-        metric.update(model.probabilities(logits), sample["tags"][None].int())
-    shares = torch.stack(features.tags).mean(dim=0) if len(features) else torch.zeros(1)
-    if not (shares > 0).any():
+    if not len(features):
         return {}
-    return {"val_map": float(metric.compute()), "chance_map": float(shares[shares > 0].mean())}
+    logits = [model.head(features[0, index]["images"][None]) for index in range(len(features))]
+    tags = torch.stack(features.tags)
+    shares = tags.mean(dim=0)
+    if not shares.any():
+        return {}
+    precision = tag_mean_average_precision(model.probabilities(torch.cat(logits)), tags.int())
+    return {"val_map": float(precision), "chance_map": float(shares[shares > 0].mean())}

@@ -1,5 +1,6 @@
 """Score seeds, pseudo masks and segmenter; the only stage that opens ground truth."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ from wsss.stages.evaluate.scoring import (
     total_counts,
     without_class,
 )
+
+log = logging.getLogger(__name__)
 
 VERSION = 3
 INPUTS = ("localize", "propagate", "refine", "segment")
@@ -253,10 +256,14 @@ def _subjects(
     copied = "pseudo_masks" in given and (
         share_of_exact_masks(counts[TRAIN], train, "pseudo_masks") > TOO_GOOD
     )
+    if copied:
+        log.warning(
+            "given pseudo masks equal the ground truth: they and what learnt from them are oracle"
+        )
     learnt = ("pseudo_masks", "segmenter", "segmenter_tta_crf")
     subjects = {
         name: {
-            "label": LABELS[name] + (", given" if name in given else ""),
+            "label": "given " * (name in given) + LABELS[name],
             "split": split,
             "oracle": copied and name in learnt,
             "num_images": int(totals[split]["images"]),
