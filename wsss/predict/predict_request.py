@@ -1,7 +1,6 @@
 """From a request to predictions: segmenter, images, processes, tables."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,8 +34,6 @@ from wsss.stage_tools.locks import locked
 from wsss.stage_tools.worker_pool import failures, forget_failures
 from wsss.wording import plural
 
-log = logging.getLogger(__name__)
-
 DEFAULT_OUTPUT = Path("runs", "predict")
 NOT_IN_TILES = {"crf": "a dense CRF", "probabilities": "probabilities"}
 """What there is not for images seen in tiles: either needs all of the image at once."""
@@ -56,10 +53,14 @@ class Predicted:
     """Images that were left out, with reasons."""
 
 
-def run(request: Request) -> Predicted | None:
+def run(request: Request, say: Callable[[str], None] = print) -> Predicted | None:
     """Predict the images of a request; None on all processes but the first.
 
     Images that cannot be read are left out.
+
+    Args:
+        request: the checked settings.
+        say: is told what is computed, and on what, before anything is.
 
     Raises:
         WsssError: the request cannot be met, or nothing could be predicted.
@@ -105,7 +106,7 @@ def run(request: Request) -> Predicted | None:
             application="predict",
         )
         if context.is_main:
-            log.info(_first_line(request, fabric, names, len(sizes)))
+            say(_first_line(request, fabric, names, len(sizes)))
         settings = Settings(scales, request.flip, engine, request.batch_size, tiling)
         predict_images(context, segmenter, settings, output)
         fabric.barrier()

@@ -25,7 +25,9 @@ def predict(words: list[str], arguments: argparse.Namespace) -> None:
     from wsss.predict import predict_request
 
     prepare()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    found = predict_request.run(request)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("wsss").setLevel(logging.INFO)  # Who waits for another command says so.
+    console = Console()
+    found = predict_request.run(request, lambda line: console.print(line, highlight=False))
     if found is not None:
-        Console().print(outcome(found))
+        console.print(outcome(found))
