@@ -9,7 +9,7 @@ from PIL import ImageDraw, ImageFont
 
 from wsss.data.resizing import resize_mask, shrink
 from wsss.predict.notes import label_counts
-from wsss.report.overlays import label_overlay, palette
+from wsss.report.overlays import label_overlay
 
 MAX_SIDE_PX = 1600
 """Overlays of larger images are reduced to it."""
@@ -48,6 +48,13 @@ def overlay(
     return np.concatenate([np.pad(picture, padding, constant_values=255), legend])
 
 
+def _seen_color(label: int) -> tuple[int, int, int]:
+    """The colour of a class over medium grey: it is lightened."""
+    grey = np.full((1, 1, 3), 128, dtype=np.uint8)
+    red, green, blue = label_overlay(grey, np.full((1, 1), label, dtype=np.uint8))[0, 0].tolist()
+    return red, green, blue
+
+
 def _percent(value: float) -> str:
     return f"{value:.0f} %" if value >= 9.5 else f"{value:.1f} %" if value >= 0.1 else "< 0.1 %"
 
@@ -69,12 +76,11 @@ def _legend(entries: Sequence[tuple[int, str]], width: int) -> UInt8[np.ndarray,
     height = (lines + 1) * (size + gap) + gap
     canvas = Pillow.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(canvas)
-    colors = palette()
     for (x, line), (label, text) in zip(places, entries or [(0, NO_CLASS)], strict=True):
         top = gap + line * (size + gap)
         if entries:
             box = (x, top, x + swatch - 1, top + swatch - 1)
-            draw.rectangle(box, fill=tuple(colors[label].tolist()), outline="#333")
+            draw.rectangle(box, fill=_seen_color(label), outline="#333")
         draw.text(
             (x + swatch + gap // 2, top + size // 2), text, fill="#222", font=font, anchor="lm"
         )
