@@ -176,6 +176,7 @@ def test_what_cannot_be_read_is_told_and_the_others_are_predicted(predict, pictu
     assert "left out: broken.jpg: not an image" in said
     assert "left out: gone.jpg: no such file" in said
     assert "left out: cut.png: unreadable image" in said
+    assert said.count("Expected an intact image") == 2
     assert [path.name for path in (here / "o" / "masks").iterdir()] == ["good.png"]
     assert {row["image"] for row in rows(here / "o" / "predictions.csv")} == {"good.png"}
 

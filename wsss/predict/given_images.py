@@ -70,7 +70,7 @@ def measure(items: Sequence[Item], max_megapixels: float) -> tuple[dict[str, Siz
                     str(item.image),
                     f"an image of {width} × {height} px, {height * width / 1e6:,.0f} megapixels",
                     f"at most max_megapixels={max_megapixels:g}",
-                    "Raise it if memory suffices: 7 MB a megapixel.",
+                    "Raise it if memory suffices: 14 MB a megapixel.",
                     Severity.SKIPPED,
                 )
             )

@@ -1,7 +1,7 @@
 """Predict images: masks and what follows from them, shared out among processes, resumed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsss.data.pyramids import Scales
@@ -30,6 +30,8 @@ class Settings:
     engine: DenseCrfEngine | None
     batch_size: int
     tiling: Tiling
+    tiles_at_once: int = 2
+    """On a CPU, each in a thread, which bounds memory."""
 
     @property
     def single_scale(self) -> bool:
@@ -93,8 +95,9 @@ def _predict_tiled(
 ) -> None:
     own = [item for item in context.share(items) if not write.output.has(item)]
     count = count_tiles(settings.tiling, [context.sizes[item.id] for item in own])
+    few = replace(context, workers=min(context.workers, settings.tiles_at_once))
     finished = predict_in_tiles(
-        context, segmenter, own, settings.tiling, settings.scales, settings.flip, write
+        few, segmenter, own, settings.tiling, settings.scales, settings.flip, write
     )
     if own:
         _show(context, finished, count, "predict tiles")

@@ -1,5 +1,6 @@
 """From a request to predictions: segmenter, images, processes, tables."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -107,7 +108,9 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         )
         if context.is_main:
             say(_first_line(request, fabric, names, len(sizes)))
-        settings = Settings(scales, request.flip, engine, request.batch_size, tiling)
+        settings = Settings(
+            scales, request.flip, engine, request.batch_size, tiling, request.tiles_at_once
+        )
         predict_images(context, segmenter, settings, output)
         fabric.barrier()
         done = [item for item in items if item.id in sizes and output.has(item)]
@@ -129,6 +132,8 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         return Predicted(folder, len(done), totals(done, output, names), files, problems)
 
 
+_PROBLEM = re.compile(r"(.+?): (.+)\. Expected (.+?)\. (.+)", re.DOTALL)
+"""A problem's text."""
 _OF_MASKS = (
     "flip", "max_side_px", "tile_above_megapixels", "tile_px", "overlap_px", "batch_size",
 )  # fmt: skip
@@ -196,10 +201,12 @@ def _refused_in_tiles(
 
 
 def _noted(reason: str) -> Problem:
-    """A failure of which only the text is left."""
-    where, _, rest = reason.partition(": ")
-    came, _, remedy = rest.partition(". ")
-    return Problem(where, came, "an image that can be processed", remedy, Severity.SKIPPED)
+    """The problem whose text was noted."""
+    if found := _PROBLEM.fullmatch(reason):
+        where, came, expected, remedy = found.groups()
+        return Problem(where, came, expected, remedy, Severity.SKIPPED)
+    expected = "an image that can be processed"
+    return Problem("wsss predict", reason, expected, "Leave it out.", Severity.SKIPPED)
 
 
 def _first_line(request: Request, fabric: Fabric, names: Sequence[str], count: int) -> str:

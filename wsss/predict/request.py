@@ -31,6 +31,7 @@ class Request:
     tile_above_megapixels: Annotated[float, Field(ge=0)] | None
     tile_px: Annotated[int, Field(ge=64)]
     overlap_px: NonNegativeInt
+    tiles_at_once: PositiveInt
     max_megapixels: Annotated[float, Field(gt=0)]
     output: Path | None
     overlays: bool
