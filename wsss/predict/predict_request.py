@@ -113,7 +113,9 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         )
         predict_images(context, segmenter, settings, output)
         fabric.barrier()
-        done = [item for item in items if item.id in sizes and output.has(item)]
+        # Of one process for all: file systems tell others later what is there.
+        ids = fabric.broadcast({i.id for i in items if i.id in sizes and output.has(i)})
+        done = [item for item in items if item.id in ids]
         if explainer is not None:
             from wsss.predict.classifier import classify, is_classified
 
@@ -166,14 +168,24 @@ def _write_tables(
 
 @contextmanager
 def _claimed(fabric: Fabric, folder: Path, described: Mapping[str, Any]) -> Iterator[None]:
-    """Hold the folder for the processes of this command in the block."""
+    """Hold the folder for the processes of this command in the block.
+
+    Raises:
+        WsssError: on all of them, the folder holds predictions of others.
+    """
     first = fabric.global_rank == 0
     with locked(folder / "predict") if first else nullcontext():
+        refusal: WsssError | None = None
         if first:
-            claim(folder, described)
-            remove_unfinished(folder)
-            forget_failures(folder / "notes")
-        fabric.barrier()
+            try:
+                claim(folder, described)
+            except WsssError as error:
+                refusal = error
+            else:
+                remove_unfinished(folder)
+                forget_failures(folder / "notes")
+        if (refusal := fabric.broadcast(refusal)) is not None:
+            raise refusal
         yield
 
 
