@@ -6,7 +6,7 @@ Usage:
     python scripts/benchmark_predict.py … --side 2000 --count 10
 
 The scan is a square mosaic of the photographs. Memory is the highest sum over the command's
-processes, sampled every 50 ms: of resident memory, in which shared pages count for each process
+processes, sampled every 100 ms: of resident memory, in which shared pages count for each process
 (`rss`), and with shared pages shared out (`pss`). Photographs that are cut into four tiles are
 predicted as a whole, too: told is the share of pixels with the same label, and of those that one of
 both gives a class. Prints a summary and writes JSON.
@@ -33,7 +33,7 @@ from wsss.predict.tiles import Tiling
 COMMAND = (sys.executable, "-m", "wsss", "predict")
 CELL_PX = 500
 """Side of a photograph in the scan."""
-INTERVAL_S = 0.05
+INTERVAL_S = 0.1
 
 
 def mosaic(photographs: Sequence[Path], side_px: int) -> Image.Image:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from wsss.artifacts import voc_palette
 from wsss.models.export import load_segmenter
+from wsss.refine import NumbaEngine
 
 WORDS = ("output=o", "overlays=false")
 
@@ -73,6 +74,19 @@ def test_scales_and_mirror_images_are_averaged(predict, picture, segmenter, here
     assert (read(here / "o" / "masks" / "a.png") == mean.argmax(axis=0)).mean() > 0.999
     with np.load(here / "o" / "probabilities" / "a.npz") as saved:
         np.testing.assert_allclose(saved["probabilities"], mean[saved["labels"]], atol=1e-3)
+
+
+def test_crfs_that_are_solved_together_give_the_same_masks(predict, picture, here, monkeypatch):
+    for name in "abc":
+        picture(f"p/{name}.png")
+    assert predict("p", *WORDS, "--crf")[0] == 0
+    monkeypatch.setattr(NumbaEngine, "in_batches", True)
+    assert predict("p", "output=together", "overlays=false", "--crf")[0] == 0
+    assert predict("p", "output=without", "overlays=false")[0] == 0
+    for name in "abc":
+        mask = read(here / "o" / "masks" / f"{name}.png")
+        assert np.array_equal(read(here / "together" / "masks" / f"{name}.png"), mask)
+        assert not np.array_equal(read(here / "without" / "masks" / f"{name}.png"), mask)
 
 
 def test_an_overlay_names_the_classes_below_the_image(predict, picture, here):
