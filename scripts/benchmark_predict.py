@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--segmenter", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--output", type=Path, required=True, help="JSON file")
-    parser.add_argument("--side", type=int, default=10_000, help="of the scan in pixels")
+    parser.add_argument("--side", type=int, default=10_000, help="of the scan in pixels; 0: none")
     parser.add_argument("--scan-tile", type=int, default=1024, help="tiles of the scan in pixels")
     parser.add_argument("--count", type=int, default=50, help="photographs that are cut in four")
     parser.add_argument("--tile-px", type=int, default=288, help="tiles of photographs")
@@ -116,16 +116,17 @@ def main() -> None:
     result: dict[str, object] = {"segmenter": str(asked.segmenter), "workers": asked.workers}
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        scan = here / "scan.jpg"
-        mosaic(photographs, asked.side).save(scan, quality=90)
-        tiles = ("--tile-above-megapixels", 0, "--tile-px", asked.scan_tile)
-        scan_tiling = Tiling(asked.scan_tile, 256, 0.0)
-        result["scan"] = {
-            "side_px": asked.side,
-            "tiles": len(scan_tiling.tiles((asked.side, asked.side))),
-            **watched([scan, *options, *tiles, "--output", here / "scan"]),
-        }
-        print("scan:", result["scan"], flush=True)
+        if asked.side:
+            scan = here / "scan.jpg"
+            mosaic(photographs, asked.side).save(scan, quality=90)
+            tiles = ("--tile-above-megapixels", 0, "--tile-px", asked.scan_tile)
+            scan_tiling = Tiling(asked.scan_tile, 256, 0.0)
+            result["scan"] = {
+                "side_px": asked.side,
+                "tiles": len(scan_tiling.tiles((asked.side, asked.side))),
+                **watched([scan, *options, *tiles, "--output", here / "scan"]),
+            }
+            print("scan:", result["scan"], flush=True)
         tiling = Tiling(asked.tile_px, asked.overlap_px, 0.0)
         cut = [p for p in photographs if len(tiling.tiles(read_header(p).size)) == 4]
         chosen = cut[:: max(1, len(cut) // asked.count)][: asked.count]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import torch
 from PIL import Image
 
 from wsss.artifacts import voc_palette
+from wsss.data.sample import Item
 from wsss.models.export import load_segmenter
+from wsss.predict.voc_submission import told
 from wsss.refine import NumbaEngine
 
 WORDS = ("output=o", "overlays=false")
@@ -139,8 +142,14 @@ def test_a_submission_to_voc(predict, picture, make_segmenter, here, tmp_path):
     (submitted,) = place.iterdir()
     assert submitted.name == "2008_000001.png"
     assert submitted.read_bytes() == (here / "o" / "masks" / submitted.name).read_bytes()
-    assert "1 of the images that were given; the server wants all 1,456" in said
+    assert "1 mask: the server wants one for each of test.txt's 1,456 ids" in said
+    assert "unlike VOC's" not in said
     assert "tar -C 'o' -czf results.tgz results" in said
+
+
+def test_ids_unlike_vocs_are_told():
+    lines = told(Path("o"), [Item("2008_000001", ()), Item("cat", ()), Item("a/2008_000001", ())])
+    assert "2 ids unlike VOC's 2008_000001: 'cat', 'a/2008_000001'" in lines
 
 
 def test_other_classes_are_no_submission(predict, picture):

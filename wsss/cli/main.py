@@ -37,7 +37,7 @@ examples:
   wsss run                                    the embedded data set, all stages
   wsss check data=folder data.root=my_images  look at your own data first
   wsss run data=folder data.root=my_images    then run it
-  wsss predict photos/ --segmenter runs/segment/… use what was trained
+  wsss predict photos/ --segmenter FOLDER     masks of new images
   wsss explain cat.jpg model=timm:tf_efficientnet_lite0 weights=package
 """
 

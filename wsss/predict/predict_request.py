@@ -28,7 +28,7 @@ from wsss.predict.processes import connected, started
 from wsss.predict.request import Request
 from wsss.predict.tables import ClassTotal, totals, write_predictions, write_tags
 from wsss.predict.tiles import Tiling
-from wsss.predict.voc_submission import check_classes, write_submission
+from wsss.predict.voc_submission import check_classes, told, write_submission
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.locks import locked
@@ -52,6 +52,8 @@ class Predicted:
     """What was asked for besides masks, by its kind."""
     problems: Sequence[Problem] = ()
     """Images that were left out, with reasons."""
+    notes: Sequence[str] = ()
+    """About what was asked for besides masks."""
 
 
 def run(request: Request, say: Callable[[str], None] = print) -> Predicted | None:
@@ -131,7 +133,9 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         if not done:
             raise WsssError(*problems)
         files = _write_tables(request, output, done, names)
-        return Predicted(folder, len(done), totals(done, output, names), files, problems)
+        notes = told(folder, done) if request.voc_submission else []
+        found = totals(done, output, names)
+        return Predicted(folder, len(done), found, files, problems, notes)
 
 
 _PROBLEM = re.compile(r"(.+?): (.+)\. Expected (.+?)\. (.+)", re.DOTALL)

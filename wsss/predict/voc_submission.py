@@ -1,5 +1,6 @@
 """The folder that the evaluation server of PASCAL VOC takes."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from wsss.artifacts import LabelStore, atomic
 from wsss.data.sample import Item
 from wsss.data.sources.voc import CLASS_NAMES
 from wsss.errors import user_error
+from wsss.wording import name_some, plural
 
+VOC_ID = re.compile(r"\d{4}_\d{6}")
 RESULTS = Path("results", "VOC2012", "Segmentation")
 
 
@@ -48,6 +51,10 @@ def write_submission(
     return folder
 
 
-def packing(root: Path) -> str:
-    """The command that packs a submission for its upload."""
-    return f"tar -C '{root}' -czf results.tgz {RESULTS.parts[0]}"
+def told(root: Path, items: Sequence[Item]) -> list[str]:
+    """What there is to know of a submission: which images it has, and how it is packed."""
+    foreign = [item.id for item in items if not VOC_ID.fullmatch(item.id)]
+    lines = [f"{plural(len(items), 'mask')}: the server wants one for each of test.txt's 1,456 ids"]
+    if foreign:
+        lines.append(f"{plural(len(foreign), 'id')} unlike VOC's 2008_000001: {name_some(foreign)}")
+    return [*lines, f"pack it by: tar -C '{root}' -czf results.tgz {RESULTS.parts[0]}"]

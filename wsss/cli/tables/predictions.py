@@ -5,7 +5,6 @@ from rich.table import Table
 from rich.text import Text
 
 from wsss.predict.predict_request import Predicted
-from wsss.predict.voc_submission import packing
 
 
 def outcome(found: Predicted) -> Group:
@@ -19,9 +18,6 @@ def outcome(found: Predicted) -> Group:
     parts: list[RenderableType] = [table]
     parts += [Text(f"left out: {problem}", "yellow") for problem in found.problems]
     parts += [Text(f"{kind}: {path}", overflow="fold") for kind, path in found.files.items()]
-    if "submission" in found.files:
-        count = f"{found.num_images:,}"
-        told = f"  {count} of the images that were given; the server wants all 1,456 of test.txt"
-        parts += [Text(told), Text(f"  pack it by: {packing(found.folder)}", overflow="fold")]
+    parts += [Text(f"  {note}", overflow="fold") for note in found.notes]
     parts.append(Text(f"Masks and overlays: {found.folder}", overflow="fold"))
     return Group(*parts)
