@@ -4,7 +4,7 @@ Four functions, each of which imports what it needs when it is first used:
 
     wsss.cam(model, image)               where a network sees a class in an image
     wsss.dense_crf(image, probabilities) label probabilities that follow the image's contours
-    wsss.load(folder)                    the network that a finished stage left
+    wsss.load(folder)                    the network that a finished stage left; it predicts images
     wsss.run(["data=folder", …])         the pipeline, from images and tags to a report
 """
 

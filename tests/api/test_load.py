@@ -57,6 +57,24 @@ def test_a_segmenter_labels_every_pixel(runs, segmenter, tmp_path):
     np.testing.assert_array_equal(again.labels, found.labels)
 
 
+def test_scales_and_mirror_images_are_averaged(runs, segmenter):
+    loaded, image = wsss.load(runs), picture(64, 96)
+    found = loaded.predict(image, scales=(1, 0.5), flip=True)
+    small = np.array(Image.fromarray(image).resize((48, 32), Image.Resampling.BOX))
+    total = np.zeros_like(found.probabilities)
+    with torch.no_grad():
+        for seen in (image, image[:, ::-1], small, small[:, ::-1]):
+            inputs = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None] / 255
+            logits = segmenter(inputs)
+            logits = logits.flip(-1) if seen.strides[1] < 0 else logits
+            sized = torch.nn.functional.interpolate(logits, (64, 96), mode="bilinear")
+            total += sized[0].softmax(dim=0).numpy() / 4
+    np.testing.assert_allclose(found.probabilities, total, atol=2e-3)
+    assert not np.allclose(found.probabilities, loaded.predict(image).probabilities, atol=2e-3)
+    with pytest.raises(WsssError, match="factors"):
+        loaded.predict(image, scales=())
+
+
 def test_results_have_the_size_of_the_image(runs):
     found = wsss.load(runs / "segment" / "b2").predict(picture(37, 51))
     assert found.labels.shape == (37, 51)

@@ -88,6 +88,8 @@ def run(folder: Path, *words: str, status: int = 0) -> int:
         (["run", "--cfg", "job"], 0),
         (["run", "sed=1"], 1),
         (["explain", "--help"], 0),
+        (["predict", "--help"], 0),
+        (["predict", "--scale=1"], 1),
     ],
 )
 def test_help_and_a_mistyped_setting_load_no_slow_library(loaded, tmp_path, words, status):

@@ -30,6 +30,8 @@ COMMAND = Path(sys.executable).with_name("wsss")
         (["explain", "--help"], "wsss explain cat.jpg model=timm:tf_efficientnet_lite0"),
         (["explain", "cam=fd_cam", "cam.quantile=0.5", "--cfg", "job"], "quantile: 0.5"),
         (["explain", "--cfg", "job"], "flip: false"),
+        (["predict", "--help"], "wsss predict photos/ --segmenter runs/segment/3f0c…"),
+        (["predict", "--scales", "0.5,1", "--cfg", "job"], "scales:\n- 0.5\n- 1\n"),
         (["explain", "--list"], "ReciproCAM"),
         (["--version"], "wsss 0."),
         (["run", "--version"], "wsss 0."),

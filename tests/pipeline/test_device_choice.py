@@ -5,10 +5,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from wsss.pipeline import device_choice
 from wsss.pipeline.device_choice import described, on_this_machine
 from wsss.pipeline.execution import devices_of
 from wsss.refine import ConfidentLabels, CrfRefinement, NumbaEngine, Threshold
+from wsss.settings import crf_engine
 from wsss.settings.config_dir import config_dir
 
 NUMBA, TORCH = "NumbaEngine", "TorchEngine"
@@ -29,7 +29,7 @@ def machine(monkeypatch):
 
     def make(gpu, triton=True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-        monkeypatch.setattr(device_choice, "runs_triton", lambda device: gpu and triton)
+        monkeypatch.setattr(crf_engine, "runs_triton", lambda device: gpu and triton)
 
     return make
 

@@ -12,9 +12,10 @@ from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.metrics.confusion import confusion_matrix
 from wsss.refine import NumbaEngine
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.predictions.crf_on_device import with_crf
+from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import failures
-from wsss.stages.evaluate.crf_on_device import with_crf
-from wsss.stages.evaluate.finish import FinishPrediction, Prediction
+from wsss.stages.evaluate.finish import FinishPrediction
 from wsss.stages.evaluate.scoring import CountStore, ScorePrediction, without_class
 from wsss.stages.evaluate.stage import _gallery
 

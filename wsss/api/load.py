@@ -1,6 +1,6 @@
 """`wsss.load`: trained networks of finished stages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -62,21 +62,26 @@ class LoadedSegmenter:
     folder: Path
 
     @torch.no_grad()
-    def predict(self, image: ImageLike) -> Segmentation:
-        """The label of every pixel, from one pass over the image at its own size.
+    def predict(
+        self, image: ImageLike, scales: Sequence[float] = (1.0,), flip: bool = False
+    ) -> Segmentation:
+        """The label of every pixel of an image, whose longer side is reduced to 1024 px.
 
-        Longer sides are reduced to 1024 px. The stage `evaluate` also averages over scales and
-        mirror images, and refines by a CRF.
+        `wsss.dense_crf(image, found.probabilities)` refines what is found. Many images, and those
+        that are seen in tiles, are a matter for the command `wsss predict`.
 
         Args:
             image: as for `wsss.cam`; floats are colours in [0, 1].
+            scales: factors of the image's size, over which probabilities are averaged.
+            flip: average mirror images, too.
 
         Raises:
             WsssError: the image cannot be read, or its floats are not in [0, 1].
+            InvalidOptionError: there is no scale, or one is not above 0.
         """
         picture = as_bytes(as_picture(image))
-        pyramid = [_seen(picture, self.network.output_stride, self.network)]
-        (averaged,) = label_probabilities(self.network, pyramid, [picture.shape[:2]], flip=False)
+        pyramid = _pyramid(picture, self.network.output_stride, self.network, scales)
+        (averaged,) = label_probabilities(self.network, pyramid, [picture.shape[:2]], flip)
         probabilities = averaged.cpu().numpy()
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         return Segmentation(labels, probabilities, self.names, picture)
@@ -161,5 +166,17 @@ def _seen(
     picture: UInt8[np.ndarray, "h w 3"], cell_px: int, network: torch.nn.Module
 ) -> UInt8[Tensor, "1 3 _ _"]:
     """An image at multiples of the stride, on the network's device."""
-    (size,) = Scales(multiple_px=cell_px).sizes((picture.shape[0], picture.shape[1]))
-    return to_tensor(rescale(picture, size))[None].to(next(network.parameters()).device)
+    (seen,) = _pyramid(picture, cell_px, network, (1.0,))
+    return seen
+
+
+def _pyramid(
+    picture: UInt8[np.ndarray, "h w 3"],
+    cell_px: int,
+    network: torch.nn.Module,
+    factors: Sequence[float],
+) -> list[UInt8[Tensor, "1 3 _ _"]]:
+    """An image at several scales, each at multiples of the stride, on the network's device."""
+    device = next(network.parameters()).device
+    sizes = Scales(tuple(factors), cell_px).sizes((picture.shape[0], picture.shape[1]))
+    return [to_tensor(rescale(picture, size))[None].to(device) for size in sizes]

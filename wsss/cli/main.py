@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsss.cli.commands.check import check
 from wsss.cli.commands.explain import explain
+from wsss.cli.commands.predict import predict
 from wsss.cli.commands.run import run
 from wsss.cli.error_messages import readable_errors
 from wsss.cli.hydra_commands import VERSION, with_hydra
@@ -24,6 +25,11 @@ OTHERS = {
         "IMAGE …",
         "show where in an image a classifier sees a class (see `wsss explain --help`)",
     ),
+    "predict": (
+        predict,
+        "IMAGE …",
+        "masks of your images by a finished segmenter (see `wsss predict --help`)",
+    ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""
 EPILOG = """\
@@ -31,6 +37,7 @@ examples:
   wsss run                                    the embedded data set, all stages
   wsss check data=folder data.root=my_images  look at your own data first
   wsss run data=folder data.root=my_images    then run it
+  wsss predict photos/ --segmenter FOLDER     masks of new images
   wsss explain cat.jpg model=timm:tf_efficientnet_lite0 weights=package
 """
 
@@ -67,6 +74,6 @@ def main(first: Sequence[str] = ()) -> None:
     elif arguments.command == "check":
         with_hydra(check, ["hydra/help=check", *words])
     else:
-        with readable_errors():
+        with readable_errors(resumes=arguments.command == "predict"):
             command, _, _ = OTHERS[arguments.command]
             command(words, arguments)

@@ -150,7 +150,12 @@ def _draw(folder: Path, entry: Mapping[str, Any], explanation: Explanation) -> N
     heats = (heat for maps in explanation.maps.values() for heat in maps)
     for one, heat in zip(entry["explanations"], heats, strict=True):
         write_picture(folder / one["overlay"], overlay(explanation.image, heat))
-    rows = [
+    write_picture(folder / entry["sheet"], sheet(explanation.image, sheet_rows(explanation)))
+
+
+def sheet_rows(explanation: Explanation) -> list[Row]:
+    """The rows of an image's sheet: one for each explained class."""
+    return [
         Row(
             explanation.class_names[index],
             float(explanation.probabilities[index]),
@@ -158,4 +163,3 @@ def _draw(folder: Path, entry: Mapping[str, Any], explanation: Explanation) -> N
         )
         for position, index in enumerate(explanation.classes)
     ]
-    write_picture(folder / entry["sheet"], sheet(explanation.image, rows))

@@ -11,7 +11,6 @@ from wsss.data.colours import in_unit_range
 from wsss.models.segmenter import Segmenter
 
 
-@torch.no_grad()
 def label_probabilities(
     segmenter: Segmenter,
     pyramid: Sequence[UInt8[Tensor, "b 3 _ _"]],
@@ -28,15 +27,32 @@ def label_probabilities(
         sizes: height and width of each image's result.
         flip: whether mirror images are averaged in at every scale.
     """
-    summed: list[Tensor | float] = [0.0 for _ in sizes]
+    return [mean for _, mean in first_and_mean_probabilities(segmenter, pyramid, sizes, flip)]
+
+
+@torch.no_grad()
+def first_and_mean_probabilities(
+    segmenter: Segmenter,
+    pyramid: Sequence[UInt8[Tensor, "b 3 _ _"]],
+    sizes: Sequence[tuple[int, int]],
+    flip: bool,
+) -> list[tuple[Float[Tensor, "c1 _ _"], Float[Tensor, "c1 _ _"]]]:
+    """As `label_probabilities`, with those of the first scale alone, not mirrored, before them."""
+    first: list[Tensor] = []
+    summed: list[Tensor] = []
     for images in pyramid:
         inputs = in_unit_range(images)
         for mirrored in (False, True) if flip else (False,):
             logits = segmenter(inputs.flip(-1)).flip(-1) if mirrored else segmenter(inputs)
+            is_first = not first
             for index, size in enumerate(sizes):
                 one = F.interpolate(
                     logits[index][None].float(), size=size, mode="bilinear", align_corners=False
-                )
-                summed[index] = summed[index] + one[0].softmax(dim=0)
+                )[0].softmax(dim=0)
+                if is_first:
+                    first.append(one)
+                    summed.append(one)
+                else:
+                    summed[index] = summed[index] + one
     passes = len(pyramid) * (2 if flip else 1)
-    return [torch.as_tensor(total) / passes for total in summed]
+    return [(one, total / passes) for one, total in zip(first, summed, strict=True)]

@@ -8,8 +8,9 @@ from lightning_fabric import Fabric
 from omegaconf import DictConfig
 
 from wsss.machine.cores import usable_cores
-from wsss.machine.devices import device_name, runs_triton
+from wsss.machine.devices import device_name
 from wsss.machine.numerics import numerics_kept, set_numerics
+from wsss.settings.crf_engine import choose_crf_engine
 from wsss.wording import plural
 
 AUTO = "auto"
@@ -35,24 +36,18 @@ def on_this_machine(cfg: DictConfig) -> DictConfig:
     * `trainer.deterministic=null`: `true` on a CPU; `warn` on a GPU, on which some operations have
       no deterministic kernel.
     * `tf32` is false on a CPU, which has none; `trainer.precision` is spelled in one way.
-    * `dense_crf.gpu_target`, if it is set, is the engine on a GPU on which Triton's kernels run,
-      and wherever `dense_crf.device` is a GPU. It leaves the cores to reading and writing, so that
-      their number does not matter, nor does that of labels, with which all engines take longer.
+    * the dense CRF's engine, as `choose_crf_engine` says.
     """
     cfg = cfg.copy()
     has_gpu = torch.cuda.is_available()
     cfg.trainer.precision = PRECISIONS.get(str(cfg.trainer.precision), cfg.trainer.precision)
-    trainer, crf = cfg.trainer, cfg.dense_crf
+    trainer = cfg.trainer
     if trainer.accelerator == AUTO:
         trainer.accelerator = "gpu" if has_gpu else "cpu"
     if trainer.deterministic is None:
         trainer.deterministic = True if trainer.accelerator == "cpu" else "warn"
     cfg.tf32 = cfg.tf32 and trainer.accelerator != "cpu"
-    on_gpu = has_gpu and trainer.accelerator in GPU
-    asked_for = crf.device is not None and crf.device.startswith("cuda")
-    fits = crf.device is None and on_gpu and runs_triton(torch.device("cuda"))
-    if crf.gpu_target and (asked_for or fits):
-        crf._target_ = crf.gpu_target
+    choose_crf_engine(cfg, has_gpu and trainer.accelerator in GPU)
     return cfg
 
 

@@ -16,11 +16,11 @@ from wsss.machine.devices import device_name
 from wsss.machine.memory import return_freed_memory
 from wsss.machine.nondeterminism import nondeterministic_operations
 from wsss.machine.usage import Usage
-from wsss.pipeline.locks import locked
 from wsss.pipeline.stage_order import stage_module
 from wsss.pipeline.versions import commit, versions
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.locks import locked
 from wsss.stage_tools.worker_pool import failures, forget_failures
 from wsss.wording import plural
 

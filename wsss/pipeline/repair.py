@@ -9,7 +9,7 @@ from wsss.errors import user_error
 from wsss.files import DamagedFileError
 from wsss.pipeline.execution import Outcome
 from wsss.pipeline.fingerprints import Plan
-from wsss.pipeline.locks import locked
+from wsss.stage_tools.locks import locked
 
 log = logging.getLogger(__name__)
 

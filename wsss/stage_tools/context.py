@@ -54,11 +54,13 @@ class Context:
     """A stage fails when more than this fraction of its items cannot be processed."""
     measured: Measured = field(default_factory=Measured)
     """What the stage waits for; written to its manifest."""
+    application: str = ""
+    """What computes in place of a stage."""
 
     @property
     def stage(self) -> str:
-        """The stage's name, which its folder `<stage>/<fingerprint>` tells."""
-        return self.folder.parent.name
+        """The stage's name, which its folder `<stage>/<fingerprint>` tells, or the application."""
+        return self.application or self.folder.parent.name
 
     @property
     def is_main(self) -> bool:

@@ -17,11 +17,11 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import ready
+from wsss.stage_tools.predictions.crf_on_device import with_crf
+from wsss.stage_tools.predictions.passes import predictions
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import check_failures, process_items
-from wsss.stages.evaluate.crf_on_device import with_crf
 from wsss.stages.evaluate.finish import FinishPrediction
-from wsss.stages.evaluate.predict import predictions
 from wsss.stages.evaluate.scoring import (
     CountStore,
     ScorePrediction,

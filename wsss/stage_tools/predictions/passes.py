@@ -1,6 +1,6 @@
 """Predictions of the segmenter, single scale and averaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -9,11 +9,11 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batche
 from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.models import Segmenter
-from wsss.models.inference import label_probabilities
+from wsss.models.inference import first_and_mean_probabilities
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import map_batches
+from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import note_failure
-from wsss.stages.evaluate.finish import Prediction
 
 PRESENT_PROBABILITY = 0.05
 """Labels that nowhere reach this probability are left out of the CRF."""
@@ -35,22 +35,32 @@ def predictions(
     sizes = {item.id: context.size(item) for item in items}
     plan = context.share(plan_batches(items, sizes, scales, batch_size))
     batches = [batch for batch in plan if any(item.id in pending for item in batch)]
-    device = context.fabric.device
-
-    def predict(batch: PyramidBatch) -> list[Prediction]:
-        working = [shrunk_size(size, scales.max_side_px) for size in batch.sizes]
-        pyramid = [level.to(device) for level in batch.pyramid]
-        single = label_probabilities(segmenter, pyramid[:1], working, flip=False)
-        averaged = label_probabilities(segmenter, pyramid, working, flip)
-        return [_prediction(one, mean) for one, mean in zip(single, averaged, strict=True)]
-
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+    predict = predictor(context, segmenter, scales, flip)
     for batch, predicted in map_batches(context, predict, loader):
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
         for item, prediction in zip(batch.items, predicted, strict=True):
             if item.id in pending:
                 yield item, prediction
+
+
+def predictor(
+    context: Context, segmenter: Segmenter, scales: Scales, flip: bool
+) -> Callable[[PyramidBatch], list[Prediction]]:
+    """The function from a batch to the prediction of each of its images, on the context's device.
+
+    Predictions are as large as the images, whose longer sides are reduced to that of the scales.
+    """
+    device = context.fabric.device
+
+    def predict(batch: PyramidBatch) -> list[Prediction]:
+        working = [shrunk_size(size, scales.max_side_px) for size in batch.sizes]
+        pyramid = [level.to(device) for level in batch.pyramid]
+        found = first_and_mean_probabilities(segmenter, pyramid, working, flip)
+        return [_prediction(single, averaged) for single, averaged in found]
+
+    return predict
 
 
 def _prediction(single: torch.Tensor, averaged: torch.Tensor) -> Prediction:

@@ -10,8 +10,8 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.crf_batches import BATCH_SIZE, Posed, solved
 from wsss.stage_tools.measured import IMAGES
+from wsss.stage_tools.predictions.prediction import Prediction, crf_problem
 from wsss.stage_tools.worker_pool import failure_noted
-from wsss.stages.evaluate.finish import Prediction, crf_problem
 
 
 def with_crf(

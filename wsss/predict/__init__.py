@@ -1,0 +1,1 @@
+"""Predictions of a finished segmenter on a user's images."""

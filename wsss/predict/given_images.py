@@ -1,0 +1,84 @@
+"""A user's images as a data set without tags, splits and masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+
+from wsss.data.images import read_header, read_rgb
+from wsss.data.sample import Item
+from wsss.data.source import Source
+from wsss.errors import Problem, Severity, WsssError
+from wsss.predict.pixel_limit import any_size
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+class GivenImages(Source):
+    """Images of any size, which are read as for a run; there is no ground truth."""
+
+    name = "images"
+
+    def __init__(self, items: Sequence[Item], class_names: Sequence[str]) -> None:
+        self.class_names = tuple(class_names)
+        self._items = tuple(items)
+
+    def items(self, split: str) -> tuple[Item, ...]:
+        """All images, whatever the split."""
+        return self._items
+
+    def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
+        """The image as upright RGB; errors as for `Source`."""
+        assert item.image is not None
+        with any_size():
+            return read_rgb(item.image)
+
+    def read_mask(self, item: Item) -> None:
+        """None: nothing is compared with masks here."""
+        return
+
+    def fingerprint(self, split: str) -> str:
+        """Of no use here: what a prediction is made from is told by its own fingerprint."""
+        raise NotImplementedError
+
+    def mask_fingerprint(self, split: str) -> str:
+        """There are no masks."""
+        raise NotImplementedError
+
+
+def measure(items: Sequence[Item], max_megapixels: float) -> tuple[dict[str, Size], list[Problem]]:
+    """Height and width of images by id, from their headers, and why others are left out.
+
+    Args:
+        items: images.
+        max_megapixels: larger ones are left out.
+    """
+    sizes: dict[str, Size] = {}
+    problems: list[Problem] = []
+    for item in items:
+        assert item.image is not None
+        try:
+            with any_size():
+                height, width = read_header(item.image).size
+        except WsssError as error:
+            problems += [left_out(problem) for problem in error.problems]
+            continue
+        if height * width > max_megapixels * 1e6:
+            problems.append(
+                Problem(
+                    str(item.image),
+                    f"an image of {width} × {height} px, {height * width / 1e6:,.0f} megapixels",
+                    f"at most max_megapixels={max_megapixels:g}",
+                    "Raise it if memory suffices: 14 MB a megapixel.",
+                    Severity.SKIPPED,
+                )
+            )
+            continue
+        sizes[item.id] = height, width
+    return sizes, problems
+
+
+def left_out(problem: Problem) -> Problem:
+    """The problem as a reason for leaving an image out."""
+    return Problem(problem.where, problem.came, problem.expected, problem.remedy, Severity.SKIPPED)

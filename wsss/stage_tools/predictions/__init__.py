@@ -1,0 +1,1 @@
+"""Predictions of a segmenter: forward passes, and the dense CRF behind them."""
