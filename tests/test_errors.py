@@ -42,7 +42,9 @@ def test_parts_of_an_argument_are_told_by_their_path():
         raise InvalidOptionError("device", "tpu", "cpu or cuda")
 
 
-DOORS = {"api", "cli", "explain", "pipeline", "settings", "stage_tools", "stages"}
+DOORS = {
+    "api", "cli", "explain", "exporting", "pipeline", "predict", "settings", "stage_tools", "stages",
+}  # fmt: skip
 """What knows the settings of a command, or is called by them."""
 SETTING = re.compile(
     r"wsss (run|explain)|(^|\W)--[a-z]"
