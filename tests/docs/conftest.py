@@ -121,6 +121,8 @@ def folder(tmp_path: Path) -> Path:
     (own,) = (one for one in blocks_of("docs/own_method.md") if "class MyCAM" in one.text)
     (here / "my_module.py").write_text(own.text, encoding="utf-8")
     torch.save(timm.create_model("resnet18").state_dict(), here / "resnet18.pth")
+    own_network = timm.create_model("resnet18", num_classes=2)
+    torch.save(own_network.state_dict(), here / "my_classifier.pth")
     return here
 
 
@@ -169,11 +171,11 @@ def written_out(words: list[str], folder: Path) -> list[str]:
     found: list[str] = []
     for word in words:
         key, sign, value = word.rpartition("=")
-        pattern = value.replace("<fingerprint>", "*")
         if "<fingerprint>" in value:
-            manifests = sorted(folder.glob(f"{pattern}/manifest.json"))
-            assert manifests, f"{word}: no such stage has run"
-            found.append(f"{key}{sign}{manifests[0].parent.relative_to(folder)}")
+            stage, _, inside = value.partition("<fingerprint>")
+            finished = sorted(folder.glob(f"{stage}*/manifest.json"))
+            assert finished, f"{word}: no such stage has run"
+            found.append(f"{key}{sign}{finished[0].parent.relative_to(folder)}{inside}")
         elif "*" in word and not sign:
             matches = sorted(str(one.relative_to(folder)) for one in folder.glob(word))
             found += matches or [word]
