@@ -189,6 +189,15 @@ def test_a_classifier_of_other_classes_is_refused(
     assert "in their order: cat, sofa, dog" in said
 
 
+def test_a_method_that_cannot_explain_is_told_by_its_setting(predict, picture, classifier):
+    picture("a.png")
+    for name, said in (("camm", "no method `camm`"), ("recam", "recam")):
+        status, answer = predict("a.png", f"classifier={classifier}", f"--explanations={name}")
+        assert status == 1
+        assert f"explanations={name}" in answer
+        assert said in answer
+
+
 def test_what_cannot_be_read_is_told_and_the_others_are_predicted(predict, picture, here):
     picture("good.png")
     cut = picture("cut.png").read_bytes()

@@ -1,6 +1,7 @@
 """Tags and explanations by a classifier, beside the masks."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wsss.data.sample import Item
@@ -10,7 +11,7 @@ from wsss.explain.contact_sheet import sheet
 from wsss.explain.explain_images import sheet_rows
 from wsss.explain.explained_classifier import Classifier, load_classifier
 from wsss.explain.explainer import Explainer
-from wsss.explain.method_catalogue import catalogue
+from wsss.explain.method_catalogue import GROUP, catalogue
 from wsss.explain.options import configure_methods
 from wsss.explain.output_folder import write_picture
 from wsss.explain.request import configure, request_of
@@ -39,10 +40,17 @@ def explainer_of(
     cfg.checkpoint = str(folder)
     classifier = load_classifier(request_of(cfg))
     check_same_classes(classifier, class_names)
-    configs = configure_methods(methods, []) if methods else {}
-    built, refused = build_methods(configs, catalogue(config_dir()), classifier, device)
-    if refused:
-        raise WsssError(*refused)
+    try:
+        configs = configure_methods(methods, []) if methods else {}
+        built, refused = build_methods(configs, catalogue(config_dir()), classifier, device)
+        if refused:
+            raise WsssError(*refused)
+    except WsssError as error:
+        told = [
+            replace(one, where=one.where.replace(f"{GROUP}=", "explanations=", 1))
+            for one in error.problems
+        ]
+        raise WsssError(*told) from None
     return Explainer(classifier, built, ClassChoice(), device=device)
 
 

@@ -28,6 +28,8 @@ def predict(words: list[str], arguments: argparse.Namespace) -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("wsss").setLevel(logging.INFO)  # Who waits for another command says so.
     console = Console()
-    found = predict_request.run(request, lambda line: console.print(line, highlight=False))
+    found = predict_request.run(
+        request, lambda line: console.print(line, markup=False, highlight=False)
+    )
     if found is not None:
         console.print(outcome(found))
