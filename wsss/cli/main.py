@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsss.cli.commands.check import check
 from wsss.cli.commands.explain import explain
+from wsss.cli.commands.export import export
 from wsss.cli.commands.run import run
 from wsss.cli.error_messages import readable_errors
 from wsss.cli.hydra_commands import VERSION, with_hydra
@@ -23,6 +24,11 @@ OTHERS = {
         explain,
         "IMAGE …",
         "show where in an image a classifier sees a class (see `wsss explain --help`)",
+    ),
+    "export": (
+        export,
+        "STAGE",
+        "write a finished stage's results for other programs (see `wsss export --help`)",
     ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""
