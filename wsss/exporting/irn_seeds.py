@@ -4,9 +4,12 @@ Ahn et al., "Weakly Supervised Learning of Instance Segmentation with Inter-pixe
 2019: `step/make_cam.py`, whose files ReCAM, AdvCAM, LPCAM and others read, too.
 """
 
+import copyreg
+import pickle
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -46,8 +49,28 @@ def export_seeds(seeds: Path, folder: Path, visible: bool) -> int:
     for path in track(pending, len(files), "seeds", done, visible=visible):
         content = np.array(irn_dictionary(store.read(_Stem(path.stem))), dtype=object)
         with atomic(_target(folder, path)) as temporary, temporary.open("wb") as stream:
-            np.save(stream, content, allow_pickle=True)
+            _save(stream, content)
     return len(files)
+
+
+def _save(stream: BinaryIO, content: np.ndarray) -> None:
+    """Write what `np.save` does, with the same bytes each time.
+
+    On its own, torch writes a storage's address in memory into a pickle.
+    """
+    header = np.lib.format.header_data_from_array_1_0(content)
+    np.lib.format.write_array_header_1_0(stream, header)
+    pickler = pickle.Pickler(stream, protocol=4)
+    pickler.dispatch_table = copyreg.dispatch_table.copy()
+    pickler.dispatch_table[torch.storage.TypedStorage] = _reduced
+    pickler.dump(content)
+
+
+def _reduced(storage: torch.storage.TypedStorage) -> tuple[Any, ...]:
+    """How a storage is pickled: in torch's present format, where torch's own way is the old one."""
+    content = BytesIO()
+    torch.save(storage, content)
+    return torch.storage._load_from_bytes, (content.getvalue(),)
 
 
 @dataclass(frozen=True, slots=True)
