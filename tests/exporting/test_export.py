@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import wsss
 from wsss.exporting import onnx_file, output_folder
 
 
@@ -26,6 +27,21 @@ def test_the_only_segmenter_of_a_run_is_found(export, finished, tmp_path):
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "| 1 | cat | 2 |" in text  # Counted from the seeds: no data set was given.
     assert "not named when this was exported" in text
+
+
+def test_from_python_the_folder_is_returned(finished, tmp_path):
+    words = ["formats=safetensors", f"output={tmp_path / 'out'}", "license=cc-by-4.0"]
+    folder = wsss.export(finished.stage("segment"), words)
+    assert folder == tmp_path / "out"
+    assert "license: cc-by-4.0" in (folder / "README.md").read_text(encoding="utf-8")
+    assert wsss.load(folder).names == ("background", "cat", "dog")
+
+
+def test_without_an_output_the_folder_is_beside_the_stages(finished):
+    folder = wsss.export(finished.stage("localize"))
+    assert folder.parent == finished.work_dir / "export"
+    assert len([*(folder / "irn").iterdir()]) == 3
+    assert wsss.export(finished.stage("localize")) == folder
 
 
 def test_pseudo_masks_are_what_a_refine_stage_is_exported_as(export, finished, tmp_path):
