@@ -63,6 +63,7 @@ def test_the_classifier_in_onnx_runtime_gives_probabilities_and_maps(everything,
     assert maps.shape == (2, 2, 4, 3)
 
 
+@pytest.mark.slow
 def test_a_program_needs_torch_alone(everything, finished, tmp_path):
     for shape in SHAPES:
         np.save(tmp_path / f"{shape[2]}.npy", images(shape))
@@ -86,6 +87,7 @@ for side in (33, 64, 17):
         np.testing.assert_array_equal(found["labels"], expected.argmax(dim=1))
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes(everything, finished, tmp_path):
     export_network(
         "segmenter", finished.stage("segment"), tmp_path, ("onnx", "torch_export"), lambda _: None

@@ -73,6 +73,6 @@ def main(first: Sequence[str] = ()) -> None:
     elif arguments.command == "check":
         with_hydra(check, ["hydra/help=check", *words])
     else:
-        with readable_errors():
+        with readable_errors(resumes=arguments.command == "export"):
             command, _, _ = OTHERS[arguments.command]
             command(words, arguments)

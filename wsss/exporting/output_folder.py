@@ -37,10 +37,12 @@ def begin(folder: Path, fingerprint: str) -> bool:
         record = _record(folder)
         if record.get("fingerprint") == fingerprint:
             remove_unfinished(folder)
-            return bool(record["finished"])
-        for name in OWN:
-            path = folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            if record["finished"] and all((folder / name).is_file() for name in record["files"]):
+                return True
+        else:
+            for name in OWN:
+                path = folder / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         write_json(folder / RECORD, {"fingerprint": fingerprint, "finished": False})
     except OSError as error:
         raise user_error(
