@@ -1,10 +1,11 @@
 """Weakly-supervised semantic segmentation: from image tags to a trained segmentation network.
 
-Four functions, each of which imports what it needs when it is first used:
+Five functions, each of which imports what it needs when it is first used:
 
     wsss.cam(model, image)               where a network sees a class in an image
     wsss.dense_crf(image, probabilities) label probabilities that follow the image's contours
     wsss.load(folder)                    the network that a finished stage left; it predicts images
+    wsss.export(folder)                  a finished stage's results, for other programs
     wsss.run(["data=folder", …])         the pipeline, from images and tags to a report
 """
 
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wsss.api.cam import cam as cam
     from wsss.api.dense_crf import dense_crf as dense_crf
+    from wsss.api.export import export as export
     from wsss.api.load import load as load
     from wsss.api.run import run as run
 
     __version__: str
 
-__all__ = ["__version__", "cam", "dense_crf", "load", "run"]
+__all__ = ["__version__", "cam", "dense_crf", "export", "load", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What `import wsss` gives: four functions, whatever was imported, wherever it is installed."""
+"""What `import wsss` gives: five functions, whatever was imported, wherever it is installed."""
 
 import re
 import subprocess
@@ -34,6 +34,7 @@ def says(words, call, argument):
         call(argument)
     except Exception as error:
         return words in str(error)
+assert says("no such folder", wsss.export, "none")
 assert says("no such folder", wsss.load, "none")
 assert says("`seed`", wsss.run, ["sed=1"])
 """
@@ -58,7 +59,7 @@ def python(code, path=ROOT, cwd=None):
 def test_importing_the_package_loads_nothing():
     code = """
 import sys, wsss
-assert {"cam", "dense_crf", "load", "run", "__version__"} <= set(dir(wsss))
+assert {"cam", "dense_crf", "export", "load", "run", "__version__"} <= set(dir(wsss))
 heavy = {"torch", "numpy", "hydra", "PIL", "timm", "wsss.api"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsss.cli.commands.check import check
 from wsss.cli.commands.explain import explain
+from wsss.cli.commands.export import export
 from wsss.cli.commands.predict import predict
 from wsss.cli.commands.run import run
 from wsss.cli.error_messages import readable_errors
@@ -30,8 +31,15 @@ OTHERS = {
         "IMAGE …",
         "masks of your images by a finished segmenter (see `wsss predict --help`)",
     ),
+    "export": (
+        export,
+        "STAGE",
+        "write a finished stage's results for other programs (see `wsss export --help`)",
+    ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""
+RESUMING = {"predict", "export"}
+"""Those that go on where they were."""
 EPILOG = """\
 examples:
   wsss run                                    the embedded data set, all stages
@@ -74,6 +82,6 @@ def main(first: Sequence[str] = ()) -> None:
     elif arguments.command == "check":
         with_hydra(check, ["hydra/help=check", *words])
     else:
-        with readable_errors(resumes=arguments.command == "predict"):
+        with readable_errors(resumes=arguments.command in RESUMING):
             command, _, _ = OTHERS[arguments.command]
             command(words, arguments)

@@ -5,6 +5,8 @@ def settings_help(text: str) -> str:
     """A configuration file as help: its comments as text, each setting above its description."""
     lines = []
     for line in text.splitlines():
+        if line == "defaults:" or line.startswith("  - "):
+            continue  # Groups, which the comments describe.
         if line.startswith("#"):
             lines.append(line.removeprefix("#").removeprefix(" "))
             continue

@@ -1,0 +1,84 @@
+"""The model card, as a hub and as a reader take it."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+from PIL import Image
+
+from wsss.exporting.card_facts import without_folders
+
+
+def test_a_hub_reads_the_front_matter(everything):
+    data = ModelCard.load(everything / "README.md").data
+    assert data.license == "unknown"
+    assert data.library_name == "wsss"
+    assert data.pipeline_tag == "image-segmentation"
+    assert {"onnx", "safetensors", "weakly-supervised"} <= {*data.tags}
+    (result,) = data.eval_results
+    assert (result.dataset_name, result.dataset_split) == ("pets", "val")
+    assert (result.metric_type, result.metric_value) == ("mean_iou", 0.5331)
+    assert "1.5 times" in result.metric_name
+
+
+def test_the_card_tells_data_tags_scores_and_licences(everything):
+    text = (everything / "README.md").read_text(encoding="utf-8")
+    assert "| 1 | cat | 2 |\n| 2 | dog | 2 |" in text  # Tags of red/a, b and c.
+    assert "3 training images" in text
+    (oracle,) = [line for line in text.splitlines() if line.startswith("| seeds, best")]
+    assert "**oracle**" in oracle
+    assert "62.5" in oracle
+    (own,) = [line for line in text.splitlines() if line.startswith("| segmenter |")]
+    assert "oracle" not in own
+    assert "The licence of these weights is not decided" in text
+    assert "`segment` started from the file `weights.pth` (`resnet50`)" in text
+    assert "timm lists them under apache-2.0" in text
+
+
+def test_nothing_names_a_folder_of_this_machine(everything, finished):
+    private = str(finished.work_dir.parent).encode()
+    checkout = str(Path(__file__).parents[2]).encode()
+    files = [path for path in everything.rglob("*") if path.is_file()]
+    assert len(files) > 15
+    for path in files:
+        content = path.read_bytes()
+        assert private not in content, path
+        assert checkout not in content, path
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": ["/home/me/x.pth", 3]}, {"a": ["x.pth", 3]}),
+        (r"C:\Users\me\x.pth", "x.pth"),
+        ("~/x.pth", "x.pth"),
+        ("wsss.models.Segmenter", "wsss.models.Segmenter"),
+        ("weights/x.pth", "weights/x.pth"),
+        (None, None),
+    ],
+)
+def test_folders_are_left_out_of_settings(value, expected):
+    assert without_folders(value) == expected
+
+
+def test_every_example_runs(everything, tmp_path, monkeypatch):
+    for path in everything.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).symlink_to(path)
+    picture = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "image.jpg")
+    monkeypatch.chdir(tmp_path)
+    text = (everything / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(examples) == 4
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})
+    assert (tmp_path / "overlay.png").is_file()
+
+
+def test_the_example_shows_the_image_and_its_mask(everything):
+    with Image.open(everything / "example.png") as picture:
+        assert picture.size == (2 * 48, 48)
+    assert "](example.png)" in (everything / "README.md").read_text(encoding="utf-8")

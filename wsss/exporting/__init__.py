@@ -1,0 +1,1 @@
+"""Results of finished stages for other programs: networks, masks and seeds in one folder."""

@@ -1,0 +1,54 @@
+"""Programs of `torch.export`: a network that torch alone can load."""
+
+from pathlib import Path
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from wsss.artifacts import atomic
+from wsss.errors import UnsupportedError
+from wsss.exporting.deployed import MIN_SIDE_PX, Deployed
+
+INPUT = "images"
+FREE = {
+    0: Dim("batch", min=1),
+    2: Dim("height", min=MIN_SIDE_PX),
+    3: Dim("width", min=MIN_SIDE_PX),
+}
+"""The dimensions of the input that are not fixed."""
+
+
+def traced(network: Deployed) -> ExportedProgram:
+    """The program of a network for any number and size of images.
+
+    Raises:
+        UnsupportedError: it cannot be traced for sizes that are not known yet.
+    """
+    sides = (4 * network.stride + 6, 5 * network.stride + 10)
+    example = torch.zeros(2, 3, *sides, dtype=torch.uint8)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(network.eval(), (example,), dynamic_shapes=(FREE,))
+    except Exception as error:  # Tracing runs the network's code, which can raise anything.
+        said = str(error).strip().partition("\n")[0]
+        raise UnsupportedError(
+            "network",
+            f"torch.export cannot trace it for images of any size ({type(error).__name__}: {said})",
+            "a convolutional network, such as tf_efficientnet_lite0 or resnet50",
+            "Export the weights alone: `formats=safetensors`.",
+        ) from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # It has this machine's paths.
+    return program
+
+
+def save_program(path: Path, program: ExportedProgram) -> None:
+    """Write a program as `.pt2`; the same program gives the same bytes."""
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        torch.export.save(program, stream)
+
+
+def run_program(path: Path, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The outputs of a program in a file."""
+    outputs: tuple[torch.Tensor, ...] = torch.export.load(path).module()(images)
+    return outputs
