@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import wsss
 from wsss.artifacts import LabelStore, Manifest, Seeds, SeedStore, seed_size, write_json
 from wsss.cli import main as cli
 from wsss.data.source import TRAIN, VAL
@@ -147,15 +148,19 @@ def export(
 
 @pytest.fixture(scope="session")
 def everything(finished: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an export of all that there is."""
-    from wsss.exporting.export_request import run
-    from wsss.exporting.request import configure, request_of
-    from wsss.settings.build import build
+    """The folder of an export of all that there is; takes 20 s."""
+    formats = ["formats=safetensors,onnx,torch_export,voc,coco,irn", "classifier=true", "example=d"]
+    return _exported(finished, tmp_path_factory, formats)
 
-    folder = tmp_path_factory.mktemp("export") / "everything"
-    cfg = configure(
-        [str(finished.stage("segment")), "--formats", "safetensors,onnx,torch_export,voc,coco,irn",
-         "--classifier", "--example", "d", "--output", str(folder), *finished.data_words]
-    )  # fmt: skip
-    run(request_of(cfg), build(cfg.data), visible=False)
-    return folder
+
+@pytest.fixture(scope="session")
+def masks_and_seeds(finished: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an export without networks."""
+    return _exported(finished, tmp_path_factory, ["formats=voc,coco,irn"])
+
+
+def _exported(
+    finished: FinishedRun, tmp_path_factory: pytest.TempPathFactory, words: list[str]
+) -> Path:
+    output = f"output={tmp_path_factory.mktemp('export') / 'out'}"
+    return wsss.export(finished.stage("segment"), [*words, output, *finished.data_words])

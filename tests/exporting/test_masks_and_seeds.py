@@ -13,10 +13,10 @@ from wsss.data.source import TRAIN
 from wsss.data.sources.folder import Folder
 
 
-def test_torchvision_reads_the_devkit(everything, finished):
+def test_torchvision_reads_the_devkit(masks_and_seeds, finished):
     source = Folder(finished.data)
     masks = LabelStore(finished.stage("refine") / "masks")
-    read = VOCSegmentation(everything / "voc", year="2012", image_set="train")
+    read = VOCSegmentation(masks_and_seeds / "voc", year="2012", image_set="train")
     items = source.items(TRAIN)
     assert len(read) == len(items) == 3
     for item, (image, mask) in zip(items, read, strict=True):
@@ -47,18 +47,18 @@ def test_an_image_that_a_camera_turned_is_written_upright(tmp_path):
     assert np.abs(found - read_rgb(item.image)).mean() < 3
 
 
-def test_the_label_map_has_vocs_colours(everything):
-    text = (everything / "voc" / "VOCdevkit" / "VOC2012" / "labelmap.txt").read_text()
+def test_the_label_map_has_vocs_colours(masks_and_seeds):
+    text = (masks_and_seeds / "voc" / "VOCdevkit" / "VOC2012" / "labelmap.txt").read_text()
     assert text.splitlines()[1:] == [
         "background:0,0,0::", "cat:128,0,0::", "dog:0,128,0::", "void:224,224,192::",
     ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools'
-def test_pycocotools_gives_the_masks_back(everything, finished):
+def test_pycocotools_gives_the_masks_back(masks_and_seeds, finished):
     source = Folder(finished.data)
     masks = LabelStore(finished.stage("refine") / "masks")
-    read = COCO(str(everything / "coco" / "pseudo_masks.json"))
+    read = COCO(str(masks_and_seeds / "coco" / "pseudo_masks.json"))
     images = {one["file_name"]: one for one in read.loadImgs(read.getImgIds())}
     assert set(images) == {"red/a.jpg", "b.png", "c.jpg"}
     for item in source.items(TRAIN):
@@ -70,12 +70,12 @@ def test_pycocotools_gives_the_masks_back(everything, finished):
         np.testing.assert_array_equal(found, np.where(expected == 255, 0, expected))
 
 
-def test_seeds_are_used_as_irns_code_does(everything, finished):
+def test_seeds_are_used_as_irns_code_does(masks_and_seeds, finished):
     """The lines of `cam_to_ir_label.py` and `make_sem_seg_labels.py`, without CUDA."""
     source = Folder(finished.data)
     seeds = SeedStore(finished.stage("localize") / "seeds")
     for item in source.items(TRAIN):
-        path = everything / "irn" / f"{item.file_stem}.npy"
+        path = masks_and_seeds / "irn" / f"{item.file_stem}.npy"
         cam_dict = np.load(path, allow_pickle=True).item()
         cams = np.pad(
             cam_dict["high_res"], ((1, 0), (0, 0), (0, 0)), mode="constant", constant_values=0.5

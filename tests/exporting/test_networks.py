@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from wsss.exporting.network_files import checked, export_network
+from wsss.exporting.output_folder import RECORD
 from wsss.models.export import load_classifier, load_segmenter
 
 SHAPES = [(1, 3, 33, 47), (3, 3, 64, 50), (2, 3, 17, 96)]
@@ -111,3 +112,29 @@ def test_wsss_loads_the_folder(everything, tmp_path):
     found = wsss.load(everything).predict(tmp_path / "a.png")
     assert found.names == ("background", "cat", "dog")
     assert found.labels.shape == (40, 50)
+
+
+def test_the_record_has_sizes_and_digests(everything):
+    record = json.loads((everything / RECORD).read_text())
+    assert record["finished"] is True
+    assert record["checks"]["segmenter.onnx"]["equal"] >= 0.999
+    for name, file in record["files"].items():
+        assert file["bytes"] == (everything / name).stat().st_size
+
+
+def test_the_file_and_the_network_label_pictures_alike(
+    everything, finished, tmp_path, monkeypatch, capsys
+):
+    import benchmark_export
+
+    for side in (40, 49):
+        picture = np.random.default_rng(side).integers(0, 256, (side, 64, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{side}.png")
+    words = [finished.stage("segment"), everything, tmp_path, "--count", 2]
+    monkeypatch.setattr(sys, "argv", ["benchmark", *map(str, words)])
+    benchmark_export.main()
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == 2
+    assert found["equal_labels"]["onnx"] > 0.999
+    assert found["equal_labels"]["predict_resized"] > 0.99
+    assert found["equal_labels"]["predict"] < 1  # Neither side of 49 px is a multiple of 16.
