@@ -10,7 +10,7 @@ from PIL import Image
 import wsss
 from wsss.errors import WsssError
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier, save_segmenter
+from wsss.models.saved_networks import save_classifier, save_segmenter
 
 NAMES = ("cat", "dog")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsss.cli import main as cli
 from wsss.models import SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier
+from wsss.models.saved_networks import save_classifier
 
 NAMES = ("cat", "dog", "sofa")
 

@@ -16,8 +16,8 @@ from wsss.artifacts import Manifest
 from wsss.cams.core.needs import Need, lacking, offers
 from wsss.explain.method_catalogue import catalogue
 from wsss.models import PairHeads, SplitClassifier, VisionGnnBackbone, VisionGnnHead
-from wsss.models.export import save_pair_heads
 from wsss.models.pretrained import pretrained_classifier
+from wsss.models.saved_networks import save_pair_heads
 from wsss.models.vision_gnn import load_vision_gnn_classifier
 from wsss.settings.config_dir import config_dir
 from wsss.settings.remedies import FOR_EXPLAIN, FOR_RUN, told

@@ -23,7 +23,7 @@ from wsss.explain.faithfulness_scores import faithfulness_passes, faithfulness_s
 from wsss.explain.method_catalogue import Entry
 from wsss.explain.request import configure, request_of
 from wsss.explain.supported_methods import build_methods
-from wsss.models.export import load_classifier as load_exported
+from wsss.models.saved_networks import load_classifier as load_exported
 
 LITE0 = ("model=timm:tf_efficientnet_lite0", "weights=package")
 

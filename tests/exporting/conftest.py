@@ -17,7 +17,7 @@ from wsss.cli import main as cli
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.folder import Folder
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier, save_segmenter
+from wsss.models.saved_networks import save_classifier, save_segmenter
 
 NAMES = ("cat", "dog")
 SIZES = {"red/a.jpg": (40, 56), "b.png": (33, 48), "c.jpg": (64, 47), "d.jpg": (48, 48)}

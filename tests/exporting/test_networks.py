@@ -13,7 +13,7 @@ from PIL import Image
 
 from wsss.exporting.network_files import checked, export_network
 from wsss.exporting.output_folder import RECORD
-from wsss.models.export import load_classifier, load_segmenter
+from wsss.models.saved_networks import load_classifier, load_segmenter
 
 SHAPES = [(1, 3, 33, 47), (3, 3, 64, 50), (2, 3, 17, 96)]
 

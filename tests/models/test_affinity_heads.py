@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wsss.models import AffinityHeads
-from wsss.models.export import load_affinity_heads, save_affinity_heads
+from wsss.models.saved_networks import load_affinity_heads, save_affinity_heads
 
 CHANNELS = (8, 12, 16, 24, 32)
 LAYERS = ("a", "b", "c", "d", "e")

@@ -3,8 +3,8 @@ import torch
 
 from wsss.errors import WsssError
 from wsss.models import PairNetworks, TimmBackbone, VitBackbone
-from wsss.models.export import load_pair_heads, save_pair_heads
 from wsss.models.last_block import boundary, cut_before_last_stage
+from wsss.models.saved_networks import load_pair_heads, save_pair_heads
 
 NETWORKS = {"tf_efficientnet_lite0": 1e6, "resnet18": 8e6}
 """The number of weights that the last stage and all behind it have at least."""

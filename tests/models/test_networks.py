@@ -4,7 +4,12 @@ import torch
 
 from wsss.errors import WsssError
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
-from wsss.models.export import load_classifier, load_segmenter, save_classifier, save_segmenter
+from wsss.models.saved_networks import (
+    load_classifier,
+    load_segmenter,
+    save_classifier,
+    save_segmenter,
+)
 
 LITE0 = "tf_efficientnet_lite0"
 

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from wsss.errors import WsssError
 from wsss.models import SplitClassifier, VisionGnnBackbone, VisionGnnHead
-from wsss.models.export import load_classifier, save_classifier
+from wsss.models.saved_networks import load_classifier, save_classifier
 from wsss.models.vision_gnn import graph as graph_module
 from wsss.models.vision_gnn import load_vision_gnn_classifier
 from wsss.models.vision_gnn.graph import dilated_neighbours, nearest_candidates

@@ -7,7 +7,7 @@ import torch
 from wsss.errors import InvalidOptionError, WsssError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models import vit as vit_module
-from wsss.models.export import load_classifier, save_classifier
+from wsss.models.saved_networks import load_classifier, save_classifier
 
 DEIT = "deit_small_patch16_224"
 

@@ -10,7 +10,7 @@ import pytest
 from wsss.artifacts import LabelStore, SeedStore
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
-from wsss.models.export import load_affinity_heads
+from wsss.models.saved_networks import load_affinity_heads
 from wsss.refine import Threshold
 
 OWN = {

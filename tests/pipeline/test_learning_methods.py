@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
-from wsss.models.export import load_classifier, load_pair_heads
 from wsss.models.last_block import cut_before_last_stage
+from wsss.models.saved_networks import load_classifier, load_pair_heads
 
 STAGES = {"recam": ("reactivate", "classifier"), "meng": ("oppose", "pair_heads")}
 """The stage of each method, and what it exports."""

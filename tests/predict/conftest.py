@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsss.cli import main as cli
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier, save_segmenter
+from wsss.models.saved_networks import save_classifier, save_segmenter
 
 NAMES = ("cat", "dog", "sofa")
 

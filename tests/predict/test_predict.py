@@ -11,7 +11,7 @@ from PIL import Image
 
 from wsss.artifacts import voc_palette
 from wsss.data.sample import Item
-from wsss.models.export import load_segmenter
+from wsss.models.saved_networks import load_segmenter
 from wsss.predict.voc_submission import told
 from wsss.refine import NumbaEngine
 
@@ -160,7 +160,7 @@ def test_other_classes_are_no_submission(predict, picture):
 
 
 def test_a_classifier_tags_and_explains(predict, picture, classifier, here):
-    from wsss.models.export import load_classifier
+    from wsss.models.saved_networks import load_classifier
 
     path = picture("a.png", 64, 64)
     status, said = predict("a.png", *WORDS, f"classifier={classifier}", "--tag-threshold=0.5")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsss.data.pyramids import Scales
-from wsss.models.export import load_segmenter
+from wsss.models.saved_networks import load_segmenter
 from wsss.predict import write_results
 from wsss.predict.given_images import GivenImages, measure
 from wsss.predict.image_list import find_images

@@ -14,8 +14,8 @@ from wsss.data.sources.folder.folder import Folder
 from wsss.errors import WsssError
 from wsss.explain.faithfulness_protocol import Protocol, judge, labelled_classes
 from wsss.models import LinearHead, PairHeads, SplitClassifier, TimmBackbone
-from wsss.models.export import save_classifier, save_pair_heads
 from wsss.models.normalisation import Normalisation
+from wsss.models.saved_networks import save_classifier, save_pair_heads
 
 CPU = torch.device("cpu")
 

@@ -18,9 +18,9 @@ from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import Scales, rescale
 from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
-from wsss.models.export import CLASSIFIER, PAIR_HEADS, SEGMENTER, load_segmenter
 from wsss.models.inference import label_probabilities
 from wsss.models.saved_classifier import load_finished
+from wsss.models.saved_networks import CLASSIFIER, PAIR_HEADS, SEGMENTER, load_segmenter
 from wsss.models.segmenter import Segmenter
 from wsss.report.overlays import label_overlay
 from wsss.report.panels import Panel

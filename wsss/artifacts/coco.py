@@ -1,14 +1,14 @@
-"""Label masks in COCO's format: one region a class, or one a connected part, run-length encoded.
+"""Label masks in COCO's format: one region a class, run-length encoded.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; regions of a class as in Caesar
 et al., "COCO-Stuff: Thing and Stuff Classes in Context", CVPR 2018.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 
 def coco_document(
@@ -49,9 +49,8 @@ def coco_annotations(
     num_classes: int,
     image_id: int,
     first_id: int = 1,
-    connected: bool = False,
 ) -> list[dict[str, Any]]:
-    """Entries of `annotations` for one image, in the order of the classes.
+    """Entries of `annotations` for one image: a region for each class, in the order of the classes.
 
     Background and void pixels belong to no region. No region is a crowd: `iscrowd` is 0.
 
@@ -60,17 +59,18 @@ def coco_annotations(
         num_classes: number of classes C.
         image_id: of the image's entry.
         first_id: id of the first annotation; the others follow.
-        connected: a region for each 8-connected part of a class, instead of one for the class.
 
     Returns:
         for each region: `category_id` 1…C, `segmentation` as compressed run lengths in text,
         `area` in pixels, `bbox` as left, top, width, height in pixels.
     """
-    from pycocotools import mask as run_lengths  # type: ignore[import-untyped]
+    from pycocotools import mask as run_lengths
 
     entries = []
-    for number, (label, region) in enumerate(_regions(labels, num_classes, connected), first_id):
-        encoded = run_lengths.encode(np.asfortranarray(region, dtype=np.uint8))
+    present = [int(label) for label in np.unique(labels) if 1 <= label <= num_classes]
+    for number, label in enumerate(present, first_id):
+        region = np.asfortranarray(labels == label, dtype=np.uint8)
+        encoded = run_lengths.encode(region)
         entries.append(
             {
                 "id": number,
@@ -86,21 +86,3 @@ def coco_annotations(
             }
         )
     return entries
-
-
-def _regions(
-    labels: UInt8[np.ndarray, "h w"], num_classes: int, connected: bool
-) -> Iterator[tuple[int, Bool[np.ndarray, "h w"]]]:
-    """The classes that occur, each with its pixels or those of its parts."""
-    import cv2
-
-    for label in np.unique(labels):
-        if not 1 <= label <= num_classes:
-            continue
-        pixels = labels == label
-        if not connected:
-            yield int(label), pixels
-            continue
-        count, parts = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=8)
-        for part in range(1, count):
-            yield int(label), parts == part

@@ -16,7 +16,7 @@ from wsss.exporting.agreement import MIN_EQUAL, Agreement, agreement, drawn_imag
 from wsss.exporting.deployed import Deployed, DeployedClassifier, DeployedSegmenter, edge_padded
 from wsss.exporting.onnx_file import run_onnx, save_onnx
 from wsss.exporting.programs import run_program, save_program, traced
-from wsss.models.export import load_classifier, load_segmenter
+from wsss.models.saved_networks import load_classifier, load_segmenter
 
 BACKGROUND = "background"
 PROGRAMS = {"torch_export": ".pt2", "onnx": ".onnx"}

@@ -76,7 +76,7 @@ def save_onnx(
 
 def run_onnx(path: Path, images: UInt8[np.ndarray, "b 3 h w"]) -> list[np.ndarray]:
     """The outputs of an ONNX file for images, on the CPU."""
-    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
+    from onnxruntime import InferenceSession
 
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
     outputs: list[np.ndarray] = session.run(None, {INPUT: images})

@@ -7,7 +7,7 @@ from wsss.artifacts import Manifest
 from wsss.errors import user_error
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import SplitClassifier
-from wsss.models.export import CLASSIFIER, PAIR_HEADS, load_classifier, load_pair_heads
+from wsss.models.saved_networks import CLASSIFIER, PAIR_HEADS, load_classifier, load_pair_heads
 
 TRAINERS = ("reactivate", "classify")
 """The stages that train a classifier, the later one first."""

@@ -103,11 +103,15 @@ def _predict_tiled(
         _show(context, finished, count, "predict tiles")
 
 
-def note_segments(context: Context, items: Sequence[Item], output: OutputFolder) -> None:
+def note_segments(
+    context: Context, items: Sequence[Item], output: OutputFolder, num_classes: int
+) -> None:
     """Note COCO's annotations of this rank's share of masks."""
     own = context.share(items)
     calls = [(item,) for item in own if not output.segments.has(item)]
-    finished = process_items(NoteSegments(output), calls, context.workers, context.folder)
+    finished = process_items(
+        NoteSegments(output, num_classes), calls, context.workers, context.folder
+    )
     if calls:
         _show(context, finished, len(own), "COCO segments", len(own) - len(calls))
 

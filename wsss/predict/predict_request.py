@@ -17,7 +17,7 @@ from wsss.errors import Problem, Severity, WsssError
 from wsss.files import on_disk
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import device_name, usable_device
-from wsss.models.export import SEGMENTER, load_segmenter
+from wsss.models.saved_networks import SEGMENTER, load_segmenter
 from wsss.predict.coco import coco
 from wsss.predict.crf import evaluation_crf
 from wsss.predict.given_images import GivenImages, measure
@@ -124,7 +124,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
             task = partial(classify, explainer, output=output, notes=context.folder)
             classify_images(context, done, task, partial(is_classified, explainer, output))
         if request.coco:
-            note_segments(context, done, output)
+            note_segments(context, done, output, len(names))
         fabric.barrier()
         if not context.is_main:
             return None

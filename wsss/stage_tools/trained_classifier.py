@@ -15,9 +15,9 @@ from wsss.models import (
     ReactivatedHead,
     SplitClassifier,
 )
-from wsss.models.export import load_affinity_heads
 from wsss.models.last_block import cut_before_last_stage
 from wsss.models.saved_classifier import load_finished
+from wsss.models.saved_networks import load_affinity_heads
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_classifier import given_classifier
 

@@ -14,7 +14,7 @@ from wsss.errors import inside, user_error
 from wsss.losses import balanced_class_weights
 from wsss.machine.devices import memory_format
 from wsss.models import Backbone, SplitClassifier
-from wsss.models.export import save_classifier
+from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_views import FeatureViews, feature_loader, feature_validation
 from wsss.stage_tools.loaders import image_loaders

@@ -13,8 +13,8 @@ from wsss.data.pyramids import Scales
 from wsss.data.source import VAL, Source
 from wsss.metrics.tags import tag_mean_average_precision
 from wsss.models import Backbone, SplitClassifier
-from wsss.models.export import save_classifier
 from wsss.models.own_classifier import RGB
+from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_views import FeatureViews
 from wsss.stage_tools.given_classifier import classifier_files, given_classifier

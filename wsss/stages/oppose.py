@@ -12,8 +12,8 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.errors import user_error
 from wsss.models import Backbone, PairHeads, PairNetworks
-from wsss.models.export import save_pair_heads
 from wsss.models.last_block import cut_before_last_stage
+from wsss.models.saved_networks import save_pair_heads
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_views import FeatureViews, feature_loader, feature_validation
 from wsss.stage_tools.loaders import image_loaders

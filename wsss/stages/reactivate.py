@@ -8,7 +8,7 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.machine.devices import memory_format
 from wsss.models import Backbone, LinearHead, ReactivatedHead
-from wsss.models.export import save_classifier
+from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import image_loaders
 from wsss.stage_tools.schedule_check import check_schedule

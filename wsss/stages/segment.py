@@ -12,7 +12,7 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.machine.devices import memory_format
 from wsss.models import Segmenter
-from wsss.models.export import save_segmenter
+from wsss.models.saved_networks import save_segmenter
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.schedule_check import check_schedule

@@ -14,7 +14,7 @@ from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
 from wsss.machine.devices import memory_format
 from wsss.models import AffinityHeads, Backbone
-from wsss.models.export import save_affinity_heads
+from wsss.models.saved_networks import save_affinity_heads
 from wsss.refine.affinity.pixel_pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stage_tools.context import Context

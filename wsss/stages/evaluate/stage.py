@@ -12,7 +12,7 @@ from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.errors import inside
-from wsss.models.export import load_segmenter
+from wsss.models.saved_networks import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context

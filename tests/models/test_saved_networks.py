@@ -6,7 +6,7 @@ import torch
 from wsss.files import DamagedFileError
 from wsss.models import LinearHead, PairHeads, ReactivatedHead, SplitClassifier, TimmBackbone
 from wsss.models.affinity_heads import AffinityHeads
-from wsss.models.export import (
+from wsss.models.saved_networks import (
     DIGEST,
     load_affinity_heads,
     load_classifier,

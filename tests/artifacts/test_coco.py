@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
-from scipy import ndimage
 
 from wsss.artifacts.coco import coco_annotations, coco_document, coco_image
 
@@ -29,8 +28,7 @@ def test_an_annotation_is_what_the_format_asks_for():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools'
-@pytest.mark.parametrize("connected", [False, True])
-def test_pycocotools_gives_masks_back_exactly(tmp_path, connected):
+def test_pycocotools_gives_masks_back_exactly(tmp_path):
     rng = np.random.default_rng(0)
     coarse = rng.choice([0, 1, 2, 3, 255], (9, 11)).astype(np.uint8)
     masks = {1: LABELS, 2: coarse.repeat(3, 0).repeat(2, 1), 3: np.zeros((3, 4), np.uint8)}
@@ -38,7 +36,7 @@ def test_pycocotools_gives_masks_back_exactly(tmp_path, connected):
     for image_id, mask in masks.items():
         images.append(coco_image(image_id, f"{image_id}.jpg", mask.shape))
         first = len(annotations) + 1
-        annotations += coco_annotations(mask, len(NAMES), image_id, first, connected)
+        annotations += coco_annotations(mask, len(NAMES), image_id, first)
     file = tmp_path / "masks.json"
     file.write_text(json.dumps(coco_document(NAMES, images, annotations, "drawn")), "utf-8")
 
@@ -52,13 +50,3 @@ def test_pycocotools_gives_masks_back_exactly(tmp_path, connected):
             assert not found[region].any()
             found[region] = one["category_id"]
         np.testing.assert_array_equal(found, np.where(mask == 255, 0, mask))
-
-
-def test_connected_parts_are_those_of_scipy():
-    mask = np.random.default_rng(1).choice([0, 1, 2], (20, 30)).astype(np.uint8)
-    found = coco_annotations(mask, 2, image_id=1, connected=True)
-    for label in (1, 2):
-        parts, count = ndimage.label(mask == label, structure=np.ones((3, 3)))
-        areas = sorted(np.bincount(parts.ravel())[1:])
-        assert sorted(one["area"] for one in found if one["category_id"] == label) == areas
-        assert len(areas) == count
