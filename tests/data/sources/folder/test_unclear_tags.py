@@ -1,6 +1,7 @@
 """Tables that can be read in two ways, or in none: one message, with both readings."""
 
 import json
+from unicodedata import normalize
 
 import pytest
 
@@ -41,6 +42,14 @@ TWO_READINGS = {
         table("3,cat", header="image,class,label"),
         "the header `image,class,label` can be read in two ways: image with 'class' "
         "(`image,class`) or image with 'label' (`image,label`)",
+    ),
+    "joined by the word `and`": (
+        table("cat and dog", "cat and bird", "bird and dog"),
+        "line 2: `cat and dog` is either 'cat', 'dog', separated by the word `and` (3 classes",
+    ),
+    "a class called as labels are": (
+        table("1,0", "0,1", header="image,object,dog"),
+        "image with 'object' (`image,object`) or image with 'object', 'dog' (`image,object,dog`)",
     ),
     "labels and one-hot": (
         table("pet,1,0", header="image,label,cat,dog"),
@@ -91,6 +100,22 @@ REFUSED = {
         table("cat", "\"['cat', 'dog']\""), "line 2: `cat`, but line 3: `['cat', 'dog']`"
     ),
     "lists of lists": (table('"[[""cat""]]"'), "line 2: `['cat']` in a list of labels"),
+    "lists of marks": (
+        table('"[1, 0, 1]"', '"[0, 1, 0]"'), "line 2: `[1, 0, 1]` tells of every class whether it"
+    ),
+    "lists of words that are marks": (
+        table('"[True, False]"', '"[False, True]"'), "line 2: `[True, False]` tells of every class"
+    ),
+    "a class without a name": (
+        table("1,0", "0,1", header="image,,cat"), "the column no. 2 has 1 and 0, but no name"
+    ),
+    "a quote that closes rows later": (
+        'image,labels\na.jpg,"cat\nb.jpg,bird\nc.jpg,dog"',
+        "line 4: a cell in quotes goes over several lines, with the row `b.jpg,bird` in it",
+    ),
+    "a second table with a byte order mark": (
+        table("cat") + "\n\ufeffimage,labels\na.jpg,dog", "line 11: `image,labels` is a header"
+    ),
     "UTF-16 without a mark": (
         table("cat").encode("utf-16-le"), "line 1 has zero bytes, as UTF-16 without its mark does"
     ),
@@ -124,10 +149,14 @@ REFUSED_FILES = {
         json.dumps({**COCO, "annotations": [{"image_id": 1, "category_id": 7}]}): "the id 7",
         json.dumps({**COCO, "categories": None}): "no list of `categories`",
         json.dumps({**COCO, "images": COCO["images"] * 2}): "two images with the same id",
+        json.dumps({**COCO, "categories": [{"id": 7, "name": name} for name in ("cat", "dog")]}): (
+            "two categories with the same id"
+        ),
         json.dumps({**COCO, "images": [{"id": 1}]}): "an image or a category without 'file_name'",
     },
     "labels.jsonl": {
         '{"image": "cat_0", "labels": []}\n{"image"': "line 2 is no JSON",
+        '{"image": "cat_0", "labels": [true, false]}\n': "line 1: `[True, False]` tells of every",
         '{"image": "cat_0", "labels": [{"name": "cat"}]}': "line 1: `{'name': 'cat'}` in a list",
     },
     "labels.xlsx": {"PK": "a spreadsheet's own file"},
@@ -220,6 +249,38 @@ def test_one_hot_columns_of_no_image_and_of_the_background(write_folder, find_pr
     find_problem(source.audit(), Severity.WARNING, "the column 'width' is not read")
 
 
+def test_numbers_and_splits_beside_one_hot_columns_are_no_classes(write_folder, find_problem):
+    text = "id,image,cat,dog,is_valid\n0,cat_0,1,0,True\n1,dog_0,0,1,False"
+    source = Folder(write_folder(labels_csv=text))
+    assert tags(source) == {"cat_0": {"cat"}, "dog_0": {"dog"}}
+    find_problem(source.audit(), Severity.WARNING, "the column 'id' is not read")
+    find_problem(source.audit(), Severity.WARNING, "'is_valid' is not read", "splits/train.txt")
+
+
+def test_labels_of_no_confidence_are_told(write_folder, find_problem):
+    text = "ImageID,LabelName,Confidence\ncat_0,cat,1\ncat_0,dog,0\ndog_0,dog,0.5"
+    problems = Folder(write_folder(labels_csv=text)).audit()
+    find_problem(problems, Severity.WARNING, "'Confidence' is not read", "Remove the rows of 0")
+
+
+def test_what_programs_write_for_nothing_is_told(write_folder, find_problem):
+    text = table("cat", "NaN", "N/A")
+    root = write_folder(labels_csv=text)
+    problem = find_problem(Folder(root).audit(), Severity.WARNING, "'NaN' counts as a class")
+    assert "line 3" in problem.came
+    (root / "classes.txt").write_text("background\ncat\nNaN\nN/A\n")
+    assert not [one for one in Folder(root).audit() if "counts as" in one.came]
+
+
+@pytest.mark.parametrize("classes", [None, "background\nété\n"])
+def test_names_that_look_the_same_are_one_class(write_folder, classes):
+    text = table("été", normalize("NFD", "été"), "\u200bété", "été\ufeff")
+    root = write_folder(labels_csv=text)
+    if classes:
+        (root / "classes.txt").write_text(classes)
+    assert Folder(root).class_names == ("été",)
+
+
 def test_a_separator_without_cells_is_told(write_folder, find_problem):
     root = write_folder(labels_csv=table("1,0", header="image,cat,dog"))
     problems = Folder(root, separator="comma").audit()
@@ -290,3 +351,20 @@ def test_an_xml_file_with_a_document_type_is_refused(write_folder, find_problem)
     assert set(tags(source)) == {"cat_0"}
     for name, came in (("1", "document type"), ("2", "no element found"), ("0", "no <annotation>")):
         find_problem(source.audit(), Severity.ERROR, f"_{name}.xml: unreadable annotation", came)
+
+
+def test_doubtful_xml_files_are_told(write_folder, find_problem):
+    root = write_folder(labels_csv=None)
+    (root / "Annotations").mkdir()
+    for name, content in (
+        ("cat_0", "<filename>dog_0.jpg</filename><object><name>cat</name></object>"),
+        ("cat_1", "<filename>gone.jpg</filename><object><name>cat</name></object>"),
+        ("cat_2", "<object><name/></object><object><name>cat</name></object><object/>"),
+    ):
+        xml = f"<annotation>{content}</annotation>"
+        (root / "Annotations" / f"{name}.xml").write_text(xml)
+    source = Folder(root)
+    assert tags(source) == {f"cat_{number}": {"cat"} for number in range(3)}
+    find_problem(source.audit(), Severity.WARNING, "its <filename> is 'dog_0.jpg'")
+    find_problem(source.audit(), Severity.ERROR, "2 objects without a name")
+    assert not [one for one in source.audit() if "gone.jpg" in str(one)]

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from wsss.data.sources.folder.tags.grid import Cell, Grid, text_of
@@ -24,7 +24,7 @@ from wsss.errors import InvalidOptionError, Problem, Severity, user_error
 from wsss.wording import name_some, plural
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_SHOWN = {" ": "white space", "\t": "tabs"}
+_SHOWN = {" ": "white space", "\t": "tabs", "\n": "line ends", " and ": "the word `and`"}
 _WORD_OF = {sign: word for word, sign in WORDS.items()}
 Labels = tuple[str, ...]
 
@@ -42,8 +42,14 @@ def cell_rows(
         for cell, place in zip(grid.column(number), grid.places, strict=True):
             if isinstance(cell, str) and cell:
                 texts.setdefault(cell, place)
-    native = any(not isinstance(cell, str) for number in columns for cell in grid.column(number))
-    labels, words, problems = _read_texts(texts, native, request)
+    lists = {
+        place: cell
+        for number in columns
+        for cell, place in zip(grid.column(number), grid.places, strict=True)
+        if not isinstance(cell, str)
+    }
+    _refuse_marks(lists, request)
+    labels, words, problems = _read_texts(texts, bool(lists), request)
 
     def labels_of(cell: Cell, place: str) -> Labels:
         return labels[cell] if isinstance(cell, str) else _of_list(cell, place, request)
@@ -68,6 +74,7 @@ def _read_texts(
     """The labels of each distinct cell of text, how they were read, and problems."""
     chosen = request.separator
     if chosen == LIST or (chosen is None and _all_lists(texts)):
+        _refuse_marks({place: _evaluated(cell) or () for cell, place in texts.items()}, request)
         read = {cell: _parsed(cell, place, request) for cell, place in texts.items()}
         return {"": (), **read}, "labels in lists", []
     problems: list[Problem] = []
@@ -117,6 +124,29 @@ def _refuse_some_lists(texts: dict[str, str], request: Request) -> None:
             "either lists in all cells, or in none",
             "Write all labels in the same way; an image without objects has a blank cell or `[]`.",
         )
+
+
+def _refuse_marks(lists: Mapping[str, Sequence[object]], request: Request) -> None:
+    """Refuse lists of a 0 or 1 for every class, which name no class.
+
+    Raises:
+        WsssError: all lists are such ones.
+    """
+    lengths = {len(values) for values in lists.values()}
+    values = [value for values in lists.values() for value in values]
+    if len(lengths) == 1 < max(lengths) and all(_is_mark(value) for value in values):
+        place, first = next(iter(lists.items()))
+        raise user_error(
+            request.path,
+            f"{place}: `{list(first)!s:.80}` tells of every class whether it is shown, but not "
+            "which one it is",
+            'names of classes, such as `["cat", "dog"]`',
+            "Write the names of the classes that are shown, or one column a class.",
+        )
+
+
+def _is_mark(value: object) -> bool:
+    return isinstance(value, int | float) and value in (0, 1)
 
 
 def _parsed(cell: str, place: str, request: Request) -> Labels:
@@ -178,7 +208,7 @@ def _two_readings(texts: dict[str, str], unclear: UnclearError, request: Request
         plural(len({name for text in texts for name in split(text, one)}), "class", "classes")
         for one in (separator, WHOLE)
     ]
-    word = _WORD_OF[separator]
+    word = _WORD_OF.get(separator, separator)
     return request.refused(
         f"{texts[cell]}: `{cell:.80}` is either {name_some(parts)}, separated by "
         f"{_SHOWN.get(separator, f'`{separator}`')} ({counts[0]} in the table), or one class "
