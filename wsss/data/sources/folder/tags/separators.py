@@ -57,8 +57,8 @@ def find_separator(cells: Collection[str], known: Collection[str] | None) -> str
     A `|` always separates, and so do a line end in a cell and a `;`. A `,` does where parts of
     joint cells stand alone or recur, and no joint cell is without a part seen elsewhere; where no
     part is seen elsewhere it belongs to the names. White space separates only where every word
-    stands alone elsewhere. Other signs never do, but where the names that they join trade places
-    the cells are unclear. With a list of classes, these decide.
+    stands alone elsewhere or is a number. Other signs never do, but where the names that they join
+    trade places the cells are unclear. With a list of classes, these decide.
 
     Args:
         cells: the distinct cells that are not blank.
@@ -139,6 +139,8 @@ def _words_by_cells(cells: Collection[str]) -> Verdict:
     stands alone.
     """
     words = {cell: split(cell, " ") for cell in cells}
+    if all(name.isdecimal() for names in words.values() for name in names):
+        return _by_numbers(words)
     alone = {names[0] for names in words.values() if len(names) == 1}
     joint = [set(names) for cell, names in words.items() if names != (cell,)]
     in_alone = [names <= alone for names in joint]
@@ -172,6 +174,15 @@ def _trade_places(cells: Collection[str], sign: str) -> bool:
 
 def _has_letter(name: str) -> bool:
     return any(letter.isalpha() for letter in name)
+
+
+def _by_numbers(words: Mapping[str, Sequence[str]]) -> Verdict:
+    """Numbers are labels, `16 0` beside `5`, unless they may be a 0 or 1 for every class."""
+    if all(len(names) == 1 and cell == names[0] for cell, names in words.items()):
+        return Verdict.WHOLE
+    repeats = any(len(names) < len(cell.split()) for cell, names in words.items())
+    are_marks = {name for names in words.values() for name in names} <= {"0", "1"}
+    return Verdict.UNCLEAR if repeats or are_marks else Verdict.SPLIT
 
 
 def _any_inside_another(sets: Collection[frozenset[str]]) -> bool:
