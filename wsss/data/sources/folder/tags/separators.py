@@ -192,7 +192,8 @@ def _any_inside_another(sets: Collection[frozenset[str]]) -> bool:
         for name in names:
             by_word.setdefault(name, set()).add(names)
     return any(
-        len(names) > 1 and len(set.intersection(*(by_word[name] for name in names))) > 1
+        len(names) > 1
+        and any(names < other for other in min((by_word[name] for name in names), key=len))
         for names in sets
     )
 
