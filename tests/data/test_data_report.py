@@ -23,7 +23,7 @@ def check(source, **options):
 def text(report, width=100):
     console = Console(width=width, color_system=None)
     with console.capture() as captured:
-        console.print(render(report))
+        console.print(render(report), crop=False)
     return captured.get()
 
 

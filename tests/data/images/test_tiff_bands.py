@@ -1,5 +1,7 @@
 """TIFFs of more bands than red, green and blue, and of deeper colours."""
 
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -93,3 +95,12 @@ def test_a_damaged_tiff_is_no_matter_of_bands(tmp_path, tiff):
     (tmp_path / "a.tif").write_bytes(tiff(numbers(3), COLOURS)[:40])
     with pytest.raises(WsssError, match=r"a\.tif: (not an|unreadable) image, 40 bytes"):
         read_rgb(tmp_path / "a.tif")
+
+
+def test_nothing_is_warned_of_a_tiff_that_is_none(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + b"0" * 50)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(WsssError):
+            read_rgb(tmp_path / "a.tif")
+    assert not caught

@@ -15,6 +15,6 @@ def check(cfg: DictConfig) -> None:
 
     prepare()
     report = check_data(cfg)
-    Console().print(render(report))
+    Console().print(render(report), crop=False)
     if report.failed:
         sys.exit(1)

@@ -34,4 +34,4 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
 
     prepare()
     folder, found = explainer.run(request, methods)
-    Console().print(outcome(folder, found.top, found.sheets, found.problems))
+    Console().print(outcome(folder, found.top, found.sheets, found.problems), crop=False)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from rich.bar import Bar
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
 from wsss.data.data_report import DataReport
 from wsss.data.source import SPLITS, TRAIN
@@ -24,17 +24,19 @@ _STYLES = {Severity.ERROR: "bold red", Severity.SKIPPED: "yellow", Severity.WARN
 
 
 def render(report: DataReport) -> Group:
-    """Everything a report says, the verdict last."""
+    """Everything a report says, the verdict last; to be printed with `crop=False`."""
     tables = [split_table(report), class_table(report)]
     if report.pair_counts:
         tables.append(pair_table(report))
     if report.sizes:
         tables.append(size_table(report))
-    blocks: list[RenderableType] = [Text(report.described)] if report.described else []
+    blocks: list[RenderableType] = []
+    if report.described:
+        blocks.append(WholeLines(Text(report.described)))
     blocks += map(WholeWords, tables)
-    blocks += [problem_paragraph(problem) for problem in _problems(report)]
-    blocks.append(verdict(report))
-    return Group(*(Padding(block, (0, 0, 1, 0)) for block in blocks))
+    blocks += [WholeLines(problem_paragraph(problem)) for problem in _problems(report)]
+    blocks.append(WholeLines(verdict(report)))
+    return Group(*(part for block in blocks for part in (block, Text())))
 
 
 def split_table(report: DataReport) -> Table:

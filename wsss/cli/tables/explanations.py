@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
 from wsss.errors import Problem
 
@@ -18,6 +19,8 @@ def outcome(
     problems: Sequence[Problem],
 ) -> Group:
     """One row an image, the reasons for skipping, and the folder of the results.
+
+    To be printed with `crop=False`.
 
     Args:
         folder: of the results.
@@ -31,6 +34,6 @@ def outcome(
         if image in sheets:
             table.add_row(Text(str(image)), Text(name), f"{probability:.3f}")
     parts: list[RenderableType] = [WholeWords(table)]
-    parts += [Text(f"left out: {problem}", "yellow") for problem in problems]
-    parts.append(Text(f"Sheets and overlays: {folder}", overflow="fold"))
+    parts += [WholeLines(Text(f"left out: {problem}", "yellow")) for problem in problems]
+    parts.append(WholeLines(Text(f"Sheets and overlays: {folder}", overflow="fold")))
     return Group(*parts)

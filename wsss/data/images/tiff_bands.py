@@ -1,5 +1,6 @@
 """Bands of a TIFF: satellites' images have more of them than red, green and blue."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def unread_bands(picture: Image.Image) -> str:
 def _tags(path: Path) -> Mapping[int, Any]:
     """Tags of the first page; none if it is no intact TIFF."""
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             start = stream.read(8)
             if start[:4] in _BIG_TIFF:
                 start += stream.read(8)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from wsss.data.sources.text_files import read_text
+from wsss.data.sources.text_files import cleaned, read_text
 from wsss.errors import Problem
 
 BACKGROUND_NAMES = frozenset({"background", "bg"})
@@ -46,14 +46,14 @@ def read_class_names(path: Path) -> tuple[tuple[str, ...], list[Problem]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and stripped text of the lines that are not blank.
+    """Number, from 1, and cleaned text of the lines that are not blank.
 
     Raises:
         WsssError: the file is unreadable.
     """
     for number, line in enumerate(read_text(path).splitlines(), 1):
-        if line.strip():
-            yield number, line.strip()
+        if text := cleaned(line):
+            yield number, text
 
 
 def is_background(name: str) -> bool:

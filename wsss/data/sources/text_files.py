@@ -2,6 +2,7 @@
 
 import codecs
 from pathlib import Path
+from unicodedata import normalize
 
 from wsss.errors import WsssError, user_error
 
@@ -13,6 +14,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks, and the encodings that they stand for."""
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
+"""Marks without width: of byte order, of writing direction, of places to break a line."""
 
 
 def read_text(path: Path) -> str:
@@ -43,6 +46,14 @@ def read_text(path: Path) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise _other_encoding(path, f"line {line} has zero bytes, as UTF-16 without its mark does")
     return text
+
+
+def cleaned(text: str) -> str:
+    """A name in Unicode's composed form (NFC), without white space and invisible marks at its ends.
+
+    Names that look the same are the same then, whichever program wrote them.
+    """
+    return normalize("NFC", text).strip().strip(_INVISIBLE).strip()
 
 
 def _other_encoding(path: Path, came: str) -> WsssError:

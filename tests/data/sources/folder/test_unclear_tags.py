@@ -42,6 +42,14 @@ TWO_READINGS = {
         "the header `image,class,label` can be read in two ways: image with 'class' "
         "(`image,class`) or image with 'label' (`image,label`)",
     ),
+    "joined by the word `and`": (
+        table("cat and dog", "cat and bird", "bird and dog"),
+        "line 2: `cat and dog` is either 'cat', 'dog', separated by the word `and` (3 classes",
+    ),
+    "a class called as labels are": (
+        table("1,0", "0,1", header="image,object,dog"),
+        "image with 'object' (`image,object`) or image with 'object', 'dog' (`image,object,dog`)",
+    ),
     "labels and one-hot": (
         table("pet,1,0", header="image,label,cat,dog"),
         "image with 'label' (`image,label`) or image with 'cat', 'dog' (`image,cat,dog`)",
@@ -91,6 +99,26 @@ REFUSED = {
         table("cat", "\"['cat', 'dog']\""), "line 2: `cat`, but line 3: `['cat', 'dog']`"
     ),
     "lists of lists": (table('"[[""cat""]]"'), "line 2: `['cat']` in a list of labels"),
+    "dictionaries": (
+        table('"{""choices"": [""cat""]}"', "dog"), 'line 2: `{"choices": ["cat"]}`'
+    ),
+    "sets and text": (table("\"{'cat', 'dog'}\"", "cat"), "line 3: `cat`, but line 2: `{'cat', "),
+    "lists of marks": (
+        table('"[1, 0, 1]"', '"[0, 1, 0]"'), "line 2: `[1, 0, 1]` tells of every class whether it"
+    ),
+    "lists of words that are marks": (
+        table('"[True, False]"', '"[False, True]"'), "line 2: `[True, False]` tells of every class"
+    ),
+    "a class without a name": (
+        table("1,0", "0,1", header="image,,cat"), "the column no. 2 has 1 and 0, but no name"
+    ),
+    "a quote that closes rows later": (
+        'image,labels\na.jpg,"cat\nb.jpg,bird\nc.jpg,dog"',
+        "line 4: a cell in quotes goes over several lines, with the row `b.jpg,bird` in it",
+    ),
+    "a second table with a byte order mark": (
+        table("cat") + "\n\ufeffimage,labels\na.jpg,dog", "line 11: `image,labels` is a header"
+    ),
     "UTF-16 without a mark": (
         table("cat").encode("utf-16-le"), "line 1 has zero bytes, as UTF-16 without its mark does"
     ),
@@ -124,10 +152,15 @@ REFUSED_FILES = {
         json.dumps({**COCO, "annotations": [{"image_id": 1, "category_id": 7}]}): "the id 7",
         json.dumps({**COCO, "categories": None}): "no list of `categories`",
         json.dumps({**COCO, "images": COCO["images"] * 2}): "two images with the same id",
+        json.dumps({**COCO, "categories": [{"id": 7, "name": name} for name in ("cat", "dog")]}): (
+            "two categories with the same id"
+        ),
         json.dumps({**COCO, "images": [{"id": 1}]}): "an image or a category without 'file_name'",
     },
     "labels.jsonl": {
         '{"image": "cat_0", "labels": []}\n{"image"': "line 2 is no JSON",
+        '{"image": "cat_0", "labels": {"cat": 1}}': "line 1: `{'cat': 1}` in a list of labels",
+        '{"image": "cat_0", "labels": [true, false]}\n': "line 1: `[True, False]` tells of every",
         '{"image": "cat_0", "labels": [{"name": "cat"}]}': "line 1: `{'name': 'cat'}` in a list",
     },
     "labels.xlsx": {"PK": "a spreadsheet's own file"},

@@ -54,9 +54,9 @@ class Folder(FileSource):
             val: name of the list of the validation split.
             val_fraction: fraction of validation images where there are no lists, in (0, 1).
             name: short name of the data set; that of the folder if None.
-            separator: between labels in a cell: `comma`, `semicolon`, `pipe`, `space`, or a sign;
-                `list` for lists of JSON or Python, `none` where a cell is one class; found out
-                from the table if None.
+            separator: between labels in a cell: `comma`, `semicolon`, `pipe`, `space`, `line`, or a
+                sign; `list` for lists of JSON or Python, `none` where a cell is one class; found
+                out from the table if None.
             columns: names of the column of images and of those of labels, or one a class; found
                 out if None.
 

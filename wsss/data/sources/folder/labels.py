@@ -14,6 +14,9 @@ from wsss.data.sources.lists import is_background, read_class_names
 from wsss.errors import Problem, Severity, WsssError
 from wsss.wording import did_you_mean, name_some, plural
 
+_PLACEHOLDERS = frozenset({"nan", "none", "null", "n/a", "na", "<na>", "nil", "-", "--", "?"})
+"""What programs and people write where there is nothing, in lower case."""
+
 
 @dataclass(frozen=True, slots=True)
 class FolderLabels:
@@ -64,6 +67,7 @@ def read_labels(
     if separator and not table.has_cells:
         problems.append(_no_cells(path, separator))
     problems += _check_classes(path, class_names)
+    problems += _check_placeholders(path, table.rows) if listed is None else ()
     problems += table.problems
     problems += _check_labels(path, table.rows, class_names)
     found, rejected, misses = _find_images(path, table, index)
@@ -153,6 +157,19 @@ def _check_classes(path: Path, class_names: Sequence[str]) -> Iterator[Problem]:
                 f"{name_some(alike)} count as different classes",
                 "one spelling of every class",
                 "Write them alike if they mean the same.",
+                Severity.WARNING,
+            )
+
+
+def _check_placeholders(path: Path, rows: Sequence[TagRow]) -> Iterator[Problem]:
+    """Classes whose names are what programs write where there is nothing."""
+    for row in rows:
+        if row.labels and row.labels[0].casefold() in _PLACEHOLDERS:
+            yield Problem(
+                str(path),
+                f"{row.place}: '{row.labels[0]}' counts as a class",
+                "a blank cell where an image shows no class",
+                "Nothing to do if it is one; else leave these cells blank.",
                 Severity.WARNING,
             )
 

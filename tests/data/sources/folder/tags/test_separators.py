@@ -13,11 +13,18 @@ READ = (  # The distinct cells of a table, and what separates their labels.
     (";", ("person;dog", "bird")),
     (";", ("black cat, tom; dog", "dog")),
     (" ", ("cat dog", "cat", "dog")),
+    (" ", ("16 0", "7 1", "5")),
+    ("", ("16", "5")),
+    ("\n", ("cat\r\nblack dog", "bird")),
     ("", ("black cat", "cat", "teddy bear", "bear")),
     ("", ('black cat, "tom"', "dog")),
     ("", ("tench, Tinca tinca", "goldfish, Carassius auratus")),
     ("", ("cats &amp; dogs", "cat")),
     ("", ("hot dog", "dog", "bun")),
+    ("", ("animal/cat", "animal/dog", "vehicle/car", "vehicle/bus")),
+    ("", ("2020-01-02", "2020-02-01", "2020-02-02")),
+    ("", ("black cat", "white cat", "black dog", "white dog")),
+    ("", ("polar bear", "bear cub", "-", "/")),
     ("", ("none", "nan", "null", "true", "0")),
 )
 UNCLEAR = (
@@ -29,6 +36,10 @@ UNCLEAR = (
     ("bicycle person", "dog person", "bicycle"),
     ("haze primary", "clear primary", "clear primary water"),
     ("cat dog", "dog cat"),
+    ("1 0", "0 1"),  # Of two classes the first, and the second.
+    ("1 0 2", "0 0 1"),
+    *((f"cat{sign}dog", f"cat{sign}bird", f"bird{sign}dog") for sign in (*" /+&-_", " and ")),
+    ("cat & dog", "dog & bird", "bird & cat", "tree"),
 )
 
 

@@ -1,14 +1,16 @@
 """The labels in a table's cells: text with a separator, or lists of JSON or Python."""
 
-import ast
-import io
-import json
-import re
-import tokenize
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
-from wsss.data.sources.folder.tags.grid import Cell, Grid, text_of
+from wsss.data.sources.folder.tags.grid import Cell, Grid
+from wsss.data.sources.folder.tags.list_cells import (
+    all_lists,
+    evaluated,
+    labels_of_list,
+    parsed,
+    refuse_marks,
+    refuse_some_lists,
+)
 from wsss.data.sources.folder.tags.separators import (
     LIST,
     WHOLE,
@@ -20,11 +22,10 @@ from wsss.data.sources.folder.tags.separators import (
     split,
 )
 from wsss.data.sources.folder.tags.tag_table import SEPARATOR, Request, TagRow
-from wsss.errors import InvalidOptionError, Problem, Severity, user_error
+from wsss.errors import InvalidOptionError, Problem, Severity
 from wsss.wording import name_some, plural
 
-_BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_SHOWN = {" ": "white space", "\t": "tabs"}
+_SHOWN = {" ": "white space", "\t": "tabs", "\n": "line ends", " and ": "the word `and`"}
 _WORD_OF = {sign: word for word, sign in WORDS.items()}
 Labels = tuple[str, ...]
 
@@ -42,11 +43,17 @@ def cell_rows(
         for cell, place in zip(grid.column(number), grid.places, strict=True):
             if isinstance(cell, str) and cell:
                 texts.setdefault(cell, place)
-    native = any(not isinstance(cell, str) for number in columns for cell in grid.column(number))
-    labels, words, problems = _read_texts(texts, native, request)
+    lists = {
+        place: cell
+        for number in columns
+        for cell, place in zip(grid.column(number), grid.places, strict=True)
+        if not isinstance(cell, str)
+    }
+    refuse_marks(lists, request)
+    labels, words, problems = _read_texts(texts, bool(lists), request)
 
     def labels_of(cell: Cell, place: str) -> Labels:
-        return labels[cell] if isinstance(cell, str) else _of_list(cell, place, request)
+        return labels[cell] if isinstance(cell, str) else labels_of_list(cell, place, request)
 
     cells_by_row = zip(*(grid.column(number) for number in columns), strict=True)
     rows = [
@@ -67,8 +74,9 @@ def _read_texts(
 ) -> tuple[dict[str, Labels], str, list[Problem]]:
     """The labels of each distinct cell of text, how they were read, and problems."""
     chosen = request.separator
-    if chosen == LIST or (chosen is None and _all_lists(texts)):
-        read = {cell: _parsed(cell, place, request) for cell, place in texts.items()}
+    if chosen == LIST or (chosen is None and all_lists(texts)):
+        refuse_marks({place: evaluated(cell) or () for cell, place in texts.items()}, request)
+        read = {cell: parsed(cell, place, request) for cell, place in texts.items()}
         return {"": (), **read}, "labels in lists", []
     problems: list[Problem] = []
     if native:  # Beside lists, text is one label.
@@ -76,7 +84,7 @@ def _read_texts(
     elif chosen is not None:
         separator = separator_of(chosen)
     else:
-        _refuse_some_lists(texts, request)
+        refuse_some_lists(texts, request)
         try:
             separator = find_separator(texts, request.known)
         except UnclearError as unclear:
@@ -94,82 +102,6 @@ def _read_texts(
     return {"": (), **labels}, words, problems
 
 
-def _in_brackets(cell: str) -> bool:
-    return _BRACKETS.get(cell[0]) == cell[-1]
-
-
-def _all_lists(texts: Iterable[str]) -> bool:
-    """Whether cells are meant as lists, be it that some are damaged."""
-    cells = list(texts)
-    return all(map(_in_brackets, cells)) and any(
-        cell[0] == "[" or _evaluated(cell) is not None for cell in cells
-    )
-
-
-def _refuse_some_lists(texts: dict[str, str], request: Request) -> None:
-    """Refuse cells of which some are lists and some are not."""
-    lists = [cell for cell in texts if cell[0] == "[" and _in_brackets(cell) and _evaluated(cell)]
-    if lists:
-        other = next(cell for cell in texts if not _in_brackets(cell))
-        raise user_error(
-            request.path,
-            f"{texts[other]}: `{other:.80}`, but {texts[lists[0]]}: `{lists[0]:.80}`",
-            "either lists in all cells, or in none",
-            "Write all labels in the same way; an image without objects has a blank cell or `[]`.",
-        )
-
-
-def _parsed(cell: str, place: str, request: Request) -> Labels:
-    """The labels of a cell that is a list of JSON or Python."""
-    values = _evaluated(cell)
-    if values is None:
-        raise user_error(
-            request.path,
-            f"{place}: `{cell:.80}` is no list of JSON or Python",
-            'lists with quotes and commas, such as `["cat", "dog"]`',
-            "Correct this cell, or separate labels by `|`: `cat|dog`.",
-        )
-    return _of_list(values, place, request)
-
-
-def _evaluated(cell: str) -> Sequence[object] | None:
-    """The values of a list of JSON, or of a list, tuple or set of Python; None if it is none.
-
-    NumPy prints `['cat' 'dog']`, which Python would take for `['catdog']`.
-    """
-    try:
-        values = json.loads(cell)
-    except ValueError:
-        try:
-            if re.search(r"""['"]\s*['"]""", cell) and _adjacent_strings(cell):
-                return None
-            values = ast.literal_eval(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
-            return None
-    if isinstance(values, set):
-        values = sorted(values, key=str)
-    return values if isinstance(values, list | tuple) else None
-
-
-def _adjacent_strings(cell: str) -> bool:
-    """Whether two strings follow each other without a comma."""
-    tokens = tokenize.generate_tokens(io.StringIO(cell).readline)
-    kinds = [token.type for token in tokens if token.type != tokenize.NL]
-    return any(one == other == tokenize.STRING for one, other in pairwise(kinds))
-
-
-def _of_list(values: Sequence[object], place: str, request: Request) -> Labels:
-    odd = [value for value in values if not isinstance(value, str | int)]
-    if odd:
-        raise user_error(
-            request.path,
-            f"{place}: `{odd[0]!r:.80}` in a list of labels",
-            "names of classes",
-            'Write a list of names: `["cat", "dog"]`.',
-        )
-    return tuple(dict.fromkeys(name for value in values if (name := text_of(value))))
-
-
 def _two_readings(texts: dict[str, str], unclear: UnclearError, request: Request) -> Exception:
     """The error for cells that can be read in two ways, with both."""
     cell, separator = unclear.cell, unclear.separator
@@ -178,7 +110,7 @@ def _two_readings(texts: dict[str, str], unclear: UnclearError, request: Request
         plural(len({name for text in texts for name in split(text, one)}), "class", "classes")
         for one in (separator, WHOLE)
     ]
-    word = _WORD_OF[separator]
+    word = _WORD_OF.get(separator, separator)
     return request.refused(
         f"{texts[cell]}: `{cell:.80}` is either {name_some(parts)}, separated by "
         f"{_SHOWN.get(separator, f'`{separator}`')} ({counts[0]} in the table), or one class "

@@ -7,6 +7,7 @@ looked at.
 from typing import Any
 
 from wsss.data.sources.folder.tags.tag_table import Request, TagRow, TagTable
+from wsss.data.sources.text_files import cleaned
 from wsss.errors import WsssError, user_error
 from wsss.wording import plural
 
@@ -35,12 +36,13 @@ def coco_table(content: dict[str, Any], request: Request) -> TagTable:
                 "Write it, or use the instances (not captions or key points) of this data set.",
             )
     try:
-        names = {one["id"]: str(one["name"]).strip() for one in content["categories"]}
-        files = {one["id"]: str(one["file_name"]).strip() for one in content["images"]}
+        names = {one["id"]: cleaned(str(one["name"])) for one in content["categories"]}
+        files = {one["id"]: cleaned(str(one["file_name"])) for one in content["images"]}
     except (KeyError, TypeError) as error:
         raise _damaged(request, f"an image or a category without {error}") from None
-    if len(files) < len(content["images"]):
-        raise _damaged(request, "two images with the same id")
+    for kind, ids in (("images", files), ("categories", names)):
+        if len(ids) < len(content[kind]):
+            raise _damaged(request, f"two {kind} with the same id")
     labels: dict[Any, dict[str, None]] = {image: {} for image in files}
     for number, one in enumerate(content["annotations"], 1):
         try:

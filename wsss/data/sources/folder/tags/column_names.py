@@ -17,12 +17,18 @@ LABEL_NAMES = _words(
     "tagnames category categories categoryname categorynames object objects target targets "
     "annotation annotations imagelabel imagelabels"
 )
-SPLIT_NAMES = _words("split splits set subset fold partition usage phase")
-ATTRIBUTE_NAMES = SPLIT_NAMES | _words(
-    "width height depth channels size area x y w h x1 y1 x2 y2 xmin ymin xmax ymax bbox box boxes "
-    "segmentation polygon points score confidence difficult truncated occluded pose iscrowd "
-    "verified url source license author date time timestamp md5 sha256 hash index labelid classid "
-    "categoryid"
+SPLIT_NAMES = _words(
+    "split splits set subset fold partition usage phase istrain isval isvalid istest"
+)
+SCORE_NAMES = _words("score scores confidence probability")
+ATTRIBUTE_NAMES = (
+    SPLIT_NAMES
+    | SCORE_NAMES
+    | _words(
+        "width height depth channels size area x y w h x1 y1 x2 y2 xmin ymin xmax ymax bbox box "
+        "boxes segmentation polygon points difficult truncated occluded pose iscrowd verified url "
+        "source license author date time timestamp md5 sha256 hash index labelid classid categoryid"
+    )
 )
 """What else tables tell of an image or an object: no classes, even where it is 0 or 1."""
 

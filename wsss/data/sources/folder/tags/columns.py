@@ -9,6 +9,7 @@ from wsss.data.sources.folder.tags.column_names import (
     ATTRIBUTE_NAMES,
     IMAGE_NAMES,
     LABEL_NAMES,
+    SCORE_NAMES,
     SPLIT_NAMES,
     is_index_name,
     plain,
@@ -18,6 +19,9 @@ from wsss.data.sources.folder.tags.one_hot import is_binary, is_numeric, odd_cel
 from wsss.data.sources.folder.tags.tag_table import COLUMNS, Request
 from wsss.errors import Problem, Severity, user_error
 from wsss.wording import name_some
+
+_NO_CLASSES = ATTRIBUTE_NAMES | IMAGE_NAMES
+"""Names of columns that are neither labels nor classes, unless a list of classes has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,20 @@ def find_columns(grid: Grid, request: Request) -> Columns:
         number
         for number in others
         if number not in labels
-        and (plain(grid.header[number]) not in ATTRIBUTE_NAMES or grid.header[number] in known)
+        and (plain(grid.header[number]) not in _NO_CLASSES or grid.header[number] in known)
     ]
     attributes = [number for number in others if number not in {*labels, *rest}]
     if len(labels) > 1:
         raise _unclear(grid, request, [[image, number] for number in labels[:2]])
     if labels:
         binary = [number for number in rest if is_binary(grid.column(number))]
+        if binary and is_binary(grid.column(labels[0])):
+            raise _unclear(grid, request, [[image, *labels], [image, *labels, *binary]])
         if len(binary) > 1:
             raise _unclear(grid, request, [[image, *labels], [image, *binary]])
         return Columns(image, tuple(labels), ignored=(*rest, *attributes))
     if rest and all(is_binary(grid.column(number)) for number in rest):
+        _check_classes_have_names(grid, request, rest)
         return Columns(image, classes=tuple(rest), ignored=tuple(attributes))
     raise _no_labels(grid, request, image, rest)
 
@@ -75,11 +82,15 @@ def ignored_columns(grid: Grid, columns: Columns, path: object) -> Iterable[Prob
     """One problem for all columns that hold something else, and one for those of splits."""
     names = [grid.name(number) for number in columns.ignored]
     splits = [name for name in names if plain(name) in SPLIT_NAMES]
-    others = [name for name in names if name not in splits]
+    unsure = [grid.name(number) for number in columns.ignored if _has_zero_score(grid, number)]
+    others = [name for name in names if name not in (*splits, *unsure)]
     remedies = {
         "Nothing to do, unless they hold labels: a table has one column of labels.": others,
         "List the images of each split in splits/train.txt and splits/val.txt to keep it: a split "
         "is no part of the table of labels.": splits,
+        "Remove the rows of 0 if their labels are not shown: here they count like all others.": (
+            unsure
+        ),
     }
     for remedy, left_out in remedies.items():
         if left_out:
@@ -92,6 +103,13 @@ def ignored_columns(grid: Grid, columns: Columns, path: object) -> Iterable[Prob
                 remedy,
                 Severity.WARNING,
             )
+
+
+def _has_zero_score(grid: Grid, number: int) -> bool:
+    """Whether a column tells how sure labels are, and that some are not shown at all."""
+    return plain(grid.name(number)) in SCORE_NAMES and not {"0", "0.0"}.isdisjoint(
+        map(str, grid.column(number))
+    )
 
 
 def _without_header(grid: Grid, request: Request) -> Columns:
@@ -115,6 +133,23 @@ def _check_no_repeats(header: Sequence[str], request: Request) -> None:
             "every column once",
             "Rename or remove the others.",
         )
+
+
+def _check_classes_have_names(grid: Grid, request: Request, numbers: Sequence[int]) -> None:
+    """Refuse a column without a name among those of classes.
+
+    Raises:
+        WsssError: there is one.
+    """
+    assert grid.header is not None
+    for number in numbers:
+        if not grid.header[number]:
+            raise user_error(
+                request.path,
+                f"the column no. {number + 1} has 1 and 0, but no name",
+                "the name of a class over each column",
+                "Write its name into the header, or remove the column.",
+            )
 
 
 def _as_told(grid: Grid, request: Request) -> Columns:
@@ -179,11 +214,14 @@ def _same_images(grid: Grid, numbers: Sequence[int], index: ImageIndex) -> bool:
 
 
 def _is_index(grid: Grid, number: int) -> bool:
-    """Whether a column numbers the rows, as that which data frames write."""
+    """Whether a column numbers the rows, as that which data frames write, or is blank."""
     assert grid.header is not None
-    return is_index_name(grid.header[number]) and all(
-        isinstance(cell, str) and (not cell or cell.isdecimal()) for cell in grid.column(number)
-    )
+    if not is_index_name(grid.header[number]):
+        return False
+    cells = [cell for cell in grid.column(number) if cell]
+    if number > 0 and not grid.header[number] and cells:
+        return False
+    return all(isinstance(cell, str) and cell.isdecimal() for cell in cells)
 
 
 def _unclear(grid: Grid, request: Request, readings: Sequence[Sequence[int]]) -> Exception:

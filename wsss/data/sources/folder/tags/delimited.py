@@ -11,7 +11,7 @@ from wsss.data.sources.folder.image_index import ImageIndex
 from wsss.data.sources.folder.tags.column_names import IMAGE_NAMES, LABEL_NAMES, plain
 from wsss.data.sources.folder.tags.grid import Grid
 from wsss.data.sources.folder.tags.tag_table import Request
-from wsss.data.sources.text_files import read_text
+from wsss.data.sources.text_files import cleaned, read_text
 from wsss.errors import Problem, user_error
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -54,11 +54,11 @@ def read_delimited(request: Request) -> Grid:
 
 
 def _first_record(text: str, sign: str) -> list[str]:
-    """Stripped cells of the first line that is not blank; those before an error in quotes."""
+    """Cleaned cells of the first line that is not blank; those before an error in quotes."""
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=sign):
             if any(cell.strip() for cell in cells):
-                return [cell.strip() for cell in cells]
+                return [cleaned(cell) for cell in cells]
     except csv.Error:
         pass
     return []
@@ -91,13 +91,14 @@ def _grid(request: Request, text: str, sign: str, first_line: int, has_header: b
     problems: list[Problem] = []
     try:
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
+            cells = [cleaned(cell) for cell in cells]
             if not any(cells):
                 continue
             if header is None and has_header:
                 header = _trimmed(cells)
                 continue
             place = f"line {reader.line_num + first_line - 1}"
+            _check_no_row_in_quotes(path, place, cells, sign, request.index)
             if header is not None:
                 _check_no_second_header(path, place, cells, header, request.index)
                 if len(cells) > len(header):
@@ -139,6 +140,23 @@ def _check_no_second_header(
             "one table, with one header in its first line",
             "Remove what is not meant: there seem to be two tables in this file.",
         )
+
+
+def _check_no_row_in_quotes(
+    path: object, place: str, cells: Sequence[str], sign: str, index: ImageIndex
+) -> None:
+    """Refuse a cell in quotes that holds other rows, as one quote too many makes it."""
+    for cell in cells:
+        for line in cell.splitlines()[1:]:
+            if sign in line and _is_image(cleaned(line.split(sign)[0]), index):
+                raise user_error(
+                    path,
+                    f"{place}: a cell in quotes goes over several lines, with the row "
+                    f"`{line:.80}` in it",
+                    "quotes in pairs, around single cells",
+                    "Close the quote before this row, or remove it; a quote that belongs to a name "
+                    'is written twice: `"the ""big"" cat"`.',
+                )
 
 
 def _surplus(path: object, place: str, header: Sequence[str], surplus: Sequence[str]) -> Problem:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsss.data.sources.text_files import cleaned
 from wsss.errors import Problem
 
 Cell = str | Sequence[object]
-"""Text, stripped; or a list, in JSON."""
+"""Text, cleaned; or a list, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,4 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip()
+    return cleaned(str(value))

@@ -104,4 +104,6 @@ def _grid(request: Request, places: Sequence[str], records: Sequence[Any], kind:
 
 
 def _cell(value: object) -> Cell:
+    if isinstance(value, dict):  # no text; to be refused where labels are expected
+        return [value]
     return value if isinstance(value, list) else text_of(value)

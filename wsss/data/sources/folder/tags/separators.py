@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 
-WORDS = {"pipe": "|", "semicolon": ";", "comma": ",", "space": " ", "tab": "\t"}
+WORDS = {"pipe": "|", "semicolon": ";", "comma": ",", "space": " ", "tab": "\t", "line": "\n"}
 """Names of separators, which no shell takes for something else."""
 NONE, LIST = "none", "list"
 """Cells that are one class each, and cells that are lists of JSON or Python."""
 WHOLE = ""
 """The separator of cells that are one class each."""
 
+_CERTAIN = ("|", "\n")
+"""Signs that no name contains."""
 _TRIED = (";", ",")
+_JOINTS = (" and ", "&", "+", "/", " ", "-", "_")
+"""What may join labels, but is part of many names as well."""
 _ENTITY = re.compile(r"&#?\w+;")
 """A character of HTML, whose `;` separates nothing."""
 
@@ -50,10 +54,11 @@ def split(cell: str, separator: str) -> tuple[str, ...]:
 def find_separator(cells: Collection[str], known: Collection[str] | None) -> str:
     """The sign between labels; empty if each cell is one class.
 
-    A `|` always separates, and so does a `;`. A `,` does where parts of joint cells stand alone or
-    recur, and no joint cell is without a part seen elsewhere; where no part is seen elsewhere it
-    belongs to the names. White space separates only where every word stands alone elsewhere. With a
-    list of classes, these decide.
+    A `|` always separates, and so do a line end in a cell and a `;`. A `,` does where parts of
+    joint cells stand alone or recur, and no joint cell is without a part seen elsewhere; where no
+    part is seen elsewhere it belongs to the names. White space separates only where every word
+    stands alone elsewhere or is a number. Other signs never do, but where the names that they join
+    trade places the cells are unclear. With a list of classes, these decide.
 
     Args:
         cells: the distinct cells that are not blank.
@@ -62,8 +67,9 @@ def find_separator(cells: Collection[str], known: Collection[str] | None) -> str
     Raises:
         UnclearError: the cells can be read in two ways.
     """
-    if any("|" in cell for cell in cells):
-        return "|"
+    for sign in _CERTAIN:
+        if any(sign in cell for cell in cells):
+            return sign
     signs = [sign for sign in _TRIED if any(sign in _ENTITY.sub("", cell) for cell in cells)]
     classes = frozenset(known or ())
     for sign in signs:
@@ -72,6 +78,8 @@ def find_separator(cells: Collection[str], known: Collection[str] | None) -> str
             raise UnclearError(_doubtful_cell(cells, sign, classes), sign)
         if verdict is Verdict.SPLIT:
             return sign
+    if known is None and (joint := next((j for j in _JOINTS if _trade_places(cells, j)), None)):
+        raise UnclearError(_doubtful_cell(cells, joint, classes), joint)
     if signs:
         return WHOLE
     verdict = _words_by_cells(cells) if known is None else _words_by_classes(cells, classes)
@@ -131,6 +139,8 @@ def _words_by_cells(cells: Collection[str]) -> Verdict:
     stands alone.
     """
     words = {cell: split(cell, " ") for cell in cells}
+    if all(name.isdecimal() for names in words.values() for name in names):
+        return _by_numbers(words)
     alone = {names[0] for names in words.values() if len(names) == 1}
     joint = [set(names) for cell, names in words.items() if names != (cell,)]
     in_alone = [names <= alone for names in joint]
@@ -149,6 +159,32 @@ def _words_by_cells(cells: Collection[str]) -> Verdict:
     return Verdict.WHOLE
 
 
+def _trade_places(cells: Collection[str], sign: str) -> bool:
+    """Whether the parts of joint cells all recur, and one is first here and not there.
+
+    So are labels that are joined, `cat/dog`, `cat/bird`, `bird/dog`. In names such as `animal/cat`
+    and `animal/dog` parts keep their place; numbers, as in dates, are no names.
+    """
+    joint = [names for cell in cells if len(names := split(cell, sign)) > 1]
+    seen = Counter(name for names in joint for name in names)
+    if not joint or any(count == 1 or not _has_letter(name) for name, count in seen.items()):
+        return False
+    return not {names[0] for names in joint}.isdisjoint(n for names in joint for n in names[1:])
+
+
+def _has_letter(name: str) -> bool:
+    return any(letter.isalpha() for letter in name)
+
+
+def _by_numbers(words: Mapping[str, Sequence[str]]) -> Verdict:
+    """Numbers are labels, `16 0` beside `5`, unless they may be a 0 or 1 for every class."""
+    if all(len(names) == 1 and cell == names[0] for cell, names in words.items()):
+        return Verdict.WHOLE
+    repeats = any(len(names) < len(cell.split()) for cell, names in words.items())
+    are_marks = {name for names in words.values() for name in names} <= {"0", "1"}
+    return Verdict.UNCLEAR if repeats or are_marks else Verdict.SPLIT
+
+
 def _any_inside_another(sets: Collection[frozenset[str]]) -> bool:
     """Whether one of the sets, of two words or more, is a part of another."""
     by_word: dict[str, set[frozenset[str]]] = {}
@@ -156,7 +192,8 @@ def _any_inside_another(sets: Collection[frozenset[str]]) -> bool:
         for name in names:
             by_word.setdefault(name, set()).add(names)
     return any(
-        len(names) > 1 and len(set.intersection(*(by_word[name] for name in names))) > 1
+        len(names) > 1
+        and any(names < other for other in min((by_word[name] for name in names), key=len))
         for names in sets
     )
 

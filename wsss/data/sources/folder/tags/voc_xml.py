@@ -4,13 +4,14 @@ Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010
 difficult are included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from wsss.data.sources.file_source import walk_files
 from wsss.data.sources.folder.tags.tag_table import Request, TagRow, TagTable
-from wsss.errors import Problem, user_error
+from wsss.data.sources.text_files import cleaned
+from wsss.errors import Problem, Severity, user_error
 from wsss.wording import plural
 
 SUFFIX = ".xml"
@@ -44,7 +45,7 @@ def voc_xml_table(request: Request) -> TagTable:
     problems: list[Problem] = []
     for file in files:
         try:
-            rows.append(_row(request, file, _root(request.path / file)))
+            root = _root(request.path / file)
         except (OSError, ElementTree.ParseError) as error:
             problems.append(
                 Problem(
@@ -54,6 +55,10 @@ def voc_xml_table(request: Request) -> TagTable:
                     "Correct or replace these files.",
                 )
             )
+            continue
+        row = _row(request, file, root)
+        rows.append(row)
+        problems += _doubts(request, row, root)
     return TagTable(rows, plural(len(files), "XML file") + " of PASCAL VOC's kind", problems)
 
 
@@ -73,10 +78,31 @@ def _row(request: Request, file: Path, root: ElementTree.Element) -> TagRow:
     return TagRow(file.as_posix(), _image(request, [own, written, f"{folder}/{written}"]), labels)
 
 
+def _doubts(request: Request, row: TagRow, root: ElementTree.Element) -> Iterator[Problem]:
+    """Objects without a name, and the name of another image that is there as well."""
+    if nameless := sum(not _text(node.find("name")) for node in root.iterfind("object")):
+        yield Problem(
+            str(request.path / row.place),
+            f"{plural(nameless, 'object')} without a name",
+            "the name of every object",
+            "Write the names, or remove these objects.",
+        )
+    written = _text(root.find("filename"))
+    found = {request.index.find(entry) for entry in (row.image, written)}
+    if None not in found and len(found) > 1:
+        yield Problem(
+            str(request.path / row.place),
+            f"its <filename> is '{written}', which is another image than '{row.image}'",
+            "an annotation named after its image",
+            "Nothing to do if its own name is right; else rename it.",
+            Severity.WARNING,
+        )
+
+
 def _image(request: Request, entries: Sequence[str]) -> str:
     """The first entry that is an image; the first of all if none is."""
     return next((one for one in entries if request.index.find(one) is not None), entries[0])
 
 
 def _text(node: ElementTree.Element | None) -> str:
-    return (node.text or "").strip() if node is not None else ""
+    return cleaned(node.text or "") if node is not None else ""
