@@ -4,8 +4,10 @@ A block of commands is fenced as `bash`, a program as `python`. One that cannot 
 a comment that says so: see `REASONS`. All blocks of a page run in one folder, in their order.
 """
 
+import os
 import re
 import shlex
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,7 +30,6 @@ REASONS = (
     "needs a cluster", "needs a container", "needs a GPU", "needs a network", "takes minutes",
 )  # fmt: skip
 """What the first line of a block that is not run says."""
-MINUTES = "takes minutes"
 
 TINY = {
     "classify.max_epochs": 1,
@@ -52,7 +53,7 @@ TINY = {
     "segmenter.decoder_channels": 16,
     "segmenter.trains_from": "blocks.6",
     "segment.max_epochs": 1,
-    "segment.batch_size": 3,
+    "segment.batch_size": 4,
     "segment.augmentation.crop_px": 64,
     "evaluate.scales.factors": [1.0],
     "evaluate.crf.num_iterations": 1,
@@ -107,7 +108,7 @@ def folder(tmp_path: Path) -> Path:
     here = tmp_path
     rng = np.random.default_rng(0)
     rows = ["image,labels"]
-    for number in range(12):
+    for number in range(18):
         labels = ("dog", "cat", "dog|cat")[number % 3]
         picture = rng.integers(90, 150, (48, 64, 3), dtype=np.uint8)
         picture[8:40, 6:26] = (214, 40, 40) if "dog" in labels else (90, 90, 90)
@@ -164,6 +165,30 @@ def run_page(
 
     yield run_page
     sys.modules.pop("my_module", None)
+
+
+@pytest.fixture
+def run_in_a_shell(folder: Path) -> Callable[[Block], None]:
+    """Run a block as a reader would, in processes: `make` in the checkout, else in the folder."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def run(block: Block) -> None:
+        for words in block.commands:
+            program, *rest = written_out(words, folder)
+            if program == "wsss" and rest[0] in ("run", "check"):
+                rest = [rest[0], *tiny(rest[1:])]
+            where = CHECKOUT if program == "make" else folder
+            done = subprocess.run(
+                [program, *rest],
+                cwd=where,
+                env={**os.environ, "PATH": path},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
+
+    return run
 
 
 def written_out(words: list[str], folder: Path) -> list[str]:

@@ -25,3 +25,10 @@ def test_every_block_says_what_it_is(page, blocks):
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in UNTOLD])
 def test_commands_and_programs_of_a_page_run(page, run_page):
     run_page(page)
+
+
+def test_no_page_is_forgotten_that_has_commands_of_minutes(blocks):
+    own = (CHECKOUT / "tests" / "docs" / "test_minutes.py").read_text()
+    for page in PAGES:
+        if any(block.reason == "takes minutes" for block in blocks(page)):
+            assert f'"{page}"' in own

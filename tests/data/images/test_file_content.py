@@ -70,5 +70,7 @@ def test_a_pillow_without_a_codec_is_named(tmp_path, monkeypatch, suffix, plugin
     path = tmp_path / f"a.{suffix}"
     Image.new("RGB", (32, 32)).save(path)
     monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != plugin])
-    with pytest.raises(WsssError, match=r"which this Pillow does not read, not.*pip install -U pillow"):
+    with pytest.raises(
+        WsssError, match=r"which this Pillow does not read, not.*pip install -U pillow"
+    ):
         read_rgb(path)
