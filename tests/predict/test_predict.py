@@ -178,6 +178,28 @@ def test_a_classifier_tags_and_explains(predict, picture, classifier, here):
     assert (here / "o" / "explanations" / "a.png").is_file()
 
 
+def test_tags_and_explanations_of_another_classifier_are_made_anew(
+    predict, picture, classifier, make_classifier, here, tmp_path
+):
+    picture("a.png")
+    other = make_classifier(tmp_path / "other", 1)
+    sheet, tags = here / "o" / "explanations" / "a.png", here / "o" / "tags.csv"
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    first, cam = tags.read_bytes(), sheet.read_bytes()
+    written = sheet.stat().st_mtime_ns
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    assert sheet.stat().st_mtime_ns == written
+    words = (*WORDS, f"classifier={classifier}", "--explanations=gradcam")
+    assert predict("a.png", *words)[0] == 0
+    assert tags.read_bytes() == first
+    assert sheet.read_bytes() != cam
+    assert predict("a.png", *WORDS, f"classifier={other}", "explanations=[]")[0] == 0
+    assert tags.read_bytes() != first
+    assert not sheet.exists()
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    assert (tags.read_bytes(), sheet.read_bytes()) == (first, cam)
+
+
 def test_a_classifier_of_other_classes_is_refused(
     predict, picture, classifier, make_segmenter, tmp_path
 ):
