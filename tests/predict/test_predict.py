@@ -277,6 +277,23 @@ def test_a_folder_of_other_predictions_is_left_alone(predict, picture, here):
     assert (here / "o" / "masks" / "a.png").read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [["output=o"], []])
+def test_results_among_the_images_are_no_images(predict, picture, words):
+    picture("a.png")
+    for _ in range(2):
+        status, said = predict(".", *words)
+        assert status == 0, said
+        assert "Predicting 1 image " in said
+
+
+def test_a_folder_of_other_files_takes_no_predictions(predict, picture, here):
+    picture("p/a.png")
+    status, said = predict("p", "output=p")
+    assert status == 1
+    assert "a folder with files that `wsss predict` did not write: 'a.png'" in said
+    assert not (here / "p" / "masks").exists()
+
+
 def test_the_same_request_has_the_same_folder_and_another_another(predict, picture, here):
     picture("a.png")
     for more in ([], ["--coco"], ["overlays=false"], ["--flip"], ["--batch-size=2"]):

@@ -78,7 +78,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         from wsss.predict.classifier import explainer_of
 
         explainer = explainer_of(request.classifier, request.explanations, names, device)
-    items, problems = find_images(request.images)
+    items, problems = find_images(request.images, request.output or DEFAULT_OUTPUT)
     tiling = Tiling(request.tile_px, request.overlap_px, request.tile_above_megapixels)
     sizes, unreadable = measure(items, request.max_megapixels)
     problems += [*unreadable, *_refused_in_tiles(request, items, sizes, tiling)]
