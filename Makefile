@@ -30,7 +30,7 @@ lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 	$(BIN)/mypy
 
 docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes
 	$(BIN)/python -m pytest -m minutes tests/docs

@@ -79,6 +79,8 @@ def test_images_without_tags_have_no_maps(tmp_path):
     none = torch.zeros(0, dtype=torch.int64)
     np.save(tmp_path / "a.npy", {"keys": none, "cam": torch.zeros(0, *QUARTER)})
     assert read_given_seeds(tmp_path / "a.npy", SIZE).maps.shape == (0, *QUARTER)
+    np.save(tmp_path / "b.npy", {"keys": np.array([]), "cam": np.array([])})
+    assert read_given_seeds(tmp_path / "b.npy", SIZE).maps.shape == (0, *QUARTER)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,13 @@ def test_images_without_tags_have_no_maps(tmp_path):
         ({"cam": torch.zeros(2, *QUARTER, dtype=torch.uint8)}, "uint8 maps"),
         ({"keys": np.array([1, 1])}, "for n different keys"),
         ({"keys": None}, "arrays called cam, high_res"),
+        ({"keys": np.array(["cat", "cow"])}, "classes of the type <U3. Expected whole numbers"),
+        ({"keys": np.array([0.0, 2.0])}, "classes of the type float64"),
+        (
+            {"keys": np.array([-1, 2])},
+            "classes from -1 to 2. Expected whole numbers, 0 for the first class",
+        ),
+        ({"keys": np.array([2, 65536])}, "classes from 2 to 65536"),
         ({"cam": None, "high_res": None}, "arrays called keys"),
     ],
 )

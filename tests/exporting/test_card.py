@@ -1,6 +1,8 @@
 """The model card, as a hub and as a reader take it."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
+import wsss
+from wsss.artifacts import Manifest
 from wsss.exporting.card_facts import without_folders
 
 
@@ -30,6 +34,8 @@ def test_the_card_tells_data_tags_scores_and_licences(everything):
     (oracle,) = [line for line in text.splitlines() if line.startswith("| seeds, best")]
     assert "**oracle**" in oracle
     assert "62.5" in oracle
+    assert "from **image tags alone**" in text
+    assert "no boxes, points or outlines were used" in text
     (own,) = [line for line in text.splitlines() if line.startswith("| segmenter |")]
     assert "oracle" not in own
     assert "The licence of these weights is not decided" in text
@@ -61,6 +67,41 @@ def test_nothing_names_a_folder_of_this_machine(everything, finished):
 )
 def test_folders_are_left_out_of_settings(value, expected):
     assert without_folders(value) == expected
+
+
+@pytest.fixture
+def export_given(finished, tmp_path):
+    """Export the segmenter of a run in which a user gave the results of a stage."""
+
+    def export(stage, config):
+        runs = tmp_path / "runs"
+        shutil.copytree(finished.work_dir, runs)
+        (folder,) = (runs / stage).iterdir()
+        manifest = Manifest.read(folder)
+        manifest.basis["given"] = "0123"
+        manifest.config = config
+        manifest.write(folder)
+        words = ["formats=safetensors,coco", f"output={tmp_path / 'out'}", *finished.data_words]
+        return wsss.export(next((runs / "segment").iterdir()), words)
+
+    return export
+
+
+@pytest.mark.parametrize(
+    ("stage", "given"),
+    [("refine", "pseudo masks"), ("localize", "seeds"), ("classify", "a classifier")],
+)
+def test_what_was_given_is_not_said_to_come_from_tags(export_given, stage, given):
+    folder = export_given(stage, {"weights": "/home/me/my.pth", "model": "timm:resnet18"})
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"from **{given}** that came from elsewhere" in text
+    assert "image tags alone" not in text
+    assert "no boxes, points or outlines were used" not in text
+    said = "`classify` was given: `my.pth` (`timm:resnet18`), whose licence is not known here"
+    assert (said in text) == (stage == "classify")
+    assert ("masks to learn from were computed" in text) == (stage != "refine")
+    described = json.loads((folder / "coco" / "pseudo_masks.json").read_text())["info"]
+    assert described["description"] == f"Pseudo masks of pets, from given {given}"
 
 
 def test_every_example_runs(everything, tmp_path, monkeypatch):

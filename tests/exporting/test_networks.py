@@ -10,9 +10,13 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
+from wsss.exporting.deployed import DeployedClassifier
 from wsss.exporting.network_files import checked, export_network
 from wsss.exporting.output_folder import RECORD
+from wsss.exporting.programs import traced
+from wsss.models import SplitClassifier, TimmBackbone
 from wsss.models.saved_networks import load_classifier, load_segmenter
 
 SHAPES = [(1, 3, 33, 47), (3, 3, 64, 50), (2, 3, 17, 96)]
@@ -88,6 +92,21 @@ for side in (33, 64, 17):
         np.testing.assert_array_equal(found["labels"], expected.argmax(dim=1))
 
 
+@pytest.mark.parametrize("stride", [8, 32])
+def test_networks_of_other_strides_become_programs(stride):
+    torch.manual_seed(0)
+    classifier = SplitClassifier.linear(TimmBackbone("test_efficientnet", None, stride), 2).eval()
+    deployed = DeployedClassifier(classifier)
+    program = traced(deployed).module()
+    for shape in ((1, 3, deployed.min_side_px, 40), (2, 3, 64, 70)):
+        batch = torch.from_numpy(images(shape))
+        height, width = (-side % stride for side in shape[2:])
+        seen = F.pad(batch.float() / 255, (0, width, 0, height), mode="replicate")
+        torch.testing.assert_close(program(batch)[0], classifier(seen))
+    with pytest.raises(AssertionError, match="Guard failed"):
+        program(torch.zeros(1, 3, deployed.min_side_px - 1, 64, dtype=torch.uint8))
+
+
 @pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes(everything, finished, tmp_path):
     export_network(
@@ -118,6 +137,7 @@ def test_the_record_has_sizes_and_digests(everything):
     record = json.loads((everything / RECORD).read_text())
     assert record["finished"] is True
     assert record["checks"]["segmenter.onnx"]["equal"] >= 0.999
+    assert record["checks"]["segmenter.onnx"]["min_side_px"] == 17
     for name, file in record["files"].items():
         assert file["bytes"] == (everything / name).stat().st_size
 

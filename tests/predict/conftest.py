@@ -42,13 +42,24 @@ def make_segmenter() -> Callable[[Path, tuple[str, ...]], Path]:
 
 
 @pytest.fixture(scope="session")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_classifier() -> Callable[[Path, int], Path]:
+    """Export a classifier of the same classes, with a random head: `make_classifier(folder, 0)`."""
+
+    def make(folder: Path, seed: int) -> Path:
+        torch.manual_seed(seed)
+        backbone = TimmBackbone("tf_efficientnet_lite0", "package")
+        save_classifier(folder, SplitClassifier.linear(backbone, len(NAMES)), NAMES)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def classifier(
+    tmp_path_factory: pytest.TempPathFactory, make_classifier: Callable[[Path, int], Path]
+) -> Path:
     """Folder of an exported classifier of the same classes."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("classify")
-    backbone = TimmBackbone("tf_efficientnet_lite0", "package")
-    save_classifier(folder, SplitClassifier.linear(backbone, len(NAMES)), NAMES)
-    return folder
+    return make_classifier(tmp_path_factory.mktemp("classify"), 0)
 
 
 @pytest.fixture

@@ -46,6 +46,17 @@ def test_a_list_has_files_folders_and_patterns(files, here):
     assert found("list.txt") == {"one": "one.gif", "b": "p/b.jpg", "a": "q/a.jpg"}
 
 
+def test_pictures_among_the_results_are_none_of_the_folder_around_them(files, here):
+    files("p/a.jpg", "p/o/masks/a.png", "p/other/o/b.png")
+
+    def ids(word: str) -> list[str]:
+        return [item.id for item in find_images([word], Path("p/o"))[0]]
+
+    assert ids("p") == ids(str(here / "p")) == ["a", "other/o/b"]
+    assert ids("p/**/*.*") == ["a", "other/o/b"]
+    assert ids("p/o/masks") == ids("p/o/masks/a.png") == ["a"]
+
+
 def test_each_image_is_meant_once_in_the_order_of_the_words(files, here):
     files("p/b.jpg", "p/a.jpg")
     assert [*found("p/b.jpg", "p", str(here / "p" / "a.jpg"))] == ["b", "a"]

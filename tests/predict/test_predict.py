@@ -178,6 +178,28 @@ def test_a_classifier_tags_and_explains(predict, picture, classifier, here):
     assert (here / "o" / "explanations" / "a.png").is_file()
 
 
+def test_tags_and_explanations_of_another_classifier_are_made_anew(
+    predict, picture, classifier, make_classifier, here, tmp_path
+):
+    picture("a.png")
+    other = make_classifier(tmp_path / "other", 1)
+    sheet, tags = here / "o" / "explanations" / "a.png", here / "o" / "tags.csv"
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    first, cam = tags.read_bytes(), sheet.read_bytes()
+    written = sheet.stat().st_mtime_ns
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    assert sheet.stat().st_mtime_ns == written
+    words = (*WORDS, f"classifier={classifier}", "--explanations=gradcam")
+    assert predict("a.png", *words)[0] == 0
+    assert tags.read_bytes() == first
+    assert sheet.read_bytes() != cam
+    assert predict("a.png", *WORDS, f"classifier={other}", "explanations=[]")[0] == 0
+    assert tags.read_bytes() != first
+    assert not sheet.exists()
+    assert predict("a.png", *WORDS, f"classifier={classifier}")[0] == 0
+    assert (tags.read_bytes(), sheet.read_bytes()) == (first, cam)
+
+
 def test_a_classifier_of_other_classes_is_refused(
     predict, picture, classifier, make_segmenter, tmp_path
 ):
@@ -253,6 +275,23 @@ def test_a_folder_of_other_predictions_is_left_alone(predict, picture, here):
     assert status == 1
     assert "other images" in said
     assert (here / "o" / "masks" / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["output=o"], []])
+def test_results_among_the_images_are_no_images(predict, picture, words):
+    picture("a.png")
+    for _ in range(2):
+        status, said = predict(".", *words)
+        assert status == 0, said
+        assert "Predicting 1 image " in said
+
+
+def test_a_folder_of_other_files_takes_no_predictions(predict, picture, here):
+    picture("p/a.png")
+    status, said = predict("p", "output=p")
+    assert status == 1
+    assert "a folder with files that `wsss predict` did not write: 'a.png'" in said
+    assert not (here / "p" / "masks").exists()
 
 
 def test_the_same_request_has_the_same_folder_and_another_another(predict, picture, here):

@@ -6,7 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from wsss.artifacts.plain_pickles import read_array_dictionary
 from wsss.artifacts.seeds import Seeds, seed_size
@@ -14,6 +14,8 @@ from wsss.artifacts.whole_files import opened
 from wsss.errors import WsssError, user_error
 
 SUFFIXES = (".npy", ".npz")
+MAX_LABEL = 2**16 - 1
+"""Of `SeedStore`'s files."""
 TOLERANCE = 1e-3
 """How far values may be outside of [0, 1] by rounding; they are clipped."""
 
@@ -35,6 +37,8 @@ def read_given_seeds(path: Path, size: tuple[int, int]) -> Seeds:
             another image's aspect.
     """
     labels, maps = _read_npy(path) if path.suffix == ".npy" else _read_npz(path)
+    if not labels.size and not maps.size:  # An empty list has neither type nor shape.
+        maps = np.zeros((0, *seed_size(*size)), dtype=np.float32)
     _check_layout(path, labels, maps)
     low, high = (float(maps.min()), float(maps.max())) if maps.size else (0.0, 0.0)
     if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # NaN is neither.
@@ -91,7 +95,7 @@ def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray]:
     maps = content.get("cam", content.get("high_res"))
     if "keys" not in content or maps is None:
         raise _other_layout(path, content)
-    return content["keys"].astype(np.int64) + 1, maps
+    return _labels(path, content["keys"], first=0), maps
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +103,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with opened(path) as content:
             if not {"classes", "maps"} <= {*content}:
                 raise _other_layout(path, content)
-            return content["classes"].astype(np.int64), content["maps"]
+            return _labels(path, content["classes"], first=1), content["maps"]
     except WsssError:
         raise
     except Exception as error:
@@ -107,6 +111,22 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
             path, f"it cannot be read ({type(error).__name__}: {error})",
             "an `.npz` file of arrays", "Write it again.",
         ) from error  # fmt: skip
+
+
+def _labels(path: Path, classes: np.ndarray, first: int) -> Int64[np.ndarray, " n"]:
+    """Labels 1…C of classes that are counted from `first`."""
+    if not classes.size:
+        return np.zeros(0, dtype=np.int64)
+    if classes.dtype.kind not in "iu":
+        came = f"classes of the type {classes.dtype}"
+    elif not first <= classes.min() <= classes.max() < first + MAX_LABEL:
+        came = f"classes from {classes.min()} to {classes.max()}"
+    else:
+        return classes.astype(np.int64) + 1 - first
+    raise user_error(
+        path, came, f"whole numbers, {first} for the first class",
+        "Write the position of each class in the data set's list of classes.",
+    )  # fmt: skip
 
 
 def _other_layout(path: Path, content: Mapping[Any, Any]) -> WsssError:

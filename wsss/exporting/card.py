@@ -117,6 +117,7 @@ def card(
     return environment.get_template("README.md.j2").render(
         front_matter=_front_matter(name, license_, data_set, scores, factor, planned).to_yaml(),
         name=name,
+        given=planned.lineage.given,
         license=None if license_ == UNKNOWN else license_,
         data_set=data_set,
         networks=tuple(planned.networks),

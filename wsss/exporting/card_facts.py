@@ -99,13 +99,23 @@ def first_weights(lineage: Lineage) -> tuple[str, ...]:
     """Sentences on the weights that training started from, with their licences where known."""
     stages: dict[tuple[str, str | None], list[str]] = {}
     for stage, part, key in (("classify", "backbone", "name"), (SEGMENTER, "segmenter", "encoder")):
-        if stage in lineage.manifests:
+        if stage in lineage.manifests and not lineage.manifests[stage].is_given:
             node = lineage.manifests[stage].config.get(part) or {}
             stages.setdefault((str(node.get(key)), node.get("weights")), []).append(f"`{stage}`")
-    return tuple(
+    sentences = [
         f"{' and '.join(names)} started from {_weights(*weights)}"
         for weights, names in stages.items()
-    )
+    ]
+    if "a classifier" in lineage.given:
+        given = lineage.manifests["classify"].config
+        network = f" (`{given['model']}`)" if given.get("model") else ""
+        name = without_folders(given.get("weights") or given.get("checkpoint"))
+        sentences.insert(
+            0,
+            f"`classify` was given: `{name}`{network}, whose licence is not known here: "
+            "*fill it in*.",
+        )
+    return tuple(sentences)
 
 
 def _weights(network: str, weights: str | None) -> str:

@@ -15,7 +15,7 @@ from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.segmenter import Segmenter
 
 MIN_SIDE_PX = 17
-"""Smaller images are refused: a program for any size cannot have maps of a single cell."""
+"""Smaller images are refused, whatever the network."""
 
 
 class Deployed(nn.Module):
@@ -27,6 +27,11 @@ class Deployed(nn.Module):
     """The output whose values are compared with the network's."""
     stride: int
     """Sides of images are brought to multiples of this, in pixels."""
+
+    @property
+    def min_side_px(self) -> int:
+        """Least side of an image: a program for any size cannot have maps of a single cell."""
+        return max(MIN_SIDE_PX, self.stride + 1)
 
 
 class DeployedSegmenter(Deployed):

@@ -71,7 +71,7 @@ def run(
         if VOC in planned.formats:
             export_devkit(folder / VOC, source, items, masks, visible)
         if COCO in planned.formats:
-            export_coco(folder / COCO, source, items, masks, visible)
+            export_coco(folder / COCO, source, items, masks, lineage.given, visible)
     if planned.seeds is not None:
         export_seeds(planned.seeds, folder / IRN, visible)
     write_card(folder, request, planned, source, checks)

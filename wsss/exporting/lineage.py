@@ -15,6 +15,8 @@ SEEDS = ("propagate", "localize")
 """Stages that write seeds, the later one first."""
 EXPORTED = (SEGMENTER, MASKS, *SEEDS, *CLASSIFIERS)
 """Stages whose results can be exported."""
+GIVEN = {CLASSIFIERS[-1]: "a classifier", SEEDS[-1]: "seeds", MASKS: "pseudo masks"}
+"""What users may give in place of a stage's results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class Lineage:
     def first(self, stages: tuple[str, ...]) -> Path | None:
         """The folder of the first of these stages that is there."""
         return next((self.folders[one] for one in stages if one in self.folders), None)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What a user gave instead of having it computed, such as `seeds`."""
+        return tuple(
+            words
+            for stage, words in GIVEN.items()
+            if stage in self.manifests and self.manifests[stage].is_given
+        )
 
 
 def trace(folder: Path) -> Lineage:

@@ -26,7 +26,7 @@ PROGRAMS = {"torch_export": ".pt2", "onnx": ".onnx"}
 def export_network(
     kind: str, stage: Path, folder: Path, formats: Collection[str], say: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Write the files of a network, unless they are there; gives how each program agrees.
+    """Write the files of a network, unless they are there.
 
     Args:
         kind: `segmenter` or `classifier`, which is the files' name.
@@ -34,6 +34,9 @@ def export_network(
         folder: of the export.
         formats: `safetensors`, `onnx`, `torch_export`.
         say: told what is computed next.
+
+    Returns:
+        for each program its smallest image's side in pixels, and how it agrees with the network.
 
     Raises:
         UnsupportedError: the network cannot be a program for images of any size.
@@ -58,7 +61,8 @@ def export_network(
             else:
                 save_program(path, program)
         say(f"{path.name}: comparing with torch")
-        checks[path.name] = asdict(checked(path, network, kind == "segmenter"))
+        found = asdict(checked(path, network, kind == "segmenter"))
+        checks[path.name] = {"min_side_px": deployed.min_side_px, **found}
     return checks
 
 

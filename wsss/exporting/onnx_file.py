@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from wsss.artifacts import atomic
 from wsss.errors import user_error
-from wsss.exporting.programs import FREE, INPUT
+from wsss.exporting.programs import INPUT, free_dimensions
 
 OPSET = 18
 """Version of ONNX's operators: runtimes since 2023 have it."""
@@ -52,7 +52,7 @@ def save_onnx(
     converted = torch.onnx.export(
         program,
         dynamo=True,
-        dynamic_shapes=(FREE,),  # For their names.
+        dynamic_shapes=(free_dimensions(1),),  # For their names.
         opset_version=OPSET,
         input_names=[INPUT],
         output_names=list(outputs),

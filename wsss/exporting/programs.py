@@ -7,15 +7,15 @@ from torch.export import Dim, ExportedProgram
 
 from wsss.artifacts import atomic
 from wsss.errors import UnsupportedError
-from wsss.exporting.deployed import MIN_SIDE_PX, Deployed
+from wsss.exporting.deployed import Deployed
 
 INPUT = "images"
-FREE = {
-    0: Dim("batch", min=1),
-    2: Dim("height", min=MIN_SIDE_PX),
-    3: Dim("width", min=MIN_SIDE_PX),
-}
-"""The dimensions of the input that are not fixed."""
+
+
+def free_dimensions(min_side_px: int) -> dict[int, Dim]:
+    """The dimensions of the input that are not fixed."""
+    sides = {2: Dim("height", min=min_side_px), 3: Dim("width", min=min_side_px)}
+    return {0: Dim("batch", min=1), **sides}
 
 
 def traced(network: Deployed) -> ExportedProgram:
@@ -26,9 +26,10 @@ def traced(network: Deployed) -> ExportedProgram:
     """
     sides = (4 * network.stride + 6, 5 * network.stride + 10)
     example = torch.zeros(2, 3, *sides, dtype=torch.uint8)
+    free = free_dimensions(network.min_side_px)
     try:
         with torch.no_grad():
-            program = torch.export.export(network.eval(), (example,), dynamic_shapes=(FREE,))
+            program = torch.export.export(network.eval(), (example,), dynamic_shapes=(free,))
     except Exception as error:  # Tracing runs the network's code, which can raise anything.
         said = str(error).strip().partition("\n")[0]
         raise UnsupportedError(

@@ -53,7 +53,12 @@ def export_devkit(
 
 
 def export_coco(
-    folder: Path, source: Source, items: Sequence[Item], masks: LabelStore, visible: bool
+    folder: Path,
+    source: Source,
+    items: Sequence[Item],
+    masks: LabelStore,
+    given: Sequence[str],
+    visible: bool,
 ) -> None:
     """Write `pseudo_masks.json`: a region for each class of an image; void is in none.
 
@@ -65,6 +70,8 @@ def export_coco(
         source: has the classes.
         items: those with masks.
         masks: of the items.
+        given: what a user gave that the masks are, or are computed from; of which nobody here knows
+            how it was made.
         visible: whether to show a progress bar.
     """
     images: list[dict[str, Any]] = []
@@ -75,7 +82,10 @@ def export_coco(
         images.append(coco_image(number, name, (labels.shape[0], labels.shape[1])))
         first = len(annotations) + 1
         annotations += coco_annotations(labels, len(source.class_names), number, first)
-    description = f"Pseudo masks of {source.name}, computed from image tags; not drawn by anyone"
+    origin = "computed from image tags; not drawn by anyone"
+    if given:
+        origin = f"from given {' and '.join(given)}"
+    description = f"Pseudo masks of {source.name}, {origin}"
     document = coco_document(source.class_names, images, annotations, description)
     write_json(folder / COCO_FILE, document)
 

@@ -1,9 +1,10 @@
 """Tags and explanations by a classifier, beside the masks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wsss.artifacts import file_digest
 from wsss.data.sample import Item
 from wsss.errors import WsssError, user_error
 from wsss.explain.class_choice import ClassChoice
@@ -16,6 +17,7 @@ from wsss.explain.options import configure_methods
 from wsss.explain.output_folder import write_picture
 from wsss.explain.request import configure, request_of
 from wsss.explain.supported_methods import build_methods
+from wsss.models.saved_classifier import weight_files
 from wsss.predict.output_folder import OutputFolder
 from wsss.predict.pixel_limit import any_size
 from wsss.settings.config_dir import config_dir
@@ -75,32 +77,61 @@ def sheet_path(root: Path, item: Item) -> Path:
     return root / "explanations" / f"{item.file_stem}.png"
 
 
-def classify(
-    explainer: Explainer, items: Sequence[Item], output: OutputFolder, notes: Path
-) -> Iterator[Item]:
-    """Note the probabilities of images, and draw the sheets of explanations.
+@dataclass(frozen=True, slots=True)
+class Tagger:
+    """Notes probabilities of images, and draws their sheets of explanations.
 
-    Args:
-        explainer: the classifier and its methods; without any, there are no sheets.
-        items: images.
-        output: the folder of results.
-        notes: where failures are noted.
+    Each note names the classifier and the methods: what others have left is made anew.
     """
-    for item in items:
-        assert item.image is not None
-        with failure_noted(notes, item):
-            with any_size():
-                explanation = explainer.explain(item.image)
-            if explainer.methods:
-                picture = sheet(explanation.image, sheet_rows(explanation))
-                write_picture(sheet_path(output.root, item), picture)
-            probabilities = [round(p, 6) for p in explanation.probabilities.tolist()]
-            output.tags.write(item, {"image": str(item.image), "probabilities": probabilities})
-        yield item
+
+    explainer: Explainer
+    """The classifier and its methods; without any, there are no sheets."""
+    files: Sequence[str]
+    """Digests of the classifier's files."""
+    output: OutputFolder
+
+    def has(self, item: Item) -> bool:
+        """Whether an image has its tags by this classifier, and its sheet if there is one to be."""
+        if not self.output.tags.has(item):
+            return False
+        note = self.output.tags.read(item)
+        if note.get("classifier") != self.files:
+            return False
+        methods = [*self.explainer.methods]
+        is_drawn = sheet_path(self.output.root, item).is_file()
+        return not methods or (note["explanations"] == methods and is_drawn)
+
+    def tag(self, items: Sequence[Item], notes: Path) -> Iterator[Item]:
+        """Write notes and sheets of images, yielding each when it is done.
+
+        Args:
+            items: images.
+            notes: where failures are noted.
+        """
+        for item in items:
+            assert item.image is not None
+            with failure_noted(notes, item):
+                with any_size():
+                    explanation = self.explainer.explain(item.image)
+                path = sheet_path(self.output.root, item)
+                if self.explainer.methods:
+                    write_picture(path, sheet(explanation.image, sheet_rows(explanation)))
+                else:
+                    path.unlink(missing_ok=True)  # Another classifier's.
+                note = {
+                    "image": str(item.image),
+                    "classifier": self.files,
+                    "explanations": [*self.explainer.methods],
+                    "probabilities": [round(p, 6) for p in explanation.probabilities.tolist()],
+                }
+                self.output.tags.write(item, note)
+            yield item
 
 
-def is_classified(explainer: Explainer, output: OutputFolder, item: Item) -> bool:
-    """Whether an image has its tags, and its sheet if there is one to be."""
-    return output.tags.has(item) and (
-        not explainer.methods or sheet_path(output.root, item).is_file()
-    )
+def classifier_digests(folder: Path) -> list[str]:
+    """Digests of the files that a classifier is read from: weights and descriptions."""
+    return [
+        file_digest(one)
+        for path in weight_files(folder)
+        for one in (path, path.with_suffix(".json"))
+    ]

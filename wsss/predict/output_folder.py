@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import LabelStore, read_json, write_json
+from wsss.artifacts.whole_files import TEMPORARY
 from wsss.data.sample import Item
 from wsss.errors import user_error
 from wsss.predict.notes import NoteStore
+from wsss.wording import name_some
 
 REQUEST = "request.json"
 """What the predictions of a folder follow from."""
@@ -70,10 +72,11 @@ def claim(root: Path, request: Mapping[str, Any]) -> None:
         request: segmenter, settings and images, as plain JSON.
 
     Raises:
-        WsssError: the folder holds predictions of others.
+        WsssError: the folder holds predictions of others, or other files.
     """
     path = root / REQUEST
     if not path.is_file():
+        _check_empty(root)
         write_json(path, request)
         return
     before = read_json(path)
@@ -89,4 +92,21 @@ def claim(root: Path, request: Mapping[str, Any]) -> None:
             f"a folder of predictions with {', '.join([*shown, *others])}",
             "predictions of the same segmenter, settings and images, which are completed",
             "Choose another folder by `output=…`, or remove this one.",
+        )
+
+
+def _check_empty(root: Path) -> None:
+    """Refuse a folder with files that this command did not write.
+
+    Raises:
+        WsssError: names some.
+    """
+    own = TEMPORARY.format(pid="*", name=REQUEST)
+    others = [one.name for one in root.iterdir() if one.suffix != ".lock" and not one.match(own)]
+    if others:
+        raise user_error(
+            root,
+            f"a folder with files that `wsss predict` did not write: {name_some(sorted(others))}",
+            "an empty folder, a new one, or one of the same predictions, which are completed",
+            "Choose another folder by `output=…`.",
         )

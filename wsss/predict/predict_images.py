@@ -100,7 +100,7 @@ def _predict_tiled(
         few, segmenter, own, settings.tiling, settings.scales, settings.flip, write
     )
     if own:
-        _show(context, finished, count, "predict tiles")
+        _show(context, finished, count, "predict tiles", unit="tile")
 
 
 def note_segments(
@@ -129,6 +129,13 @@ def classify_images(
         _show(context, classify(calls), len(own), "classify", len(own) - len(calls))
 
 
-def _show(context: Context, finished: Iterable[Item], total: int, what: str, done: int = 0) -> None:
-    for _ in track(finished, total, what, done, visible=context.is_main):
+def _show(
+    context: Context,
+    finished: Iterable[Item],
+    total: int,
+    what: str,
+    done: int = 0,
+    unit: str = "image",
+) -> None:
+    for _ in track(finished, total, what, done, visible=context.is_main, unit=unit):
         pass

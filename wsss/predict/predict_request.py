@@ -78,7 +78,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         from wsss.predict.classifier import explainer_of
 
         explainer = explainer_of(request.classifier, request.explanations, names, device)
-    items, problems = find_images(request.images)
+    items, problems = find_images(request.images, request.output or DEFAULT_OUTPUT)
     tiling = Tiling(request.tile_px, request.overlap_px, request.tile_above_megapixels)
     sizes, unreadable = measure(items, request.max_megapixels)
     problems += [*unreadable, *_refused_in_tiles(request, items, sizes, tiling)]
@@ -118,11 +118,16 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         # Of one process for all: file systems tell others later what is there.
         ids = fabric.broadcast({i.id for i in items if i.id in sizes and output.has(i)})
         done = [item for item in items if item.id in ids]
+        tagged: Sequence[Item] = ()
         if explainer is not None:
-            from wsss.predict.classifier import classify, is_classified
+            from wsss.predict.classifier import Tagger, classifier_digests
 
-            task = partial(classify, explainer, output=output, notes=context.folder)
-            classify_images(context, done, task, partial(is_classified, explainer, output))
+            assert request.classifier is not None
+            tagger = Tagger(explainer, classifier_digests(request.classifier), output)
+            task = partial(tagger.tag, notes=context.folder)
+            classify_images(context, done, task, tagger.has)
+            fabric.barrier()
+            tagged = [item for item in done if tagger.has(item)]
         if request.coco:
             note_segments(context, done, output, len(names))
         fabric.barrier()
@@ -132,7 +137,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         problems += [_noted(reason) for reason in reasons]
         if not done:
             raise WsssError(*problems)
-        files = _write_tables(request, output, done, names)
+        files = _write_tables(request, output, done, tagged, names)
         notes = told(folder, done) if request.voc_submission else []
         found = totals(done, output, names)
         return Predicted(folder, len(done), found, files, problems, notes)
@@ -147,9 +152,21 @@ _OF_MASKS = (
 
 
 def _write_tables(
-    request: Request, output: OutputFolder, done: Sequence[Item], names: Sequence[str]
+    request: Request,
+    output: OutputFolder,
+    done: Sequence[Item],
+    tagged: Sequence[Item],
+    names: Sequence[str],
 ) -> dict[str, Path]:
-    """Write what is about all images, and say what is where."""
+    """Write what is about all images, and say what is where.
+
+    Args:
+        request: what is asked for.
+        output: the folder of notes, which gets the tables.
+        done: images that have masks.
+        tagged: those that the classifier has seen, too.
+        names: of the classes.
+    """
     folder = output.root
     files = {"areas and confidences": folder / "predictions.csv"}
     write_predictions(files["areas and confidences"], done, output, names)
@@ -159,7 +176,6 @@ def _write_tables(
         files["COCO"] = folder / "coco.json"
         write_json(files["COCO"], coco(done, output, names))
     if request.classifier is not None:
-        tagged = [item for item in done if output.tags.has(item)]
         files["tags"] = folder / "tags.csv"
         write_tags(files["tags"], tagged, output, names, request.tag_threshold)
         if request.explanations:
