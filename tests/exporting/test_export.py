@@ -140,6 +140,17 @@ def test_what_cannot_be_exported_is_told(export, finished, tmp_path, words, expe
     assert expected in said
 
 
+def test_a_wrong_word_leaves_an_earlier_export_as_it_was(export, finished, tmp_path):
+    words = [finished.stage("segment"), "formats=safetensors", "output=out", *finished.data_words]
+    status, said = export(*words)
+    assert status == 0, said
+    before = content(tmp_path / "out")
+    status, said = export(*words, "example=nobody")
+    assert status == 1
+    assert "no evaluated image" in said
+    assert content(tmp_path / "out") == before
+
+
 def test_missing_libraries_are_named_before_anything_is_written(
     export, finished, tmp_path, monkeypatch
 ):

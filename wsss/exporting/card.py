@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsss.artifacts import atomic
-from wsss.data.source import VAL, Source
-from wsss.errors import user_error
+from wsss.data.source import Source
 from wsss.exporting.card_facts import (
     StageFacts,
     TrainingTags,
@@ -20,6 +18,7 @@ from wsss.exporting.card_facts import (
     stage_facts,
     training_tags,
 )
+from wsss.exporting.example import Example, write_example
 from wsss.exporting.lineage import EVALUATION, Lineage
 from wsss.exporting.output_folder import CARD, EXAMPLE
 from wsss.exporting.plan import Plan
@@ -38,22 +37,21 @@ def write_card(
     planned: Plan,
     source: Source | None,
     checks: Mapping[str, Mapping[str, Any]],
+    example: Example | None,
 ) -> None:
     """Write the card, and the example picture if one is asked for.
 
     Args:
         folder: of the export.
-        request: name, licence and example.
+        request: name and licence.
         planned: what was exported.
         source: the data set, if it is known.
         checks: how each file of a network agrees with torch.
-
-    Raises:
-        WsssError: there is no such example.
+        example: the image that the card shows.
     """
-    if request.example is not None:
+    if example is not None:
         assert source is not None
-        _write_example(folder / EXAMPLE, request.example, planned.lineage, source)
+        write_example(folder / EXAMPLE, example, source)
     lineage = planned.lineage
     evaluated = lineage.folders.get(EVALUATION)
     text = card(
@@ -68,7 +66,7 @@ def write_card(
         factor=scored_at(lineage),
         first=first_weights(lineage),
         checks=checks,
-        has_example=request.example is not None,
+        has_example=example is not None,
     )
     with atomic(folder / CARD) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -184,25 +182,3 @@ def _name(lineage: Lineage, source: Source | None) -> str:
 def _cell(text: str) -> str:
     """A name in a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
-def _write_example(path: Path, item_id: str, lineage: Lineage, source: Source) -> None:
-    """Draw an image of the validation split beside its predicted mask."""
-    from PIL import Image
-
-    from wsss.artifacts import LabelStore
-    from wsss.report.overlays import label_overlay
-
-    item = next((one for one in source.items(VAL) if one.id == item_id), None)
-    evaluated = lineage.folders.get(EVALUATION)
-    masks = None if evaluated is None else LabelStore(evaluated / "predictions" / VAL)
-    if item is None or masks is None or not masks.has(item):
-        raise user_error(
-            f"example={item_id}", "no evaluated image of that id",
-            "an image of the validation split, and a finished `evaluate` beside the stage",
-            "Name another, or leave the example out.",
-        )  # fmt: skip
-    image = source.read_image(item)
-    picture = np.hstack([image, label_overlay(image, masks.read(item))])
-    with atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")

@@ -8,6 +8,7 @@ from typing import Any
 
 from wsss.artifacts import LabelStore, file_digest, fingerprint, read_json
 from wsss.data.source import TRAIN, Source
+from wsss.exporting.example import find_example
 from wsss.exporting.irn_seeds import export_seeds
 from wsss.exporting.lineage import trace
 from wsss.exporting.network_files import export_network
@@ -56,6 +57,10 @@ def run(
     planned = plan(request, lineage, source)
     if "onnx" in planned.formats:
         check_libraries()
+    example = None
+    if request.example is not None and source is not None:
+        example = find_example(request.example, lineage, source)
+    # Nothing of an earlier export is removed before it is known that this one can be made.
     basis = _basis(request, planned, source)
     name = fingerprint(basis)
     folder = request.output or lineage.folder.parents[1] / DEFAULT_OUTPUT / name
@@ -74,7 +79,7 @@ def run(
             export_coco(folder / COCO, source, items, masks, lineage.given, visible)
     if planned.seeds is not None:
         export_seeds(planned.seeds, folder / IRN, visible)
-    write_card(folder, request, planned, source, checks)
+    write_card(folder, request, planned, source, checks, example)
     finish(folder, name, {**basis, "checks": checks})
     return folder, Exported(checks)
 

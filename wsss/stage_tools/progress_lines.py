@@ -90,13 +90,13 @@ class ProgressLines(Progress):
 def line(task: Task) -> str:
     """Steps done and left: `refine: 120 of 616 images, 3.2/s, 2 min 35 s left`.
 
-    The first step may have waited for a compilation or for processes to start.
+    The first step alone tells no time: it may have waited for a compilation, for processes to
+    start, or for the rest of its batch.
     """
     parts = [f"{int(task.completed):,} of {_steps(task.total or 0, task)}"]
-    if (per_s := speed(task)) is not None:
-        left = f"{duration(seconds_left(task, per_s))} left"
-        only_first = task.completed - task.fields["before"] == 1
-        parts += [rate(per_s), f"{left} if all take as long as the first" if only_first else left]
+    only_first = task.completed - task.fields["before"] == 1
+    if not only_first and (per_s := speed(task)) is not None:
+        parts += [rate(per_s), f"{duration(seconds_left(task, per_s))} left"]
     return _with_now(task, ", ".join(parts))
 
 
