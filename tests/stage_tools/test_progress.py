@@ -5,7 +5,7 @@ import re
 import pytest
 from rich.console import Console
 
-from wsss.stage_tools import progress
+from wsss.stage_tools import progress, progress_lines
 from wsss.stage_tools.progress_lines import rate
 
 
@@ -22,6 +22,12 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def without_logging(caplog):
+    """As in a process of its own: a command that ran before has set logging up."""
+    caplog.set_level(logging.WARNING, logger=progress_lines.__name__)
 
 
 @pytest.fixture
@@ -131,7 +137,7 @@ def test_what_comes_next_is_told(clock, written):
 
 
 def test_lines_are_log_lines_where_logging_is_set_up(clock, written, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger=progress_lines.__name__):
         list(progress.track(took(clock, range(4), 1), 4, "100 % refined"))
     assert caplog.messages == ["100 % refined: 4 images in 4.0 s, 1.0/s"]
     assert written.getvalue() == ""
