@@ -54,6 +54,7 @@ def test_files_are_the_words_that_are_no_settings(tmp_path, monkeypatch):
         (["a.jpg", "--batch-size"], "--batch.size: an option without a value"),
         (["a.jpg", "scales"], r"scales: the name of a setting without a value.*`--scales …`"),
         (["a.jpg", "flip"], r"`flip=true`.*`--flip`"),
+        (["a.jpg", "images=[b.jpg]"], r"images=\[b\.jpg\]: files as a setting.*as they are"),
         (["caf\udce9.jpg"], r"caf\\xe9\.jpg: bytes that are not UTF-8.*Rename"),
     ],
 )

@@ -33,7 +33,12 @@ def files_and_settings(
     """
     types = {one.name: _bare(one.type) for one in fields(request) if one.name != files}
     options, others = _options(types, words, command)
-    if wrong := [*_not_utf8(words), *_unknown(types, others, command), *_bare_names(types, others)]:
+    if wrong := [
+        *_not_utf8(words),
+        *_unknown(types, others, command),
+        *_bare_names(types, others),
+        *_files_as_setting(files, others, command),
+    ]:
         raise WsssError(*wrong)
     named = [word for word in others if "=" not in word or Path(word).is_file()]
     settings = [word for word in others if word not in named]
@@ -105,3 +110,11 @@ def _bare_names(types: dict[str, Any], words: Sequence[str]) -> Iterator[Problem
                 "Add the value, or write it as an option: "
                 f"`--{word.replace('_', '-')}{'' if value == 'true' else ' …'}`.",
             )
+
+
+def _files_as_setting(files: str, words: Sequence[str], command: str) -> Iterator[Problem]:
+    """Problems of files that are written as a setting, which their words would replace."""
+    for word in words:
+        if word.lstrip("+~").partition("=")[0] == files and not Path(word).is_file():
+            came, expected = "files as a setting", f"`wsss {command} FILE …`"
+            yield Problem(word, came, expected, "Write the names of the files as they are.")
