@@ -20,6 +20,7 @@ import timm
 import torch
 from PIL import Image
 
+import wsss
 from wsss.cli import main as cli
 from wsss.errors import WsssError
 from wsss.settings.compose import compose, setting_names
@@ -135,6 +136,8 @@ def run_page(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    run_pipeline = wsss.run
+    monkeypatch.setattr(wsss, "run", lambda words: run_pipeline(tiny(words)))
 
     def run_page(page: str) -> None:
         for block in blocks_of(page):
