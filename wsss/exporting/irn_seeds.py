@@ -36,7 +36,8 @@ def irn_dictionary(seeds: Seeds) -> dict[str, Any]:
 def export_seeds(seeds: Path, folder: Path, visible: bool) -> int:
     """Write `<image>.npy` for every file of seeds; gives their number.
 
-    Such a file is a pickle, as IRN's own: `np.load(path, allow_pickle=True).item()`.
+    Such a file is a pickle, as IRN's own; `wsss.artifacts.plain_pickles` reads it without running
+    anything in it.
 
     Args:
         seeds: folder of a `SeedStore`.

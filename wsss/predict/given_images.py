@@ -1,13 +1,15 @@
 """A user's images as a data set without tags, splits and masks."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.data.images import read_header, read_rgb
+from wsss.data.images import read_header
 from wsss.data.sample import Item
-from wsss.data.source import Source
+from wsss.data.source import TRAIN, VAL
+from wsss.data.sources.file_source import FileSource
 from wsss.errors import Problem, Severity, WsssError
 from wsss.predict.pixel_limit import any_size
 
@@ -15,36 +17,21 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 
-class GivenImages(Source):
-    """Images of any size, which are read as for a run; there is no ground truth."""
+class GivenImages(FileSource):
+    """Images of any size, which are read as for a run; there are no tags and no ground truth."""
 
     name = "images"
 
     def __init__(self, items: Sequence[Item], class_names: Sequence[str]) -> None:
+        """Take images, as the validation split, since nothing learns from them; C class names."""
+        self.root = Path.cwd()
         self.class_names = tuple(class_names)
-        self._items = tuple(items)
-
-    def items(self, split: str) -> tuple[Item, ...]:
-        """All images, whatever the split."""
-        return self._items
+        self._items = {TRAIN: (), VAL: tuple(items)}
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
-        assert item.image is not None
         with any_size():
-            return read_rgb(item.image)
-
-    def read_mask(self, item: Item) -> None:
-        """None: nothing is compared with masks here."""
-        return
-
-    def fingerprint(self, split: str) -> str:
-        """Of no use here: what a prediction is made from is told by its own fingerprint."""
-        raise NotImplementedError
-
-    def mask_fingerprint(self, split: str) -> str:
-        """There are no masks."""
-        raise NotImplementedError
+            return super().read_image(item)
 
 
 def measure(items: Sequence[Item], max_megapixels: float) -> tuple[dict[str, Size], list[Problem]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
+from wsss.data.source import VAL
 from wsss.models import Segmenter
 from wsss.predict.coco import NoteSegments
 from wsss.predict.output_folder import OutputFolder
@@ -52,7 +53,7 @@ def predict_images(
         settings: how images are seen.
         output: what is written, and where.
     """
-    items = [item for item in context.source.items("") if item.id in context.sizes]
+    items = [item for item in context.source.items(VAL) if item.id in context.sizes]
     tiled = [item for item in items if settings.tiling.cuts(context.sizes[item.id])]
     whole = [item for item in items if not settings.tiling.cuts(context.sizes[item.id])]
     write = WriteResults(

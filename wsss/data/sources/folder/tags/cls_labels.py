@@ -13,11 +13,6 @@ from wsss.data.sources.folder.tags.tag_table import Request, TagRow, TagTable
 from wsss.data.sources.voc import CLASS_NAMES as VOC_CLASSES
 from wsss.errors import WsssError, user_error
 
-_CONVERSION = (
-    'python -c "import json, numpy, sys; d = numpy.load(sys.argv[1], allow_pickle=True).item(); '
-    "json.dump({str(k): [str(i) for i in v.nonzero()[0]] for k, v in d.items()}, "
-    "open('labels.json', 'w'))\" FILE"
-)
 _EXPECTED = "a dictionary of arrays of 0 and 1, one of every image, as IRN writes it"
 
 
@@ -35,8 +30,8 @@ def cls_labels_table(request: Request) -> TagTable:
             request.path,
             told,
             _EXPECTED,
-            "What else a pickle holds is never run. If you trust it, write its class numbers as "
-            f"JSON: {_CONVERSION}",
+            "What else a pickle holds is never read, since it could run code. Have whoever made it "
+            "write a table, such as CSV with the columns `image` and `labels`.",
         ) from None
     names = _names(request, arrays)
     rows: list[TagRow] = []
