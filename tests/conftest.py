@@ -1,6 +1,8 @@
 """Fixtures that build small data sets on disk, and find problems by what they say."""
 
 import socket
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from wsss.cli.main import main
 from wsss.errors import Problem, Severity
 
 FolderWriter = Callable[..., Path]
@@ -224,3 +227,24 @@ def find_problem() -> ProblemFinder:
         return found[0]
 
     return find
+
+
+@pytest.fixture
+def call_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Call `wsss` in this process: its exit status, and all it said, on one line."""
+
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setenv("COLUMNS", "400")
+        monkeypatch.setattr(sys, "argv", ["wsss", *map(str, words)])
+        status = 0
+        with warnings.catch_warnings():
+            try:
+                main()
+            except SystemExit as left:
+                status = int(left.code or 0)
+        streams = capsys.readouterr()
+        return status, " ".join((streams.out + streams.err).split())
+
+    return call

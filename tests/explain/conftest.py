@@ -1,7 +1,5 @@
 """A classifier in a folder, pictures, and the command in this process."""
 
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss.cli import main as cli
 from wsss.models import SplitClassifier, TimmBackbone
 from wsss.models.saved_networks import save_classifier
 
@@ -44,22 +41,13 @@ def picture(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def explain(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    call_command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., tuple[int, str]]:
     """Call `wsss explain` in an empty folder: its exit status, and all it said, on one line."""
 
     def call(*words: object) -> tuple[int, str]:
         (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")
-        monkeypatch.setenv("COLUMNS", "400")
-        monkeypatch.setattr(sys, "argv", ["wsss", "explain", *map(str, words)])
-        status = 0
-        with warnings.catch_warnings():
-            try:
-                cli.main()
-            except SystemExit as exit_:
-                status = int(exit_.code or 0)
-        streams = capsys.readouterr()
-        return status, " ".join((streams.out + streams.err).split())
+        return call_command("explain", *words)
 
     return call

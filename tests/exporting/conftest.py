@@ -1,6 +1,5 @@
 """A finished run of tiny networks in a folder, and the command in this process."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from PIL import Image
 
 import wsss
 from wsss.artifacts import LabelStore, Manifest, Seeds, SeedStore, seed_size, write_json
-from wsss.cli import main as cli
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.folder import Folder
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
@@ -127,21 +125,14 @@ Export = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def export(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    call_command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Export:
     """Call `wsss export`: its exit status, and all it said, on one line."""
 
     def call(*words: object) -> tuple[int, str]:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("COLUMNS", "400")
-        monkeypatch.setattr(sys, "argv", ["wsss", "export", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        said = capsys.readouterr()
-        return status, " ".join((said.out + said.err).replace("│", " ").split())
+        status, said = call_command("export", *words)
+        return status, " ".join(said.replace("│", " ").split())
 
     return call
 

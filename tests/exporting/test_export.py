@@ -169,4 +169,4 @@ def test_stages_that_are_gone_are_told_or_left_out(export, finished, tmp_path):
     assert "no finished `localize` behind" in said
     status, said = export(moved, "formats=safetensors", "output=out")
     assert status == 0, said
-    assert "Nothing has been scored" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "No mask has been scored" in (tmp_path / "out" / "README.md").read_text("utf-8")

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from wsss.cli import main as cli
 from wsss.pipeline import run as pipeline
 from wsss.pipeline.execution import Outcome
 from wsss.settings.config_dir import config_dir
@@ -119,25 +118,9 @@ def run_on(run: Run) -> Run:
 
 
 @pytest.fixture
-def wsss(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """Call the command in this process: its exit status, and all it said, on one line."""
-
-    def call(*words: str) -> tuple[int, str]:
-        monkeypatch.setenv("COLUMNS", "400")
-        first, *more = words
-        monkeypatch.setattr(sys, "argv", ["wsss", first, *with_workers(more)])
-        status = 0
-        with warnings.catch_warnings():
-            try:
-                cli.main()
-            except SystemExit as exit_:
-                status = int(exit_.code or 0)
-        streams = capsys.readouterr()
-        return status, " ".join((streams.out + streams.err).split())
-
-    return call
+def wsss(call_command: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
+    """Call the command in this process, without further ones unless the words say how many."""
+    return lambda command, *words: call_command(command, *with_workers(words))
 
 
 @pytest.fixture(scope="session")

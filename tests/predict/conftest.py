@@ -1,7 +1,5 @@
 """A segmenter in a folder, pictures, and the command in this process."""
 
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss.cli import main as cli
 from wsss.models import Segmenter, SplitClassifier, TimmBackbone
 from wsss.models.saved_networks import save_classifier, save_segmenter
 
@@ -88,28 +85,16 @@ def picture(here: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def predict(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    here: Path,
-    segmenter: Path,
+    call_command: Callable[..., tuple[int, str]], here: Path, segmenter: Path
 ) -> Callable[..., tuple[int, str]]:
     """Call `wsss predict` with the segmenter: its exit status, and all it said, on one line."""
 
     def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setenv("COLUMNS", "400")
         given = [str(word) for word in words]
         if not any("segmenter" in word for word in given):
             given.append(f"segmenter={segmenter}")
         if not any("workers" in word for word in given):
             given.append("workers=0")
-        monkeypatch.setattr(sys, "argv", ["wsss", "predict", *given])
-        status = 0
-        with warnings.catch_warnings():
-            try:
-                cli.main()
-            except SystemExit as exit_:
-                status = int(exit_.code or 0)
-        streams = capsys.readouterr()
-        return status, " ".join((streams.out + streams.err).split())
+        return call_command("predict", *given)
 
     return call

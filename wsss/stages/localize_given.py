@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from wsss.data.source import TRAIN, Source
 from wsss.errors import Problem, WsssError, user_error
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_files import check_complete, files_of
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, process_items
+from wsss.stage_tools.item_files import Calls, write_item_files
 
 VERSION = 1
 INPUTS: tuple[str, ...] = ()
@@ -115,14 +113,10 @@ def run(context: Context, *, folder: str, untagged: str = REFUSE) -> dict[str, f
     items = context.items(TRAIN)
     found = given_files(context.source, folder=folder)
     store = SeedStore(context.folder / "seeds")
-    own = context.share(items)
-    pending = [item for item in own if not store.has(item)]
     task = TakeSeeds(context.source.class_names, store, untagged)
-    calls: Any = ((item, found.get(item.id), context.size(item)) for item in pending)
-    results = process_items(task, calls, context.workers, context.folder, context.measured)
-    done = len(own) - len(pending)
-    for _ in track(results, len(own), "given seeds", done, visible=context.is_main):
-        pass
-    context.fabric.barrier()
-    check_failures(context, len(items))
+
+    def calls(pending: list[Item]) -> Calls:
+        return ((item, found.get(item.id), context.size(item)) for item in pending)
+
+    write_item_files(context, items, store, task, calls, "given seeds")
     return {"images": float(sum(store.has(item) for item in items))}

@@ -2,21 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from wsss.argument_checks import check_choice
-from wsss.artifacts import METRICS, LabelStore, write_json
+from wsss.artifacts import LabelStore
 from wsss.data.images import check_mask_size, read_mask
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL, Item
 from wsss.data.source import TRAIN, Source
 from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_files import check_complete, files_of
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, process_items
-from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
+from wsss.stage_tools.item_files import Calls, write_item_files
+from wsss.stages.refine.mask_statistics import StatisticsStore, write_summary
 from wsss.wording import name_some
 
 VERSION = 1
@@ -124,19 +122,10 @@ def run(context: Context, *, masks: str, untagged: str = REFUSE) -> dict[str, fl
     found = given_files(context.source, masks=masks)
     store = LabelStore(context.folder / "masks")
     statistics = StatisticsStore(context.folder / "statistics")
-    own = context.share(items)
-    pending = [item for item in own if not store.has(item)]
     task = TakeMask(context.source.class_names, store, statistics, untagged)
-    calls: Any = ((item, found.get(item.id), context.size(item)) for item in pending)
-    results = process_items(task, calls, context.workers, context.folder, context.measured)
-    done = len(own) - len(pending)
-    for _ in track(results, len(own), "given masks", done, visible=context.is_main):
-        pass
-    context.fabric.barrier()
-    check_failures(context, len(items))
-    if not context.is_main:
-        return {}
-    finished = (item for item in items if store.has(item))
-    numbers, shares = summarise_masks(statistics, finished, context.source.class_names)
-    write_json(context.folder / METRICS, {**numbers, "class_shares": shares})
-    return numbers
+
+    def calls(pending: list[Item]) -> Calls:
+        return ((item, found.get(item.id), context.size(item)) for item in pending)
+
+    write_item_files(context, items, store, task, calls, "given masks")
+    return write_summary(context, items, store, statistics)

@@ -1,6 +1,6 @@
 """Train heads that detect class boundaries (IRN) on confident labels from the seeds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,12 +19,11 @@ from wsss.refine.affinity.pixel_pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.crf_batches import masks_in_batches
+from wsss.stage_tools.item_files import Calls, write_item_files
 from wsss.stage_tools.loaders import training_loader
-from wsss.stage_tools.progress import track
 from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
 from wsss.stage_tools.training import fit
-from wsss.stage_tools.worker_pool import check_failures, process_items
 from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -134,17 +133,13 @@ def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> N
     Raises:
         WsssError: too many failed.
     """
-    own = context.share(items)
-    pending = [item for item in own if not task.store.has(item)]
-    calls: Iterable[tuple[Any, ...]] = ((item,) for item in pending)
-    if task.labels.engine.in_batches:
-        calls = masks_in_batches(context, task.labels, pending, task.read)
-    results = process_items(task, calls, context.workers, context.folder, context.measured)
-    done = len(own) - len(pending)
-    for _ in track(results, len(own), "certain labels", done, visible=context.is_main):
-        pass
-    context.fabric.barrier()
-    check_failures(context, len(items))
+
+    def calls(pending: list[Item]) -> Calls:
+        if task.labels.engine.in_batches:
+            return masks_in_batches(context, task.labels, pending, task.read)
+        return ((item,) for item in pending)
+
+    write_item_files(context, items, task.store, task, calls, "certain labels")
 
 
 def _layer_names(trunk: Backbone, chosen: list[str] | None) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """Statistics of pseudo masks that need no ground truth."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import read_json, write_json
+from wsss.artifacts import METRICS, LabelStore, read_json, write_json
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL, Item
+from wsss.stage_tools.context import Context
 
 NUM_VALUES = VOID_LABEL + 1
 
@@ -72,3 +73,28 @@ def summarise_masks(
     names = ("background", *class_names)
     shares = {name: float(total[label] / labelled) for label, name in enumerate(names)}
     return numbers, shares
+
+
+def write_summary(
+    context: Context,
+    items: Sequence[Item],
+    masks: LabelStore,
+    statistics: StatisticsStore,
+    more: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Write the statistics of a stage's masks to `metrics.json`, and return its numbers.
+
+    Args:
+        context: of the stage; only the first process writes, and others get no numbers.
+        items: the images; those without a mask are left out.
+        masks: their masks.
+        statistics: of each mask.
+        more: further numbers of the stage.
+    """
+    if not context.is_main:
+        return {}
+    finished = (item for item in items if masks.has(item))
+    numbers, shares = summarise_masks(statistics, finished, context.source.class_names)
+    numbers |= more or {}
+    write_json(context.folder / METRICS, {**numbers, "class_shares": shares})
+    return numbers

@@ -1,11 +1,11 @@
 """Turn seeds into pseudo masks."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import METRICS, LabelStore, SeedStore, write_json
+from wsss.artifacts import LabelStore, SeedStore
+from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.errors import inside
 from wsss.refine.crf_labelling import CrfLabelling
@@ -13,9 +13,8 @@ from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.crf_batches import masks_in_batches
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, process_items
-from wsss.stages.refine.mask_statistics import StatisticsStore, summarise_masks
+from wsss.stage_tools.item_files import Calls, write_item_files
+from wsss.stages.refine.mask_statistics import StatisticsStore, write_summary
 from wsss.stages.refine.pooled_threshold import fit_to_data_set
 from wsss.stages.refine.refine_item import RefineItem
 
@@ -79,26 +78,17 @@ def run(
     seeds = SeedStore(seed_folder(context))
     statistics = StatisticsStore(context.folder / "statistics")
     method = fit_to_data_set(context, method, items, seeds)
-    own = context.share(items)
-    pending = [item for item in own if not masks.has(item)]
     task = RefineItem(context.source, seeds, masks, statistics, method, min_region_px, keep_tags)
-    calls: Iterable[tuple[Any, ...]] = ((item,) for item in pending)
-    if isinstance(method, CrfLabelling) and method.engine.in_batches:
-        calls = masks_in_batches(context, method, pending, task.read, batch_size, max_batch_px)
-    results = process_items(task, calls, context.workers, context.folder, context.measured)
-    done = len(own) - len(pending)
-    for _ in track(results, len(own), "refine", done, visible=context.is_main):
-        pass
-    context.fabric.barrier()
-    check_failures(context, len(items))
-    if not context.is_main:
-        return {}
-    finished = (item for item in items if masks.has(item))
-    numbers, shares = summarise_masks(statistics, finished, context.source.class_names)
-    if isinstance(method.rule, FixedThreshold):
-        numbers["bg_threshold"] = method.rule.threshold
-    write_json(context.folder / METRICS, {**numbers, "class_shares": shares})
-    return numbers
+
+    def calls(pending: list[Item]) -> Calls:
+        if isinstance(method, CrfLabelling) and method.engine.in_batches:
+            return masks_in_batches(context, method, pending, task.read, batch_size, max_batch_px)
+        return ((item,) for item in pending)
+
+    write_item_files(context, items, masks, task, calls, "refine")
+    rule = method.rule
+    threshold = {"bg_threshold": rule.threshold} if isinstance(rule, FixedThreshold) else {}
+    return write_summary(context, items, masks, statistics, threshold)
 
 
 def seed_folder(context: Context) -> Path:
