@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.data.colours import in_unit_range
-from wsss.exporting.static_padding import statically_padded
+from wsss.exporting.traceable import traceable
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.segmenter import Segmenter
@@ -43,7 +43,7 @@ class DeployedSegmenter(Deployed):
         super().__init__()
         self.stride = segmenter.output_stride
         self.normalise = segmenter.normalise
-        self.network = statically_padded(segmenter.network)
+        self.network = traceable(segmenter.network)
 
     def forward(
         self, images: UInt8[Tensor, "b 3 H W"]
@@ -64,7 +64,7 @@ class DeployedClassifier(Deployed):
     def __init__(self, classifier: SplitClassifier) -> None:
         super().__init__()
         self.stride = cast("Backbone", classifier.features).output_stride
-        self.features = statically_padded(classifier.features)
+        self.features = traceable(classifier.features)
         self.head = classifier.head
         self.has_maps = isinstance(classifier.head, LinearHead)
         self.outputs = ("logits", "probabilities", *(("cam",) if self.has_maps else ()))

@@ -14,8 +14,8 @@ from wsss.data.colours import in_unit_range
 from wsss.errors import user_error
 from wsss.exporting.agreement import MIN_EQUAL, Agreement, agreement, drawn_images
 from wsss.exporting.deployed import Deployed, DeployedClassifier, DeployedSegmenter, edge_padded
-from wsss.exporting.onnx_file import run_onnx, save_onnx
-from wsss.exporting.programs import run_program, save_program, traced
+from wsss.exporting.onnx_file import load_onnx, save_onnx
+from wsss.exporting.programs import load_program, save_program, traced
 from wsss.models.saved_networks import load_classifier, load_segmenter
 
 BACKGROUND = "background"
@@ -54,7 +54,7 @@ def export_network(
     checks = {}
     for path, form in wanted.items():
         if not path.is_file():
-            say(f"{path.name}: tracing and writing, about a minute")
+            say(f"{path.name}: tracing and writing, half a minute")
             program = program or traced(deployed)
             if form == "onnx":
                 save_onnx(path, program, deployed.outputs, labels)
@@ -77,13 +77,7 @@ def checked(path: Path, network: Callable[[Tensor], Tensor], one_label: bool) ->
     Raises:
         WsssError: it does not; the file is removed.
     """
-
-    def exported(images: Tensor) -> Tensor:
-        if path.suffix == ".onnx":
-            return torch.from_numpy(run_onnx(path, images.numpy())[0])
-        return run_program(path, images)[0]
-
-    found = agreement(network, exported, [*drawn_images()], one_label)
+    found = agreement(network, _logits_of(path), [*drawn_images()], one_label)
     if not found.good:
         path.unlink()
         raise user_error(
@@ -94,6 +88,14 @@ def checked(path: Path, network: Callable[[Tensor], Tensor], one_label: bool) ->
             "Leave this format out, and tell the authors of wsss the versions of torch and ONNX.",
         )
     return found
+
+
+def _logits_of(path: Path) -> Callable[[Tensor], Tensor]:
+    if path.suffix == ".onnx":
+        run = load_onnx(path)
+        return lambda images: torch.from_numpy(run(images.numpy())[0])
+    program = load_program(path)
+    return lambda images: program(images)[0]
 
 
 def _networks(

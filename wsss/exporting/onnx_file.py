@@ -1,7 +1,7 @@
 """ONNX files: a network for other runtimes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,10 +74,14 @@ def save_onnx(
         temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def run_onnx(path: Path, images: UInt8[np.ndarray, "b 3 h w"]) -> list[np.ndarray]:
-    """The outputs of an ONNX file for images, on the CPU."""
+def load_onnx(path: Path) -> Callable[[UInt8[np.ndarray, "b 3 h w"]], list[np.ndarray]]:
+    """The function of images to outputs that a file holds, computed on the CPU."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    outputs: list[np.ndarray] = session.run(None, {INPUT: images})
-    return outputs
+
+    def run(images: UInt8[np.ndarray, "b 3 h w"]) -> list[np.ndarray]:
+        outputs: list[np.ndarray] = session.run(None, {INPUT: images})
+        return outputs
+
+    return run

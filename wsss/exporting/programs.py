@@ -1,5 +1,6 @@
 """Programs of `torch.export`: a network that torch alone can load."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -49,7 +50,6 @@ def save_program(path: Path, program: ExportedProgram) -> None:
         torch.export.save(program, stream)
 
 
-def run_program(path: Path, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The outputs of a program in a file."""
-    outputs: tuple[torch.Tensor, ...] = torch.export.load(path).module()(images)
-    return outputs
+def load_program(path: Path) -> Callable[[torch.Tensor], tuple[torch.Tensor, ...]]:
+    """The function of images to outputs that a file holds."""
+    return torch.export.load(path).module()

@@ -201,7 +201,7 @@ def test_no_message_and_no_log_names_a_patient(write_dicom, caplog, recwarn):
     path.write_bytes(content.replace(b"4711", b"47\n1")[:-100])
     with pytest.raises(WsssError, match="cannot be decoded") as short:
         read_rgb(path)
-    said = f"{caught.value} {short.value} {caplog.text}"
+    said = f"{caught.value} {short.value} {caplog.text}".replace(str(path), "")
     assert "Doe" not in said
     assert "47" not in said
     assert not caplog.records

@@ -1,7 +1,7 @@
-"""Convolutions with TensorFlow's padding, with a padding that does not depend on the size."""
+"""Networks written so that tracing them for images of any size takes seconds, not minutes."""
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -38,18 +38,24 @@ class StaticallyPadded(nn.Module):
         return F.conv2d(padded, one.weight, one.bias, one.stride, 0, one.dilation, one.groups)
 
 
-def statically_padded(network: T) -> T:
+def traceable(network: T) -> T:
     """A copy of a network for images whose sides are multiples of its output stride.
+
+    Nothing in it is computed in place: that is rewritten layer by layer on the way to ONNX, with
+    a comparison of symbolic sizes each, which takes three times as long as all the rest.
 
     Raises:
         UnsupportedError: it has other layers with a padding that depends on the size.
     """
     network = copy.deepcopy(network)
-    _replace(network)
+    _replace_padding(network)
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            cast("Any", module).inplace = False
     return network
 
 
-def _replace(module: nn.Module) -> None:
+def _replace_padding(module: nn.Module) -> None:
     from timm.layers.conv2d_same import Conv2dSame
 
     for name, child in module.named_children():
@@ -63,4 +69,4 @@ def _replace(module: nn.Module) -> None:
                 "Export another network, or `formats=safetensors` alone.",
             )
         else:
-            _replace(child)
+            _replace_padding(child)
