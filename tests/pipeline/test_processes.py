@@ -84,8 +84,8 @@ def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_a
     assert "Traceback" not in text
 
 
-def connected(rank, port, message, say):
-    """A process of two that ends with a message, or with none."""
+def connected(rank, port, messages, say):
+    """A process of two that ends, time after time, with a message or with none."""
     from datetime import timedelta
     from types import SimpleNamespace
 
@@ -99,38 +99,39 @@ def connected(rank, port, message, say):
         "gloo", init_method=address, rank=rank, world_size=2, timeout=wait
     )
     fabric = SimpleNamespace(global_rank=rank, world_size=2)
-    if message is None:
-        time.sleep(5)
-    else:
-        say.send(told_by_first(fabric, message))
-    torch.distributed.barrier()
+    for message in messages:
+        if message is None:
+            time.sleep(5)
+            say.send(None)
+        else:
+            say.send(told_by_first(fabric, message))
+        torch.distributed.barrier()
+        if rank == 0:
+            for key in ("message", "heard by 1"):
+                torch.distributed.distributed_c10d._get_default_store().delete_key(key)
+        torch.distributed.barrier()
 
 
-@pytest.mark.parametrize(
-    ("messages", "silent"),
-    [(("a", "a"), [False, True]), (("a", "b"), [False, False]), ((None, "b"), [None, False])],
-)
-def test_a_message_of_several_processes_is_told_by_the_first_alone(messages, silent):
+def test_a_message_of_several_processes_is_told_by_the_first_alone():
+    cases = {("a", "a"): [False, True], ("a", "b"): [False, False], (None, "b"): [None, False]}
     context = multiprocessing.get_context("spawn")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     heard = []
     processes = []
-    for rank, message in enumerate(messages):
+    for rank, messages in enumerate(zip(*cases, strict=True)):
         hear, say = context.Pipe(duplex=False)
-        process = context.Process(target=connected, args=(rank, port, message, say))
+        process = context.Process(target=connected, args=(rank, port, messages, say))
         process.start()
         say.close()
         heard.append(hear)
         processes.append(process)
+    answers = [[one.recv() for one in heard] for _ in cases]
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    answers = [
-        one.recv() if m is not None else None for one, m in zip(heard, messages, strict=True)
-    ]
-    assert answers == silent
+    assert answers == [*cases.values()]
 
 
 @pytest.mark.slow
