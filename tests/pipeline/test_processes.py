@@ -153,4 +153,5 @@ def test_a_loss_that_is_no_number_ends_all_processes(command, tmp_path):
     said = " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in said
     assert re.search(r"classify, epoch \d+, (batch \d|the last batch)", said)
+    assert re.search(r"\(images (train_\d+, )+train_\d+\)", said)
     assert "Lower classify.lr" in said

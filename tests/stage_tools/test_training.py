@@ -52,15 +52,6 @@ def train(tmp_path):
     return run
 
 
-@pytest.fixture(autouse=True)
-def _lightning_may_advise():
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-        yield
-
-
 def checkpoints(folder):
     return sorted(path.name for path in (folder / "checkpoints").iterdir())
 

@@ -1,6 +1,7 @@
 """Callbacks of a training run: seeds, last numbers, stop at NaN, progress, waits."""
 
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
@@ -10,8 +11,10 @@ from torch import Tensor
 
 from wsss.data.random_seeds import sample_seed
 from wsss.errors import user_error
+from wsss.stage_tools.batch_items import of_all_ranks
 from wsss.stage_tools.measured import IMAGES, NETWORK, Measured
 from wsss.stage_tools.progress import Report
+from wsss.wording import readable
 
 
 class SeedEpoch(Callback):
@@ -55,8 +58,15 @@ class LastNumbers(Callback):
 class StopAtNan(Callback):
     """Ends a training run, on all ranks at once, when a loss or a weight is no finite number."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, ids_of_batch: Callable[[int, int], list[str]]) -> None:
+        """Watch a stage.
+
+        Args:
+            stage: its name.
+            ids_of_batch: from epoch and batch, counted from 0, to the ids of this rank's images.
+        """
         self.stage = stage
+        self.ids_of_batch = ids_of_batch
 
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
@@ -66,8 +76,10 @@ class StopAtNan(Callback):
         Raises:
             WsssError: it is NaN or infinite.
         """
-        if not trainer.strategy.reduce_boolean_decision(bool(loss.isfinite())):
-            self._stop(trainer, f"batch {trainer.fit_loop.batch_idx + 1}", "the training loss")
+        good = bool(loss.isfinite())
+        if not trainer.strategy.reduce_boolean_decision(good):
+            batch = f"batch {trainer.fit_loop.batch_idx + 1}"
+            self._stop(trainer, batch, "the training loss", good)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check the weights before they are written to a checkpoint.
@@ -78,11 +90,16 @@ class StopAtNan(Callback):
         state = pl_module.state_dict().items()
         broken = [name for name, tensor in state if not tensor.isfinite().all()]
         if not trainer.strategy.reduce_boolean_decision(not broken):
-            self._stop(trainer, "the last batch", f"after it, the weight {', '.join(broken[:1])}")
+            what = f"after it, the weight {', '.join(broken[:1])}"
+            self._stop(trainer, "the last batch", what, not broken)
 
-    def _stop(self, trainer: pl.Trainer, batch: str, what: str) -> NoReturn:
+    def _stop(self, trainer: pl.Trainer, batch: str, what: str, good: bool) -> NoReturn:
+        """Name the batch and its images; on several ranks, those of the ranks that are not good."""
+        own = self.ids_of_batch(trainer.current_epoch, trainer.fit_loop.batch_idx)
+        ids = of_all_ranks([] if good else own, trainer.world_size)
+        images = f" (images {', '.join(map(readable, ids))})" if ids else ""
         raise user_error(
-            f"{self.stage}, epoch {trainer.current_epoch + 1}, {batch}",
+            f"{self.stage}, epoch {trainer.current_epoch + 1}, {batch}{images}",
             f"{what} is NaN or infinite",
             "finite numbers",
             f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",

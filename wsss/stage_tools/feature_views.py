@@ -42,6 +42,7 @@ class FeatureViews(Dataset[TaggedBatch]):
         """
         paths = {item: features_path(folder, item) for item in items}
         there = [item for item, path in paths.items() if path.is_file()]
+        self.items = there
         self.paths = [paths[item] for item in there]
         self.tags = [torch.from_numpy(context.source.tags(item)).float() for item in there]
         self.seed = context.seed

@@ -3,7 +3,7 @@
 import gc
 import logging
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -16,9 +16,11 @@ from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
 from wsss.data.random_seeds import EpochSampler
+from wsss.data.sample import Item
 from wsss.errors import user_error
 from wsss.machine.memory import out_of_memory
 from wsss.machine.threads import one_thread
+from wsss.stage_tools.batch_items import ids_of_batch
 from wsss.stage_tools.callbacks import (
     LastNumbers,
     MeasureWaits,
@@ -51,12 +53,22 @@ def fit(
     val: Loader | None,
     max_epochs: int,
     checkpoint_every_n_epochs: int = 1,
+    items: Sequence[Item] = (),
 ) -> Mapping[str, float]:
     """Train a module for `max_epochs`, from its last checkpoint if there is one.
 
     The last weights are kept, never a selection by a mask-level score. Where memory does not
     suffice for a batch, the training goes on from its last checkpoint with the gradients of two
     halves added up, of four quarters, and so on; batch norm then sees these parts.
+
+    Args:
+        context: folder, processes, trackers.
+        module: what is trained, with its losses.
+        train: this rank's share of the samples, shuffled.
+        val: likewise, for the numbers of an epoch; None has none.
+        max_epochs: passes over the training samples.
+        checkpoint_every_n_epochs: how much a killed run loses at most.
+        items: the images of `train` by its sampler's index, which a message about a batch names.
 
     Returns:
         The last value of everything that was logged, by its name without the task's prefix.
@@ -71,7 +83,9 @@ def fit(
     parts = 1
     while True:
         try:
-            return _fit(context, module, train, val, max_epochs, checkpoint_every_n_epochs, parts)
+            return _fit(
+                context, module, train, val, max_epochs, checkpoint_every_n_epochs, items, parts
+            )
         except (RuntimeError, MemoryError) as error:  # Torch's errors of memory are RuntimeErrors.
             if not out_of_memory(error):
                 raise
@@ -122,6 +136,7 @@ def _fit(
     val: Loader | None,
     max_epochs: int,
     checkpoint_every_n_epochs: int,
+    items: Sequence[Item],
     parts: int,
 ) -> Mapping[str, float]:
     """Train with every batch in `parts`, whose gradients are added up."""
@@ -129,7 +144,7 @@ def _fit(
     last = LastNumbers()
     callbacks: list[Callback] = [
         SeedEpoch(context.seed),
-        StopAtNan(context.stage),
+        StopAtNan(context.stage, lambda *batch: ids_of_batch(train, items, *batch)),
         MeasureWaits(context.measured),
         last,
         ModelCheckpoint(

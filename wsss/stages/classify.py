@@ -132,7 +132,9 @@ def run(
             context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder
         )
         check_failures(context, len(items) + len(context.items(VAL)))
-        train = feature_loader(context, FeatureViews(context, items, folder), batch_size)
+        views = FeatureViews(context, items, folder)
+        items = tuple(views.items)
+        train = feature_loader(context, views, batch_size)
         val = feature_validation(context, folder)
     else:
         assert augmentation is not None  # See `check`.
@@ -145,7 +147,7 @@ def run(
         head_lr_factor,
         balanced_class_weights(tags) if class_balanced else None,
     )
-    numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
+    numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:
         save_classifier(context.folder, model.cpu(), names)
     return {key: numbers[key] for key in (KEY_NUMBER, "train_loss") if key in numbers}

@@ -148,7 +148,8 @@ def run(
         task = OppositionTask(heads, optimizer, lr)
         loader = feature_loader(context, train, batch_size)
         val = feature_validation(context, folder)
-    numbers = fit(context, task, loader, val, max_epochs, checkpoint_every_n_epochs)
+    items = context.items(TRAIN) if mode == FINETUNE else train.items
+    numbers = fit(context, task, loader, val, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:
         save_pair_heads(context.folder, heads.cpu(), names)
     # Without a validation image that has exactly one class of a pair, there is no accuracy.

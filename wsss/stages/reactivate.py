@@ -88,7 +88,8 @@ def run(
     model.head = head
     train, val = image_loaders(context, augmentation, batch_size)
     task = ReactivationTask(trunk, head, optimizer, lr, second_lr_factor, loss_weight)
-    numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs)
+    items = context.items(TRAIN)
+    numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:
         save_classifier(context.folder, model.cpu(), context.source.class_names)
     return {key: numbers[key] for key in (KEY_NUMBER, "train_loss", "val_map") if key in numbers}

@@ -100,7 +100,7 @@ def run(
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
     task = SegmentationTask(model, len(names), optimizer, lr, head_lr_factor)
     train = training_loader(context, images, batch_size)
-    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
+    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:
         save_segmenter(context.folder, model.cpu(), names)
     return {key: numbers[key] for key in ("pseudo_miou", "train_loss")}

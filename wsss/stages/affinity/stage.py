@@ -120,7 +120,7 @@ def run(
     images = MaskedImages(context.source, labelled, store.read, augmentation, context.seed)
     task = AffinityTask(trunk, heads, optimizer, lr, displacement_lr_factor, radius)
     train = training_loader(context, images, batch_size)
-    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs)
+    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs, labelled)
     if context.is_main:
         save_affinity_heads(context.folder, heads.cpu())
     kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss")}
