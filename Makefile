@@ -37,11 +37,11 @@ docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands
 
 pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --no-annotate --extra dicom --extra heic --extra onnx \
-		--extra tensorboard --extra wandb pyproject.toml -o requirements/run.txt
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --all-extras --group dev \
-		-c requirements/run.txt pyproject.toml -o requirements/dev.txt
+		pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --extra dicom --extra heic --extra onnx \
+		--extra tensorboard --extra wandb -c requirements/dev.txt pyproject.toml -o requirements/run.txt
 
 clean: ## remove the environment and caches; runs/ stays
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis
