@@ -31,13 +31,20 @@ def import_timm() -> None:
     explains images uses neither. Whoever needs them later imports them as usual. This is for
     processes of this program alone: `torch._dynamo.disable` marks none of timm's functions.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # Modules are not garbage: looking for some takes a sixth of the time.
-    try:
+    with modules_kept():
         import torch  # noqa: F401  # Whole, before a part of it is replaced.
 
         with placeholders():
             import timm  # noqa: F401
+
+
+@contextmanager
+def modules_kept() -> Iterator[None]:
+    """Collect no garbage in the block: modules are none, and looking takes a sixth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -6,12 +6,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from wsss.cli.prepare import prepare
+from wsss.cli.quick_imports import modules_kept
 
 
 def check(cfg: DictConfig) -> None:
     """Check the data set and show the report."""
-    from wsss.cli.tables.data_check import render
-    from wsss.pipeline.check_command import check_data
+    with modules_kept():
+        from wsss.cli.tables.data_check import render
+        from wsss.pipeline.check_command import check_data
 
     prepare()
     report = check_data(cfg)

@@ -4,12 +4,14 @@ from omegaconf import DictConfig
 
 from wsss.cli.error_messages import rank
 from wsss.cli.prepare import prepare
+from wsss.cli.quick_imports import modules_kept
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
     """Run the pipeline and show its results."""
-    from wsss.cli.tables import stage_results as summary
-    from wsss.pipeline import run as pipeline
+    with modules_kept():
+        from wsss.cli.tables import stage_results as summary
+        from wsss.pipeline import run as pipeline
 
     prepare()
     outcomes = pipeline.run(cfg)
