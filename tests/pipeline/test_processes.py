@@ -10,6 +10,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from wsss.artifacts import read_json
+
 
 @pytest.mark.slow
 def test_two_processes_give_the_bytes_of_one(start, finished, content, tmp_path):
@@ -32,7 +34,10 @@ def test_two_processes_give_the_bytes_of_one(start, finished, content, tmp_path)
 def test_a_classifier_is_trained_on_two_processes(start, tmp_path):
     process = start(tmp_path, "trainer=ddp_cpu", "stages=[classify]", "classify.batch_size=4")
     assert process.wait() == 0, process.output.read_text()
-    assert list((tmp_path / "classify").glob("*/manifest.json"))
+    (manifest,) = (tmp_path / "classify").glob("*/manifest.json")
+    schedule = read_json(manifest)["schedule"]
+    assert (schedule["images_per_step"], schedule["processes"]) == (4, 2)
+    assert "steps of 4 images (2 processes × 2)" in process.output.read_text(encoding="utf-8")
 
 
 ENDLESS = ("trainer=ddp_cpu", "stages=[classify]", "classify.batch_size=4")

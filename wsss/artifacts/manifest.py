@@ -40,6 +40,9 @@ class Manifest:
     Where nothing learns, that changes results by rounding; in training, batch norm and the mean
     over labelled pixels are those of the parts.
     """
+    schedule: dict[str, Any] = field(default_factory=dict)
+    """Of a training: images a step, over all processes; processes; parts a batch is computed in;
+    learning rates of the groups of weights at the first step; steps in all."""
     peak_memory_mb: float = 0.0
     peak_gpu_memory_mb: float = 0.0
     gpu_utilisation: float | None = None

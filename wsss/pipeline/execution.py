@@ -102,6 +102,7 @@ def run_stage(
             devices=devices,
             nondeterministic=sorted(varying),
             halvings=measured.halvings,
+            schedule=measured.schedule,
             peak_memory_mb=round(usage.peak_memory_mb),
             peak_gpu_memory_mb=round(usage.peak_gpu_memory_mb),
             gpu_utilisation=usage.gpu_utilisation and round(usage.gpu_utilisation, 2),

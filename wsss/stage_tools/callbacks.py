@@ -1,5 +1,6 @@
 """Callbacks of a training run: seeds, last numbers, stop at NaN, progress, waits."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -14,7 +15,9 @@ from wsss.errors import user_error
 from wsss.stage_tools.batch_items import of_all_ranks
 from wsss.stage_tools.measured import IMAGES, NETWORK, Measured
 from wsss.stage_tools.progress import Report
-from wsss.wording import readable
+from wsss.wording import plural, readable
+
+log = logging.getLogger(__name__)
 
 
 class SeedEpoch(Callback):
@@ -104,6 +107,45 @@ class StopAtNan(Callback):
             "finite numbers",
             f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
         )
+
+
+class NoteSchedule(Callback):
+    """Tells and keeps what a step is: images over all processes, and learning rates."""
+
+    def __init__(self, stage: str, own_batch: int, measured: Measured) -> None:
+        """Note the schedule of a stage.
+
+        Args:
+            stage: its name.
+            own_batch: images that a process takes at once.
+            measured: where the schedule is kept.
+        """
+        self._stage = stage
+        self._own_batch = own_batch
+        self._measured = measured
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Optimisers are made; a schedule keeps the rate of its first step beside the present."""
+        groups = [group for one in trainer.optimizers for group in one.param_groups]
+        rates = list(dict.fromkeys(group.get("initial_lr", group["lr"]) for group in groups))
+        processes, parts = trainer.world_size, trainer.accumulate_grad_batches
+        images = self._own_batch * processes * parts
+        self._measured.schedule = {
+            "images_per_step": images,
+            "processes": processes,
+            "parts": parts,
+            "learning_rates": rates,
+            "steps": int(trainer.estimated_stepping_batches),
+        }
+        factors = [plural(processes, "process", "processes")] * (processes > 1)
+        factors += [plural(parts, "part")] * (parts > 1)
+        shared = f" ({' × '.join([*factors, str(self._own_batch)])})" if factors else ""
+        shown = " and ".join(f"{rate:.3g}" for rate in rates)
+        if trainer.is_global_zero:
+            log.info(
+                "%s: steps of %s%s at learning rate %s",
+                self._stage, plural(images, "image"), shared, shown,
+            )  # fmt: skip
 
 
 class ReportEpochs(Callback):

@@ -1,11 +1,11 @@
-"""What a stage waits for, and how often memory did not suffice."""
+"""What a stage waits for, how often memory did not suffice, and what a step of training is."""
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ class Measured:
     """By what was waited for."""
     halvings: int = 0
     """How often a batch was split since the device's memory did not suffice."""
+    schedule: dict[str, Any] = field(default_factory=dict)
+    """What a step of a training is; empty where nothing is trained."""
 
     @contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:

@@ -24,6 +24,7 @@ from wsss.stage_tools.batch_items import ids_of_batch
 from wsss.stage_tools.callbacks import (
     LastNumbers,
     MeasureWaits,
+    NoteSchedule,
     ReportEpochs,
     SeedEpoch,
     StopAtNan,
@@ -164,6 +165,7 @@ def _fit(
         settings["limit_train_batches"] = parts * steps if isinstance(steps, int) else steps
         settings["accumulate_grad_batches"] = parts * settings.get("accumulate_grad_batches", 1)
         train = smaller_batches(train, parts)
+    callbacks.append(NoteSchedule(context.stage, train.batch_size or 1, context.measured))
     trainer = make_trainer(
         settings,
         max_epochs=max_epochs,
