@@ -253,7 +253,7 @@ def test_a_missing_weight_file_is_found_by_the_check(wsss, tmp_path):
         ([*FEW, "cam=ad_cam", "cam.attention_network=null"], "Use `backbone=deit_small`"),
         ([*FEW, "backbone=vig_tiny"], "Use `segmenter=deeplabv3plus_lite0`"),
         ([*FEW, "trainer=gpu"], "`trainer=cpu` needs none"),
-        ([*FEW, "trainer.strategy=foo"], "a strategy of Lightning, such as auto or ddp"),
+        ([*FEW, "trainer.strategy=fsdp"], "Every process needs the whole network"),
         ([*FEW, "trainer.num_nodes=0"], "expected: a whole number, 1 or more"),
         ([*FEW, "dense_crf.device=cuda:77"], "it cannot be used here"),
         (

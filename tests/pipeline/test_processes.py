@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from wsss.artifacts import read_json
+from wsss.errors import WsssError
 
 
 @pytest.mark.slow
@@ -149,6 +150,16 @@ def test_a_batch_that_three_processes_cannot_share_is_told_once(start, tmp_path)
     said = " ".join(process.output.read_text(encoding="utf-8").split())
     assert said.count("a batch of 32 on 3 processes") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [("WORLD_SIZE", "4 processes of torchrun"), ("SLURM_STEP_NUM_TASKS", "4 processes of srun")],
+)
+def test_processes_that_would_not_take_part_are_told(run, tmp_path, monkeypatch, variable, said):
+    monkeypatch.setenv(variable, "4")
+    with pytest.raises(WsssError, match=said):
+        run(tmp_path)
 
 
 @pytest.mark.slow

@@ -21,6 +21,14 @@ from omegaconf import DictConfig
 from wsss.errors import WsssError, user_error
 from wsss.wording import INTERRUPTED
 
+STRATEGIES = ("auto", "ddp")
+"""How processes may share a training. Those that shard weights, as `fsdp` does, leave no process a
+whole network, which stages save, look through for NaN, and compute maps with.
+"""
+
+STARTED_BY = {"torchrun": "WORLD_SIZE", "srun": "SLURM_STEP_NUM_TASKS"}
+"""Programs that start processes, and the variables that tell how many."""
+
 GRACE_S = 5
 """How long to wait after another process has failed: the first may fail likewise and say why."""
 
@@ -120,20 +128,40 @@ def _to_be_started(fabric: Fabric) -> int:
 
 
 def _fabric(trainer: DictConfig) -> Fabric:
+    """The processes that settings ask for, not started yet.
+
+    Raises:
+        WsssError: Lightning refuses the settings, stages cannot use the strategy, or processes were
+            started that would not take part.
+    """
     strategy: Any = trainer.strategy
-    if strategy == "ddp":
-        # Ranks wait for each other at the end of a stage, and for the lock of another run.
-        strategy = DDPStrategy(timeout=timedelta(days=7))
+    if strategy not in STRATEGIES:
+        raise user_error(
+            "trainer.strategy", f"{strategy!r}", " or ".join(STRATEGIES),
+            "Every process needs the whole network, which fits on one card. Use `trainer=ddp` for "
+            "several processes; trainer.precision=bf16-mixed saves memory.",
+        )  # fmt: skip
+    options = {
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "num_nodes": trainer.num_nodes,
+        "precision": _of_forward_passes(trainer.precision),
+    }
     try:
-        return Fabric(
-            accelerator=trainer.accelerator,
-            devices=trainer.devices,
-            num_nodes=trainer.num_nodes,
-            strategy=strategy,
-            precision=_of_forward_passes(trainer.precision),
-        )
+        fabric = Fabric(strategy=strategy, **options)
+        if isinstance(fabric.strategy, DDPStrategy):
+            # Ranks wait for each other at the end of a stage, and for the lock of another run.
+            fabric = Fabric(strategy=DDPStrategy(timeout=timedelta(days=7)), **options)
     except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
         raise _refused(trainer, str(error).splitlines()[0]) from error
+    for program, variable in STARTED_BY.items():
+        if fabric.world_size == 1 and (count := int(os.environ.get(variable, 1))) > 1:
+            raise user_error(
+                "trainer", f"{count} processes of {program}, each of which would run everything",
+                "settings that share the work out",
+                "Add `trainer=ddp` (`trainer=slurm` under srun), or start one process.",
+            )  # fmt: skip
+    return fabric
 
 
 def _of_forward_passes(precision: Any) -> Any:
@@ -155,9 +183,6 @@ def _refused(trainer: DictConfig, reason: str) -> WsssError:
     if "precision" in reason:
         expected = "a precision that Lightning knows on this device, such as 32-true or bf16-mixed"
         return user_error("trainer.precision", str(trainer.precision), expected, "Correct it.")
-    if "strategy" in reason:
-        expected = "a strategy of Lightning, such as auto or ddp"
-        return user_error("trainer.strategy", f"{trainer.strategy!r}", expected, "Correct it.")
     if trainer.devices in (0, "0", []):
         return user_error(where, "nothing to compute on", "one device or more", remedy)
     if trainer.accelerator == "cpu":
