@@ -12,10 +12,10 @@ HAS_COMPILER := command -v c++ >/dev/null
 COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m ziglang cc"' \
 	'CXX="$(CURDIR)/.uv/bin/python -m ziglang c++"')
 
-.PHONY: help demo test lint docs docs-commands pins clean
+.PHONY: help demo test test-clusters lint docs docs-commands pins clean
 
 help: ## show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/compiled ## set everything up and run the whole pipeline on the embedded data set
 	$(BIN)/wsss run experiment=demo
@@ -31,6 +31,9 @@ lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 
 docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+test-clusters: .venv/dev.done .venv/compiled ## run several processes and nodes, and kill some: minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m minutes tests/pipeline
 
 docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes
 	$(BIN)/python -m pytest -m minutes tests/docs

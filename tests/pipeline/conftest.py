@@ -107,6 +107,12 @@ def tiny_overrides() -> Sequence[str]:
     return TINY
 
 
+@pytest.fixture(scope="session")
+def tiny_words() -> Sequence[str]:
+    """Settings of the tiny pipeline."""
+    return TINY
+
+
 @pytest.fixture
 def run_on(run: Run) -> Run:
     """Run the tiny pipeline on a folder: `run_on(root, work_dir, *overrides)`."""

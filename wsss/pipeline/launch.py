@@ -3,15 +3,13 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from signal import Signals
 from subprocess import Popen
-from threading import Event, Lock, Thread
-from typing import Any, NoReturn
+from threading import Event
+from typing import Any
 
-import psutil
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -19,7 +17,8 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from wsss.errors import WsssError, user_error
-from wsss.wording import INTERRUPTED
+from wsss.pipeline.heartbeats import DONE, FAILED
+from wsss.pipeline.watch import GRACE_S, watch_all, watch_children, watch_parent
 
 STRATEGIES = ("auto", "ddp")
 """How processes may share a training. Those that shard weights, as `fsdp` does, leave no process a
@@ -29,16 +28,11 @@ whole network, which stages save, look through for NaN, and compute maps with.
 STARTED_BY = {"torchrun": "WORLD_SIZE", "srun": "SLURM_STEP_NUM_TASKS"}
 """Programs that start processes, and the variables that tell how many."""
 
-GRACE_S = 5
-"""How long to wait after another process has failed: the first may fail likewise and say why."""
+OF_CONNECTIONS = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
+"""Parts of the messages of operations of several processes."""
 
 SAME_MESSAGE_WAIT = timedelta(seconds=3)
 """How long a process waits for others that end with the same message."""
-
-BY_CTRL_C = 130
-"""Exit status of a process that was interrupted."""
-
-_leaving = Lock()
 
 
 @contextmanager
@@ -68,15 +62,17 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
     children = tuple(started)
     started.clear()  # Lightning's own watcher of this list ends a run without a message.
     finished, interrupted = Event(), Event()
-    for rank, child in enumerate(children, fabric.global_rank + 1):
-        _watch(_wait_for_child, rank, child, children, interrupted)
+    watch_children(fabric, children, interrupted)
     if fabric.local_rank:
-        _watch(_wait_for_parent, fabric.global_rank, psutil.Process(os.getppid()), finished)
+        watch_parent(fabric, finished)
+    heartbeats = watch_all(fabric, children)
+    last_sign = FAILED
     try:
         yield fabric
         if fabric.local_rank:
             finished.set()
         fabric.barrier()  # The first process ends when no other watches it any more.
+        last_sign = DONE
     except WsssError as error:
         finished.set()
         if told_by_first(fabric, str(error)):
@@ -88,11 +84,21 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
         for child in children:  # Ctrl-C reaches all in a terminal, `kill -INT` the first alone.
             child.kill()
         raise
-    except Exception:
-        # Torch's error of a lost connection hides the reason: the watcher's message comes first.
-        if children or fabric.local_rank:
+    except Exception as error:
+        # Torch's error of a lost connection hides the reason: the watchers' message comes first.
+        if heartbeats is not None and is_of_a_connection(error):
+            time.sleep(heartbeats.patience_s + GRACE_S)
+        elif children or fabric.local_rank:
             time.sleep(GRACE_S + 1 if children else 1)
         raise
+    finally:
+        if heartbeats is not None:
+            heartbeats.end(last_sign)
+
+
+def is_of_a_connection(error: Exception) -> bool:
+    """Whether an operation of several processes failed since another one is gone."""
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in OF_CONNECTIONS)
 
 
 def told_by_first(fabric: Fabric, message: str) -> bool:
@@ -189,44 +195,3 @@ def _refused(trainer: DictConfig, reason: str) -> WsssError:
         came, expected = "a CPU is no list of devices", "a number of processes, 1 or more"
         return user_error(where, came, expected, "Set trainer.devices to it.")
     return user_error(where, reason, "devices that this machine has", remedy)
-
-
-def _watch(target: Any, *arguments: object) -> None:
-    Thread(target=target, args=arguments, daemon=True).start()
-
-
-def _wait_for_child(
-    rank: int, child: "Popen[bytes]", children: Sequence["Popen[bytes]"], interrupted: Event
-) -> None:
-    """End all processes when one that was started here has failed."""
-    status = child.wait()
-    if status == 0 or interrupted.is_set():
-        return
-    how = f"ended with status {status}"
-    if status < 0:
-        how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
-    else:
-        time.sleep(GRACE_S)
-    if status == BY_CTRL_C:
-        _leave(f"Interrupted. {INTERRUPTED}", children, BY_CTRL_C)
-    _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)
-
-
-def _wait_for_parent(rank: int, parent: psutil.Process, finished: Event) -> None:
-    """End this process when the one that started it is gone before the run has finished."""
-    parent.wait()
-    if not finished.is_set():
-        _leave(_stopped(f"process {rank} ends, since the one that started it was killed"))
-
-
-def _stopped(reason: str) -> str:
-    return f"wsss cannot go on: {reason} (processes count from 0). {INTERRUPTED}"
-
-
-def _leave(message: str, children: Sequence["Popen[bytes]"] = (), status: int = 1) -> NoReturn:
-    """Say why, and end this process and those it started, whatever they are waiting for."""
-    with _leaving:
-        print(message, file=sys.stderr, flush=True)
-        for child in children:
-            child.kill()
-        os._exit(status)
