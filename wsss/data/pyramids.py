@@ -72,6 +72,14 @@ class PyramidBatch:
         """Images of the batch, those included that could not be read."""
         return len(self.items) + len(self.failures)
 
+    @property
+    def num_px(self) -> int:
+        """Pixels of all images at the largest scale."""
+        return max(
+            (level.shape[0] * level.shape[-2] * level.shape[-1] for level in self.pyramid),
+            default=0,
+        )
+
     def halves(self) -> "tuple[PyramidBatch, PyramidBatch]":
         """The first and the second half of the images, as batches of their own."""
         middle = len(self.items) // 2
