@@ -120,7 +120,7 @@ class PyramidBatches(Dataset[PyramidBatch]):
     """Planned batches, read and rescaled on access."""
 
     def __init__(self, source: Source, plan: Sequence[Sequence[Item]], scales: Scales) -> None:
-        self.source = source
+        self.source = source.reader
         self.plan = plan
         self.scales = scales
 

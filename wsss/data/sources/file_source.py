@@ -1,9 +1,10 @@
 """Data sets of image and mask files: reading, fingerprints and audit."""
 
+import copy
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,9 @@ from wsss.artifacts import fingerprint
 from wsss.data.images import check_mask_size, read_header, read_mask, read_rgb
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
+from wsss.data.sources.file_digests import FileDigests
 from wsss.errors import Problem, Severity
 from wsss.wording import name_some, plural
-
-_SAMPLED_BYTES = 4096
-"""Bytes hashed at both ends of a file."""
 
 
 class FileSource(Source):
@@ -26,6 +25,10 @@ class FileSource(Source):
     root: Path
     """The folder that holds everything; absolute."""
     _items: dict[str, tuple[Item, ...]]
+    _problems: list[Problem]
+    """Of the lists."""
+    _fingerprints: dict[str, tuple[str, str]] | None = None
+    """By split, of what fingerprints see and of the ground truth, once `keep_index` was called."""
 
     def items(self, split: str) -> tuple[Item, ...]:
         """All items of `train` or `val`, in a fixed order."""
@@ -43,18 +46,47 @@ class FileSource(Source):
         check_mask_size(item.mask, mask.shape, read_header(_image(item)).size)
         return mask
 
+    @property
+    def reader(self) -> "FileSource":
+        """This data set without its items, whose files are named in the items themselves."""
+        reader = copy.copy(self)
+        reader._items = dict.fromkeys(SPLITS, ())
+        reader._problems = []
+        return reader
+
     def fingerprint(self, split: str) -> str:
         """Hash of class names, ids, tags and image contents of a split."""
-        items = self._items[split]
-        index = [[item.id, *item.labels] for item in items]
-        contents = _digest_files(item.image for item in items)
-        return fingerprint([self.class_names, index, contents])
+        return self._digests(split)[0]
 
     def mask_fingerprint(self, split: str) -> str:
         """Hash of class names, ids and mask contents of a split."""
+        return self._digests(split)[1]
+
+    def keep_index(self, folder: Path) -> None:
+        """Keep digests of the files in a folder: a later run reads those alone that have changed.
+
+        Until then, and for another instance, fingerprints read every file.
+        """
+        digests = FileDigests(folder / f"{fingerprint(str(self.root))}.npz").load()
+        self._fingerprints = {split: self._fingerprints_of(split, digests) for split in SPLITS}
+        digests.save()
+
+    def _digests(self, split: str) -> tuple[str, str]:
+        if self._fingerprints is not None:
+            return self._fingerprints[split]
+        return self._fingerprints_of(split, FileDigests())
+
+    def _fingerprints_of(self, split: str, digests: FileDigests) -> tuple[str, str]:
+        """Hashes of the weakly supervised part of a split, and of its ground truth."""
         items = self._items[split]
-        contents = _digest_files(item.mask for item in items)
-        return fingerprint([self.class_names, [item.id for item in items], contents])
+        index = [[item.id, *item.labels] for item in items]
+        images = digests.of(item.image for item in items)
+        masks = digests.of(item.mask for item in items)
+        ids = [item.id for item in items]
+        return (
+            fingerprint([self.class_names, index, images]),
+            fingerprint([self.class_names, ids, masks]),
+        )
 
     def audit(self) -> Sequence[Problem]:
         """Problems of the splits, whatever files they were read from."""
@@ -152,38 +184,11 @@ def walk_files(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> I
         visited.add(resolved)
         place = Path(here).relative_to(folder)
         found += [
-            place / name
+            place / name if place.parts else Path(name)
             for name in names
             if name.lower().endswith(endings) and not name.startswith(left_out)
         ]
-    yield from sorted(found)
-
-
-def _digest_files(paths: Iterable[Path | None]) -> str:
-    """Hash of the contents of files, in their order.
-
-    Hashed are size, first and last 4 KiB of each file, independent of paths and times; 100,000
-    images take seconds. Edits in the middle that keep the size are missed: in BMP, plain TIFF
-    and plain DICOM, and damage of compressed files.
-    """
-    digest = blake2b(digest_size=16)
-    for path in paths:
-        digest.update(_sample_file(path) if path else b"none")
-    return digest.hexdigest()
-
-
-def _sample_file(path: Path) -> bytes:
-    """Hash of a file's size and both ends; a constant if it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(0)
-            head = stream.read(_SAMPLED_BYTES)
-            stream.seek(max(0, size - _SAMPLED_BYTES))
-            tail = stream.read(_SAMPLED_BYTES)
-    except OSError:
-        return b"unreadable"
-    return blake2b(b"%d\n" % size + head + tail, digest_size=16).digest()
+    yield from sorted(found, key=attrgetter("parts"))  # faster than comparing paths
 
 
 def _image(item: Item) -> Path:
