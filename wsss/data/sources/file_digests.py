@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -101,11 +102,20 @@ def sample_file(path: Path) -> bytes:
     """Hash of a file's size and both ends; a constant if it cannot be read."""
     try:
         with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(0)
-            head = stream.read(SAMPLED_BYTES)
-            stream.seek(max(0, size - SAMPLED_BYTES))
-            tail = stream.read(SAMPLED_BYTES)
+            return sample_part(stream, 0, stream.seek(0, os.SEEK_END))
     except OSError:
         return b"unreadable"
+
+
+def sample_part(stream: BinaryIO, start: int, size: int) -> bytes:
+    """Hash of the size and both ends of a part of a file, as of a file of that part alone."""
+    stream.seek(start)
+    head = stream.read(min(size, SAMPLED_BYTES))
+    last = min(size, SAMPLED_BYTES)
+    stream.seek(start + size - last)
+    return sample(size, head, stream.read(last))
+
+
+def sample(size: int, head: bytes, tail: bytes) -> bytes:
+    """Hash of a size in bytes, and of the first and last 4 KiB."""
     return blake2b(b"%d\n" % size + head + tail, digest_size=DIGEST_BYTES).digest()

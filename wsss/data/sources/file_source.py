@@ -1,9 +1,8 @@
-"""Data sets of image and mask files: reading, fingerprints and audit."""
+"""Data sets of image and mask files: reading and fingerprints."""
 
 import copy
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
 
@@ -13,26 +12,19 @@ from jaxtyping import UInt8
 from wsss.artifacts import fingerprint
 from wsss.data.images import check_mask_size, read_header, read_mask, read_rgb
 from wsss.data.sample import Item
-from wsss.data.source import SPLITS, TRAIN, VAL, Source
+from wsss.data.source import SPLITS
 from wsss.data.sources.file_digests import FileDigests
-from wsss.errors import Problem, Severity
-from wsss.wording import name_some, plural
+from wsss.data.sources.listed_source import ListedSource
+from wsss.errors import Problem
 
 
-class FileSource(Source):
+class FileSource(ListedSource):
     """A data set of image files, with mask files where there is ground truth."""
 
-    root: Path
-    """The folder that holds everything; absolute."""
-    _items: dict[str, tuple[Item, ...]]
     _problems: list[Problem]
     """Of the lists."""
     _fingerprints: dict[str, tuple[str, str]] | None = None
     """By split, of what fingerprints see and of the ground truth, once `keep_index` was called."""
-
-    def items(self, split: str) -> tuple[Item, ...]:
-        """All items of `train` or `val`, in a fixed order."""
-        return self._items[split]
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
@@ -87,77 +79,6 @@ class FileSource(Source):
             fingerprint([self.class_names, index, images]),
             fingerprint([self.class_names, ids, masks]),
         )
-
-    def audit(self) -> Sequence[Problem]:
-        """Problems of the splits, whatever files they were read from."""
-        return [
-            *self._audit_empty(),
-            *self._audit_overlap(),
-            *self._audit_tags(),
-            *self._audit_missing_masks(),
-        ]
-
-    def _audit_empty(self) -> Iterator[Problem]:
-        for split in SPLITS:
-            if not self._items[split]:
-                yield Problem(
-                    str(self.root),
-                    f"the split `{split}` is empty",
-                    "at least one image to train on and one to validate with",
-                    "Add images, or list the ids of each split in a file of their own.",
-                )
-
-    def _audit_overlap(self) -> Iterator[Problem]:
-        val_ids = {item.id for item in self._items[VAL]}
-        shared = [item.id for item in self._items[TRAIN] if item.id in val_ids]
-        if shared:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(shared), 'image is', 'images are')} in both train and val: "
-                f"{name_some(shared)}",
-                "splits without common images",
-                "Take them out of one split: validation on images seen in training flatters.",
-                Severity.WARNING,
-            )
-
-    def _audit_tags(self) -> Iterator[Problem]:
-        counts = Counter(label for item in self._items[TRAIN] for label in item.labels)
-        unseen = [name for label, name in enumerate(self.class_names, 1) if not counts[label]]
-        if unseen and self._items[TRAIN]:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(unseen), 'class has', 'classes have')} no image in train: "
-                f"{name_some(unseen)}",
-                "at least one training image of every class",
-                "Add such images; a class never seen is never found, and scores 0.",
-                Severity.WARNING,
-            )
-        items = dict.fromkeys(item for split in SPLITS for item in self._items[split])
-        untagged = [item.id for item in items if not item.labels]
-        if untagged:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(untagged), 'image has', 'images have')} no labels: "
-                f"{name_some(untagged)}",
-                "the label of every object an image shows",
-                "Nothing to do if they show background only; else add their labels.",
-                Severity.WARNING,
-            )
-
-    def _audit_missing_masks(self) -> Iterator[Problem]:
-        if not any(item.mask for items in self._items.values() for item in items):
-            return
-        for split, items in self._items.items():
-            missing = [item.id for item in items if item.mask is None]
-            if missing:
-                yield Problem(
-                    str(self.root),
-                    f"{len(missing):,} of {plural(len(items), f'{split} image')} "
-                    f"{'has' if len(missing) == 1 else 'have'} no mask: {name_some(missing)}",
-                    "a mask for every image, where there are masks",
-                    "Nothing to do: these images are left out of the evaluation.",
-                    Severity.WARNING,
-                )
 
 
 def walk_files(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> Iterator[Path]:
