@@ -90,7 +90,7 @@ def test_a_file_that_is_damaged_again_is_told_and_not_computed_for_ever(tmp_path
     assert calls == ["localize", "localize"]
 
 
-@pytest.mark.parametrize("name", ["inspections.json", "items/train_0003.json"])
+@pytest.mark.parametrize("name", ["inspections.json", "parts/train_0003.json"])
 def test_a_damaged_note_of_the_data_check_is_written_again(tmp_path, name):
     source = Synthetic(num_train=4, num_val=1, size_px=64)
     data_check.inspect(source, tmp_path, 0)

@@ -2,15 +2,18 @@ import threading
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from wsss.data.pyramids import PyramidBatch
+from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.sample import Item
 from wsss.errors import WsssError
+from wsss.models import Segmenter
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import map_batches
 from wsss.stage_tools.measured import Measured
+from wsss.stage_tools.predictions.passes import predictor
 
 
 def batch_of(*numbers):
@@ -51,6 +54,31 @@ def test_batches_too_large_for_memory_give_the_same_results_in_order(context, ca
     assert results(context, in_memory_for(most)) == results(context, sums_of)
     assert context.measured.halvings == {1: 5, 2: 2, 3: 1, 5: 0}[most]
     assert ("ran out with 5 images" in caplog.text) == (most < 5)
+
+
+@pytest.mark.parametrize(
+    ("cpu_px", "parts"),
+    [(None, [5, 1, 2]), (5 * 24, [5, 1, 2]), (2 * 24, [2, 1, 2, 1, 2]), (1, [1] * 8)],
+)
+def test_a_thread_of_a_cpu_computes_few_pixels_at_once(context, cpu_px, parts):
+    """In halves, as 5 → 2 + 3 → 2 + 1 + 2, and one image at least."""
+    seen = []
+
+    def noted(batch):
+        seen.append(len(batch.items))
+        return sums_of(batch)
+
+    context.workers = 1
+    found = [list(sums) for _, sums in map_batches(context, noted, iter(BATCHES), cpu_px)]
+    assert seen == parts
+    assert found == results(context, sums_of)
+    assert context.measured.halvings == 0
+
+
+def test_pixels_of_a_batch_are_those_of_its_largest_scale():
+    small, large = torch.zeros(5, 3, 4, 6), torch.zeros(5, 3, 8, 12)
+    assert PyramidBatch(pyramid=[small, large]).num_px == 5 * 8 * 12
+    assert PyramidBatch().num_px == 0
 
 
 def test_an_image_too_large_for_memory_is_told(context):
@@ -111,3 +139,17 @@ def test_the_slower_of_reading_and_computing_is_named(context):
         pass
     assert context.measured.slowest == "network"
     assert SimpleNamespace(**context.measured.seconds).network >= 0.02
+
+
+def test_a_prediction_does_not_depend_on_what_else_is_in_a_batch(context):
+    torch.manual_seed(0)
+    segmenter = Segmenter("DeepLabV3Plus", "tf_efficientnet_lite0", None, 3, decoder_channels=16)
+    levels = [torch.randint(0, 256, (4, 3, *size), dtype=torch.uint8) for size in [(32, 48)] * 2]
+    batch = PyramidBatch([Item(str(n), ()) for n in range(4)], [(32, 48)] * 4, levels)
+    predict = predictor(context, segmenter.eval(), Scales((1.0, 1.0)), flip=True)
+    ((_, whole),) = map_batches(context, predict, [batch])
+    ((_, alone),) = map_batches(context, predict, [batch], 1)
+    for one, other in zip(whole, alone, strict=True):
+        assert one.single_scale.tolist() == other.single_scale.tolist()
+        assert one.labels.tolist() == other.labels.tolist()
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-3)

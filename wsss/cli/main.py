@@ -10,6 +10,7 @@ from wsss.cli.commands.explain import explain
 from wsss.cli.commands.export import export
 from wsss.cli.commands.predict import predict
 from wsss.cli.commands.run import run
+from wsss.cli.commands.runs import runs
 from wsss.cli.error_messages import readable_errors
 from wsss.cli.hydra_commands import VERSION, with_hydra
 from wsss.cli.settings_help import settings_help
@@ -35,6 +36,11 @@ OTHERS = {
         export,
         "STAGE",
         "write a finished stage's results for other programs (see `wsss export --help`)",
+    ),
+    "runs": (
+        runs,
+        "list | show STAGE | prune",
+        "what is in a work folder, and what nothing needs any more (see `wsss runs --help`)",
     ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""

@@ -12,5 +12,6 @@ def settings_help(text: str) -> str:
             continue
         setting, _, comment = line.partition(" # ")
         key, _, value = setting.partition(":")
+        key = key.strip('"')  # `yes` alone would be a truth value.
         lines.append(f"  {key + '=' + value.strip():<20}{' ' * bool(comment)}{comment}".rstrip())
     return "\n".join(lines)

@@ -72,6 +72,14 @@ class PyramidBatch:
         """Images of the batch, those included that could not be read."""
         return len(self.items) + len(self.failures)
 
+    @property
+    def num_px(self) -> int:
+        """Pixels of all images at the largest scale."""
+        return max(
+            (level.shape[0] * level.shape[-2] * level.shape[-1] for level in self.pyramid),
+            default=0,
+        )
+
     def halves(self) -> "tuple[PyramidBatch, PyramidBatch]":
         """The first and the second half of the images, as batches of their own."""
         middle = len(self.items) // 2
@@ -112,7 +120,7 @@ class PyramidBatches(Dataset[PyramidBatch]):
     """Planned batches, read and rescaled on access."""
 
     def __init__(self, source: Source, plan: Sequence[Sequence[Item]], scales: Scales) -> None:
-        self.source = source
+        self.source = source.reader
         self.plan = plan
         self.scales = scales
 

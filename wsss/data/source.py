@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -59,6 +60,17 @@ class Source(ABC):
     @abstractmethod
     def mask_fingerprint(self, split: str) -> str:
         """Hash of the ground truth of a split, which invalidates the evaluation only."""
+
+    def keep_index(self, folder: Path) -> None:  # noqa: B027 – few have something to keep
+        """Keep in a folder what fingerprints take long to find, for later runs; by default nothing.
+
+        It holds for this instance, whose data does not change from then on.
+        """
+
+    @property
+    def reader(self) -> "Source":
+        """This data set without its items: what reads one, and is quickly sent to a process."""
+        return self
 
     def audit(self) -> Sequence[Problem]:
         """All problems of the data set that can be found without opening an image."""

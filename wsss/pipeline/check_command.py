@@ -54,7 +54,9 @@ def _problems_of_given(
 
 def check_folder(cfg: DictConfig, source: Source) -> Path:
     """Folder of the notes of a source's data check."""
-    return Path(cfg.work_dir).absolute() / "check" / data_check.data_fingerprint(source)
+    folder = Path(cfg.work_dir).absolute() / "check"
+    source.keep_index(folder / "index")
+    return folder / data_check.data_fingerprint(source)
 
 
 def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:

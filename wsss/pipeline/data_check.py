@@ -1,6 +1,7 @@
 """Read the whole data set once, before hours are spent on it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,28 +14,36 @@ from wsss.errors import Problem, Severity
 from wsss.files import DamagedFileError
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import process_items
+from wsss.stage_tools.worker_pool import failure_noted, process_items
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 INSPECTIONS = "inspections.json"
+MOST_TOGETHER = 256
+"""Images whose notes are one file."""
+LEAST_PARTS = 64
+"""Such files of a data set, if it has as many images, so that all processes have work."""
 
 
 @dataclass(frozen=True, slots=True)
-class InspectItem:
-    """Reads an image and its mask, and notes their problems."""
+class InspectItems:
+    """Reads images and their masks, and notes their problems in one file for all."""
 
     source: Source
     folder: Path
 
-    def path(self, item: Item) -> Path:
-        """Where the note on an item is."""
-        return self.folder / f"{item.file_stem}.json"
+    def path(self, first: Item) -> Path:
+        """Where the notes on the items from `first` on are."""
+        return self.folder / "parts" / f"{first.file_stem}.json"
 
-    def __call__(self, item: Item) -> None:
-        """Write the note on an item."""
-        write_json(self.path(item), asdict(inspect_item(self.source, item)))
+    def __call__(self, first: Item, items: Sequence[Item]) -> None:
+        """Write the notes on items; what cannot be inspected is noted as a failure."""
+        notes = []
+        for item in items:
+            with failure_noted(self.folder, item):
+                notes.append(asdict(inspect_item(self.source, item)))
+        write_json(self.path(first), notes)
 
 
 def data_fingerprint(source: Source) -> str:
@@ -56,15 +65,19 @@ def inspect(source: Source, folder: Path, workers: int) -> None:
     path = folder / INSPECTIONS
     if _readable(path):
         return
-    items = {item.file_stem: item for split in SPLITS for item in source.items(split)}
-    task = InspectItem(source, folder / "items")
-    pending = [(item,) for item in items.values() if not _readable(task.path(item))]
-    done = len(items) - len(pending)
-    found = process_items(task, pending, workers, folder)
-    for _ in track(found, len(items), "check", done):
+    unique = {item.file_stem: item for split in SPLITS for item in source.items(split)}
+    items = list(unique.values())
+    task = InspectItems(source.reader, folder)
+    size = min(MOST_TOGETHER, max(1, len(items) // LEAST_PARTS))
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    pending = {part[0].id: part for part in parts if not _readable(task.path(part[0]))}
+    calls = ((part[0], part) for part in pending.values())
+    done = len(items) - sum(map(len, pending.values()))
+    found = process_items(task, calls, workers, folder)
+    for _ in track(found, len(items), "check", done, count=lambda first: len(pending[first.id])):
         pass
-    notes = [read_json(task.path(item)) for item in items.values() if task.path(item).is_file()]
-    write_json(path, notes)
+    paths = (task.path(part[0]) for part in parts)
+    write_json(path, [note for one in paths if one.is_file() for note in read_json(one)])
 
 
 def _readable(path: Path) -> bool:

@@ -8,7 +8,6 @@ from jaxtyping import UInt8
 from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import PyramidBatch, Scales, rescale
 from wsss.data.sample import Item
-from wsss.machine.memory import return_freed_memory
 from wsss.models import Segmenter
 from wsss.predict.notes import Confidences
 from wsss.predict.tiles import Tiling
@@ -49,7 +48,6 @@ def _predict_one(
     write: WriteResults,
 ) -> Iterator[Item]:
     image = context.source.read_image(item)
-    return_freed_memory()  # Decoding took several copies of the image.
     tiles = tiling.tiles((image.shape[0], image.shape[1]))
     mask = np.zeros(image.shape[:2], dtype=np.uint8)
     confidences = Confidences.none()

@@ -14,12 +14,18 @@ from torch import nn
 from wsss.data.pyramids import PyramidBatch
 from wsss.errors import user_error
 from wsss.machine.devices import memory_format
-from wsss.machine.memory import out_of_memory
+from wsss.machine.memory import out_of_memory, return_freed_memory
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.measured import IMAGES, NETWORK
 from wsss.wording import plural
 
 log = logging.getLogger(__name__)
+
+CPU_PX = 250_000
+"""Pixels of a batch's largest scale that a thread of a CPU sends through a network at once.
+
+The network's inner maps take some kilobytes a pixel. More are no faster on one thread.
+"""
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,6 +69,7 @@ def map_batches(
     context: Context,
     function: Callable[[PyramidBatch], list[R]],
     batches: Iterable[PyramidBatch],
+    cpu_px: int | None = None,
 ) -> Iterator[tuple[PyramidBatch, list[R]]]:
     """Yield every batch, in order, with a result for each of its images, without gradients.
 
@@ -77,16 +84,21 @@ def map_batches(
         context: device, number of threads, and where waits and halves are counted.
         function: from a batch to a result for each image; not called without images.
         batches: images that are read ahead.
+        cpu_px: pixels of a batch's largest scale above which it is always computed in halves on a
+            CPU, whose threads have a batch each; for functions whose results do not depend on what
+            else is in a batch. None for no bound.
 
     Raises:
         WsssError: memory does not suffice for a single image.
     """
+    bound_px = cpu_px if context.fabric.device.type == "cpu" else None
 
     def results_of(batch: PyramidBatch) -> list[R]:
         # Both are settings of the thread.
         with torch.no_grad(), context.fabric.autocast():
-            return _in_parts(context, function, batch) if batch.items else []
+            return _in_parts(context, function, batch, bound_px) if batch.items else []
 
+    return_freed_memory()  # Else the processes that read the images, forked now, keep it.
     batches = context.measured.timed(IMAGES, batches)
     if context.fabric.device.type != "cpu":
         for batch in batches:
@@ -119,13 +131,24 @@ def map_batches(
 
 
 def _in_parts(
-    context: Context, function: Callable[[PyramidBatch], list[R]], batch: PyramidBatch
+    context: Context,
+    function: Callable[[PyramidBatch], list[R]],
+    batch: PyramidBatch,
+    bound_px: int | None = None,
 ) -> list[R]:
-    """The results of a batch, in as many parts as memory makes necessary.
+    """The results of a batch, in as many parts as its bound and memory make necessary.
 
     Raises:
         WsssError: memory does not suffice for a single image.
     """
+    count = len(batch.items)
+
+    def of_halves() -> list[R]:
+        parts = (_in_parts(context, function, part, bound_px) for part in batch.halves())
+        return [result for part in parts for result in part]
+
+    if bound_px is not None and count > 1 and batch.num_px > bound_px:
+        return of_halves()
     try:
         return function(batch)
     except (RuntimeError, MemoryError) as error:  # Torch's errors of memory are RuntimeErrors.
@@ -135,7 +158,6 @@ def _in_parts(
     # Here the error is gone, and with it what its traceback held in memory.
     if context.fabric.device.type == "cuda":
         torch.cuda.empty_cache()
-    count = len(batch.items)
     if count == 1:
         raise user_error(
             batch.items[0].id,
@@ -149,4 +171,4 @@ def _in_parts(
         "%s: memory ran out with %s at once; they are computed in halves",
         context.stage, plural(count, "image"),
     )  # fmt: skip
-    return [result for part in batch.halves() for result in _in_parts(context, function, part)]
+    return of_halves()

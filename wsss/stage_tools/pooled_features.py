@@ -16,7 +16,7 @@ from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
 from wsss.models import Backbone
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import map_batches, ready
+from wsss.stage_tools.forward_passes import CPU_PX, map_batches, ready
 from wsss.stage_tools.loaders import BATCH_SIZE, pending_batches
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import note_failure
@@ -56,7 +56,7 @@ def store_pooled_features(
             for index, item in enumerate(batch.items)
         ]
 
-    results = map_batches(context, pooled_views, loader)
+    results = map_batches(context, pooled_views, loader, CPU_PX)
     shown = track(
         results,
         sum(map(len, batches)),

@@ -1,5 +1,6 @@
 """Image and mask files as arrays: images as upright 8-bit RGB, masks as labels."""
 
+from wsss.data.images.embedded import read_embedded as read_embedded
 from wsss.data.images.endings import COMMON_SUFFIXES as COMMON_SUFFIXES
 from wsss.data.images.endings import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from wsss.data.images.file_content import content_of as content_of

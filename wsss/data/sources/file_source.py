@@ -1,9 +1,9 @@
-"""Data sets of image and mask files: reading, fingerprints and audit."""
+"""Data sets of image and mask files: reading and fingerprints."""
 
+import copy
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +12,19 @@ from jaxtyping import UInt8
 from wsss.artifacts import fingerprint
 from wsss.data.images import check_mask_size, read_header, read_mask, read_rgb
 from wsss.data.sample import Item
-from wsss.data.source import SPLITS, TRAIN, VAL, Source
-from wsss.errors import Problem, Severity
-from wsss.wording import name_some, plural
-
-_SAMPLED_BYTES = 4096
-"""Bytes hashed at both ends of a file."""
+from wsss.data.source import SPLITS
+from wsss.data.sources.file_digests import FileDigests
+from wsss.data.sources.listed_source import ListedSource
+from wsss.errors import Problem
 
 
-class FileSource(Source):
+class FileSource(ListedSource):
     """A data set of image files, with mask files where there is ground truth."""
 
-    root: Path
-    """The folder that holds everything; absolute."""
-    _items: dict[str, tuple[Item, ...]]
-
-    def items(self, split: str) -> tuple[Item, ...]:
-        """All items of `train` or `val`, in a fixed order."""
-        return self._items[split]
+    _problems: list[Problem]
+    """Of the lists."""
+    _fingerprints: dict[str, tuple[str, str]] | None = None
+    """By split, of what fingerprints see and of the ground truth, once `keep_index` was called."""
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
@@ -43,89 +38,47 @@ class FileSource(Source):
         check_mask_size(item.mask, mask.shape, read_header(_image(item)).size)
         return mask
 
+    @property
+    def reader(self) -> "FileSource":
+        """This data set without its items, whose files are named in the items themselves."""
+        reader = copy.copy(self)
+        reader._items = dict.fromkeys(SPLITS, ())
+        reader._problems = []
+        return reader
+
     def fingerprint(self, split: str) -> str:
         """Hash of class names, ids, tags and image contents of a split."""
-        items = self._items[split]
-        index = [[item.id, *item.labels] for item in items]
-        contents = _digest_files(item.image for item in items)
-        return fingerprint([self.class_names, index, contents])
+        return self._digests(split)[0]
 
     def mask_fingerprint(self, split: str) -> str:
         """Hash of class names, ids and mask contents of a split."""
+        return self._digests(split)[1]
+
+    def keep_index(self, folder: Path) -> None:
+        """Keep digests of the files in a folder: a later run reads those alone that have changed.
+
+        Until then, and for another instance, fingerprints read every file.
+        """
+        digests = FileDigests(folder / f"{fingerprint(str(self.root))}.npz").load()
+        self._fingerprints = {split: self._fingerprints_of(split, digests) for split in SPLITS}
+        digests.save()
+
+    def _digests(self, split: str) -> tuple[str, str]:
+        if self._fingerprints is not None:
+            return self._fingerprints[split]
+        return self._fingerprints_of(split, FileDigests())
+
+    def _fingerprints_of(self, split: str, digests: FileDigests) -> tuple[str, str]:
+        """Hashes of the weakly supervised part of a split, and of its ground truth."""
         items = self._items[split]
-        contents = _digest_files(item.mask for item in items)
-        return fingerprint([self.class_names, [item.id for item in items], contents])
-
-    def audit(self) -> Sequence[Problem]:
-        """Problems of the splits, whatever files they were read from."""
-        return [
-            *self._audit_empty(),
-            *self._audit_overlap(),
-            *self._audit_tags(),
-            *self._audit_missing_masks(),
-        ]
-
-    def _audit_empty(self) -> Iterator[Problem]:
-        for split in SPLITS:
-            if not self._items[split]:
-                yield Problem(
-                    str(self.root),
-                    f"the split `{split}` is empty",
-                    "at least one image to train on and one to validate with",
-                    "Add images, or list the ids of each split in a file of their own.",
-                )
-
-    def _audit_overlap(self) -> Iterator[Problem]:
-        val_ids = {item.id for item in self._items[VAL]}
-        shared = [item.id for item in self._items[TRAIN] if item.id in val_ids]
-        if shared:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(shared), 'image is', 'images are')} in both train and val: "
-                f"{name_some(shared)}",
-                "splits without common images",
-                "Take them out of one split: validation on images seen in training flatters.",
-                Severity.WARNING,
-            )
-
-    def _audit_tags(self) -> Iterator[Problem]:
-        counts = Counter(label for item in self._items[TRAIN] for label in item.labels)
-        unseen = [name for label, name in enumerate(self.class_names, 1) if not counts[label]]
-        if unseen and self._items[TRAIN]:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(unseen), 'class has', 'classes have')} no image in train: "
-                f"{name_some(unseen)}",
-                "at least one training image of every class",
-                "Add such images; a class never seen is never found, and scores 0.",
-                Severity.WARNING,
-            )
-        items = dict.fromkeys(item for split in SPLITS for item in self._items[split])
-        untagged = [item.id for item in items if not item.labels]
-        if untagged:
-            yield Problem(
-                str(self.root),
-                f"{plural(len(untagged), 'image has', 'images have')} no labels: "
-                f"{name_some(untagged)}",
-                "the label of every object an image shows",
-                "Nothing to do if they show background only; else add their labels.",
-                Severity.WARNING,
-            )
-
-    def _audit_missing_masks(self) -> Iterator[Problem]:
-        if not any(item.mask for items in self._items.values() for item in items):
-            return
-        for split, items in self._items.items():
-            missing = [item.id for item in items if item.mask is None]
-            if missing:
-                yield Problem(
-                    str(self.root),
-                    f"{len(missing):,} of {plural(len(items), f'{split} image')} "
-                    f"{'has' if len(missing) == 1 else 'have'} no mask: {name_some(missing)}",
-                    "a mask for every image, where there are masks",
-                    "Nothing to do: these images are left out of the evaluation.",
-                    Severity.WARNING,
-                )
+        index = [[item.id, *item.labels] for item in items]
+        images = digests.of(item.image for item in items)
+        masks = digests.of(item.mask for item in items)
+        ids = [item.id for item in items]
+        return (
+            fingerprint([self.class_names, index, images]),
+            fingerprint([self.class_names, ids, masks]),
+        )
 
 
 def walk_files(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> Iterator[Path]:
@@ -152,38 +105,11 @@ def walk_files(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> I
         visited.add(resolved)
         place = Path(here).relative_to(folder)
         found += [
-            place / name
+            place / name if place.parts else Path(name)
             for name in names
             if name.lower().endswith(endings) and not name.startswith(left_out)
         ]
-    yield from sorted(found)
-
-
-def _digest_files(paths: Iterable[Path | None]) -> str:
-    """Hash of the contents of files, in their order.
-
-    Hashed are size, first and last 4 KiB of each file, independent of paths and times; 100,000
-    images take seconds. Edits in the middle that keep the size are missed: in BMP, plain TIFF
-    and plain DICOM, and damage of compressed files.
-    """
-    digest = blake2b(digest_size=16)
-    for path in paths:
-        digest.update(_sample_file(path) if path else b"none")
-    return digest.hexdigest()
-
-
-def _sample_file(path: Path) -> bytes:
-    """Hash of a file's size and both ends; a constant if it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(0)
-            head = stream.read(_SAMPLED_BYTES)
-            stream.seek(max(0, size - _SAMPLED_BYTES))
-            tail = stream.read(_SAMPLED_BYTES)
-    except OSError:
-        return b"unreadable"
-    return blake2b(b"%d\n" % size + head + tail, digest_size=16).digest()
+    yield from sorted(found, key=attrgetter("parts"))  # faster than comparing paths
 
 
 def _image(item: Item) -> Path:

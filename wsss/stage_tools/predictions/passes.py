@@ -11,7 +11,7 @@ from wsss.data.sample import Item
 from wsss.models import Segmenter
 from wsss.models.inference import first_and_mean_probabilities
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import map_batches
+from wsss.stage_tools.forward_passes import CPU_PX, map_batches
 from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import note_failure
 
@@ -37,7 +37,7 @@ def predictions(
     batches = [batch for batch in plan if any(item.id in pending for item in batch)]
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     predict = predictor(context, segmenter, scales, flip)
-    for batch, predicted in map_batches(context, predict, loader):
+    for batch, predicted in map_batches(context, predict, loader, CPU_PX):
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
         for item, prediction in zip(batch.items, predicted, strict=True):

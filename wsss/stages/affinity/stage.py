@@ -110,7 +110,7 @@ def run(
     items = context.items(TRAIN)
     seeds = SeedStore(context.inputs["localize"] / "seeds")
     store = LabelStore(context.folder / "labels")
-    _write_labels(context, items, LabelItem(context.source, seeds, store, labels))
+    _write_labels(context, items, LabelItem(context.source.reader, seeds, store, labels))
     trunk = cast("Backbone", trained_classifier(context).features)
     trunk.to(memory_format=memory_format(context.fabric.device))
     names = _layer_names(trunk, layers)

@@ -163,7 +163,7 @@ def _score_train(
         if stage in context.inputs
     }
     masks = LabelStore(context.inputs["refine"] / "masks")
-    task = ScoreTrainItem(context.source, counts, seeds, masks, THRESHOLDS, seed_threshold)
+    task = ScoreTrainItem(context.source.reader, counts, seeds, masks, THRESHOLDS, seed_threshold)
     own = context.share(items)
     calls = [(item,) for item in own if not counts.has(item)]
     scored = process_items(task, calls, context.workers, context.folder, context.measured)
@@ -186,12 +186,12 @@ def _predict(
     ready(model, context)
     folder = context.folder / "predictions"
     finish = FinishPrediction(
-        context.source,
+        context.source.reader,
         LabelStore(folder / split),
         LabelStore(folder / f"{split}_tta_crf"),
         crf,
         scales.max_side_px,
-        ScorePrediction(context.source, counts),
+        ScorePrediction(context.source.reader, counts),
     )
     pending = {item.id for item in items if not counts.has(item)}
     calls = predictions(context, model, items, pending, scales, flip, batch_size)

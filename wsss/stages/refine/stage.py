@@ -78,7 +78,9 @@ def run(
     seeds = SeedStore(seed_folder(context))
     statistics = StatisticsStore(context.folder / "statistics")
     method = fit_to_data_set(context, method, items, seeds)
-    task = RefineItem(context.source, seeds, masks, statistics, method, min_region_px, keep_tags)
+    task = RefineItem(
+        context.source.reader, seeds, masks, statistics, method, min_region_px, keep_tags
+    )
 
     def calls(pending: list[Item]) -> Calls:
         if isinstance(method, CrfLabelling) and method.engine.in_batches:

@@ -52,7 +52,8 @@ class ImageIndex:
             if name.isdecimal():
                 self._id_by_number.setdefault(_without_zeros(name), item_id)
         for alike in self._files.values():
-            alike.sort(key=_is_uncommon)
+            if len(alike) > 1:
+                alike.sort(key=_is_uncommon)
 
     def __len__(self) -> int:
         """Number of ids."""
@@ -153,7 +154,7 @@ class ImageIndex:
 
 def file_id(file: Path) -> str:
     """Id of an image or mask file given relative to its folder."""
-    return normalize("NFC", file.with_suffix("").as_posix())
+    return normalize("NFC", file.as_posix().removesuffix(file.suffix))
 
 
 def entry_id(entry: str) -> str:
@@ -189,4 +190,4 @@ def _without_zeros(name: str) -> str:
 
 
 def _bare_name(item_id: str) -> str:
-    return PurePosixPath(item_id).name.casefold()
+    return item_id.rpartition("/")[2].casefold()

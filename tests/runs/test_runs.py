@@ -1,0 +1,194 @@
+"""A work folder of two runs that share a classifier, drawn by hand."""
+
+import os
+import time
+
+import pytest
+from filelock import FileLock
+
+from wsss.artifacts import Manifest
+from wsss.cli.main import main
+from wsss.errors import WsssError
+from wsss.runs.catalogue import catalogue
+from wsss.runs.choice import DAY_S, check_idle, choose
+from wsss.runs.removal import remove
+
+STAGES = {
+    ("classify", "c1"): {},
+    ("classify", "c2"): {},
+    ("localize", "a1"): {"classify": "c1"},
+    ("localize", "b1"): {"classify": "c1"},
+    ("refine", "a2"): {"localize": "a1"},
+    ("refine", "b2"): {"localize": "b1"},
+    ("segment", "a3"): {"refine": "a2"},
+    ("report", "a4"): {"segment": "a3", "refine": "a2"},
+    ("report", "b4"): {"refine": "b2"},
+}
+"""`c2` leads to no result."""
+A, B = ("report", "a4"), ("report", "b4")
+LONG_AGO_S = time.time() - 30 * DAY_S
+
+
+def write_stage(work_dir, key, inputs=None):
+    folder = work_dir.joinpath(*key)
+    (folder / "masks").mkdir(parents=True)
+    (folder / "masks" / "cat.png").write_bytes(b"x" * 1000)
+    if inputs is not None:
+        Manifest(key[0], key[1], {"a": {"b": 1}}, {"n": 2.0}, basis={"inputs": inputs}).write(
+            folder
+        )
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (LONG_AGO_S, LONG_AGO_S))
+    return folder
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    for key, inputs in STAGES.items():
+        write_stage(tmp_path / "runs", key, inputs)
+    write_stage(tmp_path / "runs", ("segment", "u1"))
+    (tmp_path / "runs" / "logs").mkdir()
+    return tmp_path / "runs"
+
+
+def chosen(work_dir, keep=(), days=7.0, now_s=None):
+    choice = choose(catalogue(work_dir), keep, days, now_s or time.time())
+    return [one.key for one, _ in choice.removed]
+
+
+def there(work_dir):
+    return {path.parent.parts[-2:] for path in work_dir.glob("*/*/masks")}
+
+
+def test_the_catalogue_tells_what_comes_from_what(work_dir):
+    found = catalogue(work_dir)
+    assert set(found.folders) == {*STAGES, ("segment", "u1")}
+    assert found.needed_by(("classify", "c1")) == [("localize", "a1"), ("localize", "b1")]
+    assert found.origins([B]) == {B, ("refine", "b2"), ("localize", "b1"), ("classify", "c1")}
+    unfinished = found.folders["segment", "u1"]
+    assert (unfinished.state, unfinished.num_bytes) == ("unfinished", 1000)
+
+
+def test_results_and_what_they_came_from_are_kept(work_dir):
+    assert chosen(work_dir) == [("segment", "u1"), ("classify", "c2")]
+
+
+def test_named_results_alone_are_kept_with_what_they_came_from(work_dir):
+    kept = {*STAGES, ("segment", "u1")} - {*chosen(work_dir, [B])}
+    assert kept == {B, ("refine", "b2"), ("localize", "b1"), ("classify", "c1")}
+
+
+def test_later_stages_go_before_those_they_came_from(work_dir):
+    order = chosen(work_dir, [B])
+    for key, inputs in STAGES.items():
+        for earlier in inputs.items():
+            if key in order and earlier in order:
+                assert order.index(key) < order.index(earlier)
+
+
+@pytest.mark.parametrize(("days", "kept"), [(29.0, False), (31.0, True)])
+def test_unfinished_stages_are_kept_for_some_days(work_dir, days, kept):
+    assert (("segment", "u1") not in chosen(work_dir, days=days)) == kept
+
+
+def test_an_unfinished_stage_with_a_recent_file_is_kept(work_dir):
+    (work_dir / "segment" / "u1" / "masks" / "dog.png").write_bytes(b"")
+    assert ("segment", "u1") not in chosen(work_dir)
+
+
+def test_nothing_is_chosen_while_a_run_goes_on(work_dir):
+    check_idle(catalogue(work_dir), time.time())
+    lock = FileLock(work_dir / "segment" / "u1.lock")
+    with lock:
+        found = catalogue(work_dir)
+        assert found.folders["segment", "u1"].state == "running"
+        with pytest.raises(WsssError, match="a run is computing this stage"):
+            check_idle(found, time.time())
+    check_idle(catalogue(work_dir), time.time())
+    with pytest.raises(WsssError, match="has just finished"):
+        check_idle(catalogue(work_dir), LONG_AGO_S + 10)
+
+
+def test_a_stage_that_a_run_has_begun_to_compute_is_left_alone(work_dir):
+    found = catalogue(work_dir)
+    both = [found.folders["classify", "c2"], found.folders["segment", "u1"]]
+    with FileLock(work_dir / "segment" / "u1.lock"):
+        assert [free for _, free in remove(both)] == [True, False]
+    assert ("segment", "u1") in there(work_dir)
+    assert ("classify", "c2") not in there(work_dir)
+
+
+def test_a_damaged_manifest_is_an_unfinished_stage(work_dir):
+    path = work_dir / "report" / "b4" / "manifest.json"
+    path.write_text("{", encoding="utf-8")
+    assert catalogue(work_dir).folders[B].state == "unfinished"
+
+
+def command(monkeypatch, capsys, *words, status=0):
+    monkeypatch.setattr("sys.argv", ["wsss", "runs", *words])
+    if status:
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == status
+    else:
+        main()
+    said = capsys.readouterr()
+    return " ".join((said.out + said.err).replace("│", " ").split())
+
+
+def test_the_command_asks_before_it_removes(work_dir, monkeypatch, capsys):
+    where = f"work_dir={work_dir}"
+    before = there(work_dir)
+    said = command(monkeypatch, capsys, "prune", where, status=1)
+    assert "`--yes`" in said
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda *_: "n")
+    assert "Nothing was removed." in command(monkeypatch, capsys, "prune", where)
+    assert there(work_dir) == before
+    said = command(monkeypatch, capsys, "prune", where, "--yes")
+    removed = [("segment", "u1"), ("classify", "c2")]
+    size = 2 * 1000 + (work_dir / "classify" / "c1" / "manifest.json").stat().st_size
+    assert f"Removed {size / 1000:.1f} kB." in said
+    assert there(work_dir) == before - {*removed}
+    said = command(monkeypatch, capsys, "prune", where, "--yes")
+    assert "nothing to remove" in said
+
+
+def test_the_command_keeps_what_is_named(work_dir, monkeypatch, capsys):
+    command(
+        monkeypatch, capsys, "prune", f"work_dir={work_dir}", "--keep", "runs/report/b4", "--yes"
+    )
+    assert there(work_dir) == {B, ("refine", "b2"), ("localize", "b1"), ("classify", "c1")}
+
+
+def test_the_command_lists_and_shows(work_dir, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "120")
+    said = command(monkeypatch, capsys, "list", f"work_dir={work_dir}")
+    assert all("/".join(key) in said for key in STAGES)
+    assert f"10 stages, {catalogue_size(work_dir)}" in said
+    said = command(monkeypatch, capsys, "show", str(work_dir / "refine" / "a2"))
+    assert "came from: classify/c1, localize/a1" in said
+    assert "needed by: segment/a3, report/a4" in said
+    assert "a.b 1" in said
+
+
+def catalogue_size(work_dir):
+    files = [path for path in work_dir.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return f"{sum(path.stat().st_size for path in files) / 1000:.1f} kB"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "`list`, `show` or `prune`"),
+        (("lst",), "`list`"),
+        (("list", "work_dir=nowhere"), "no such folder"),
+        (("show",), "no folder"),
+        (("list", "runs/segment/1"), "none for `list`"),
+        (("prune", "--keep", "report/x9"), "keep=report/x9"),
+        (("prune", "--keep", "segment"), "keep=segment"),
+    ],
+)
+def test_mistakes_are_told(work_dir, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(work_dir.parent)
+    assert said in command(monkeypatch, capsys, *words, status=1)

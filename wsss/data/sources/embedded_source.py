@@ -1,0 +1,75 @@
+"""Data sets whose images are parts of larger files: shards, tables."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from wsss.artifacts import fingerprint
+from wsss.data.images import (
+    check_mask_size,
+    read_embedded,
+    read_header,
+    read_mask,
+    read_rgb,
+)
+from wsss.data.sample import Item
+from wsss.data.sources.file_digests import DIGEST_BYTES
+from wsss.data.sources.listed_source import ListedSource
+
+
+class EmbeddedSource(ListedSource):
+    """A data set that reads the encoded images of its items out of larger files, in any order.
+
+    Its fingerprints are those of a folder data set of the same ids, tags, and files: results of the
+    one are results of the other.
+    """
+
+    def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
+        """The image as upright RGB; errors as for `Source`."""
+        return read_embedded(*self._image(item), read_rgb)
+
+    def read_mask(self, item: Item) -> UInt8[np.ndarray, "h w"] | None:
+        """The ground truth, or None; errors as for `Source`."""
+        found = self._mask(item)
+        if found is None:
+            return None
+        content, name = found
+        mask = read_embedded(content, name, partial(read_mask, num_classes=len(self.class_names)))
+        size = read_embedded(*self._image(item), read_header).size
+        check_mask_size(Path(name), mask.shape, size)
+        return mask
+
+    def fingerprint(self, split: str) -> str:
+        """Hash of class names, ids, tags and image contents of a split."""
+        index = [[item.id, *item.labels] for item in self._items[split]]
+        return fingerprint([self.class_names, index, _joined(self._samples(split, masks=False))])
+
+    def mask_fingerprint(self, split: str) -> str:
+        """Hash of class names, ids and mask contents of a split."""
+        ids = [item.id for item in self._items[split]]
+        return fingerprint([self.class_names, ids, _joined(self._samples(split, masks=True))])
+
+    @abstractmethod
+    def _image(self, item: Item) -> tuple[bytes, str]:
+        """The content of an image's file, and its name for messages."""
+
+    @abstractmethod
+    def _mask(self, item: Item) -> tuple[bytes, str] | None:
+        """The content of a mask's file, and its name for messages; None where there is none."""
+
+    @abstractmethod
+    def _samples(self, split: str, masks: bool) -> Iterable[bytes]:
+        """The `sample` of each image, or mask, of a split; `b"none"` where there is none."""
+
+
+def _joined(samples: Iterable[bytes]) -> str:
+    """Hash of samples in their order, as of files."""
+    digest = blake2b(digest_size=DIGEST_BYTES)
+    for one in samples:
+        digest.update(one)
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""The stages' folders in a work folder, finished and unfinished, and how they depend."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsss.artifacts import Manifest
+from wsss.errors import user_error
+from wsss.files import DamagedFileError
+from wsss.stage_tools.locks import is_locked
+from wsss.stages import CHAIN
+
+Key = tuple[str, str]
+"""Name and fingerprint of a stage, such as `("refine", "91ee…")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageFolder:
+    """A stage's folder `<stage>/<fingerprint>`."""
+
+    folder: Path
+    manifest: Manifest | None
+    """None of a stage that has not finished, or whose manifest is damaged."""
+    num_bytes: int
+    """On the disk, of all files; one with several links counts for each."""
+    changed_s: float
+    """When a file in it was last written, in seconds since 1970."""
+    locked: bool
+    """Whether a run is computing it."""
+
+    @property
+    def key(self) -> Key:
+        """The stage's name and fingerprint."""
+        return self.folder.parent.name, self.folder.name
+
+    @property
+    def inputs(self) -> frozenset[Key]:
+        """The stages that it was computed from; unknown of one that has not finished."""
+        basis = self.manifest.basis if self.manifest else {}
+        return frozenset((stage, str(name)) for stage, name in basis.get("inputs", {}).items())
+
+    @property
+    def state(self) -> str:
+        """`finished`, `running` or `unfinished`."""
+        if self.locked:
+            return "running"
+        return "finished" if self.manifest else "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All stages' folders of a work folder, by key, in the order of the chain and of time."""
+
+    work_dir: Path
+    folders: Mapping[Key, StageFolder]
+
+    def needed_by(self, key: Key) -> list[Key]:
+        """The stages that were computed from this one, directly."""
+        return [other for other, one in self.folders.items() if key in one.inputs]
+
+    def origins(self, keys: Iterator[Key] | list[Key]) -> set[Key]:
+        """These stages, and all that they were computed from, as far as they are there."""
+        found: set[Key] = set()
+        waiting = [key for key in keys if key in self.folders]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting += [one for one in self.folders[key].inputs if one in self.folders]
+        return found
+
+
+def catalogue(work_dir: Path) -> Catalogue:
+    """What is in a work folder.
+
+    Raises:
+        WsssError: there is no such folder.
+    """
+    if not work_dir.is_dir():
+        raise user_error(
+            work_dir, "no such folder", "the `work_dir` of runs, by default `runs`",
+            "Name it: `wsss runs list work_dir=…`.",
+        )  # fmt: skip
+    places = [
+        folder
+        for stage in CHAIN
+        for folder in (work_dir / stage).glob("*/")
+        if folder.is_dir() and not folder.is_symlink()
+    ]
+    found = [_stage_folder(folder.absolute()) for folder in places]
+    found.sort(key=lambda one: (CHAIN.index(one.key[0]), one.changed_s, one.key))
+    return Catalogue(work_dir.absolute(), {one.key: one for one in found})
+
+
+def _stage_folder(folder: Path) -> StageFolder:
+    try:
+        manifest = Manifest.read(folder)
+    except (DamagedFileError, TypeError):  # A repair, or another version, has it written anew.
+        manifest = None
+    num_bytes, changed_s = 0, folder.stat().st_mtime
+    for status in _files(folder):
+        num_bytes += status.st_size
+        changed_s = max(changed_s, status.st_mtime)
+    return StageFolder(folder, manifest, num_bytes, changed_s, is_locked(folder))
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    """The status of every file below a folder; those that a run removes meanwhile are left out."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _files(Path(entry.path))
+                else:
+                    yield entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
