@@ -5,6 +5,7 @@ import io
 import json
 import re
 import struct
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,6 +61,17 @@ def wandb_records(path: Path) -> list:
     return found
 
 
+def ended_records(path: Path) -> list:
+    """The records of a run that has ended, once W&B's own process has written the last."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = wandb_records(path)
+        if any(record.HasField("exit") for record in found):
+            return found
+        assert time.monotonic() < deadline, f"{path} never ends"
+        time.sleep(0.05)
+
+
 def key_of(item) -> str:
     return item.key or "/".join(item.nested_key)
 
@@ -67,7 +79,7 @@ def key_of(item) -> str:
 def read_wandb(work_dir: Path) -> Contents:
     contents = Contents()
     for path in sorted(work_dir.glob("wandb/offline-run-*/*.wandb")):
-        for record in wandb_records(path):
+        for record in ended_records(path):
             for item in (*record.config.update, *record.run.config.update):
                 contents.config[key_of(item)] = json.loads(item.value_json)
             if record.HasField("run"):
@@ -75,7 +87,6 @@ def read_wandb(work_dir: Path) -> Contents:
             if record.HasField("artifact") and record.artifact.type != "run_table":
                 artefact = record.artifact
                 metadata = json.loads(artefact.metadata)
-                assert artefact.name not in contents.made_of
                 contents.made_of[artefact.name] = metadata["made_of"]
                 for entry in artefact.manifest.contents:
                     assert entry.ref == metadata["uri"] + "/manifest.json"

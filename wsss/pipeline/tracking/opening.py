@@ -47,9 +47,12 @@ def _open(cfg: DictConfig, key: str, name: str, path: Path) -> tuple[Tracker[Any
     kind = next((own for base, own in TRACKERS.items() if issubclass(target, base)), Tracker)
     ledger = Ledger(path, kind.place(settings) or key)
     tracker = kind(_built(cfg, key, kind.continuing(settings, name, ledger.run_id), kind))
-    if ledger.run_id is not None and not tracker.exists:  # It was removed: another one begins.
-        tracker = kind(_built(cfg, key, kind.continuing(settings, name, None), kind))
-        ledger.begin(None)
+    if ledger.run_id is not None:
+        if tracker.run_id != ledger.run_id:  # The user, or W&B's agent, names another run.
+            ledger.begin(tracker.run_id)
+        elif not tracker.exists:  # It was removed: another one begins.
+            tracker = kind(_built(cfg, key, kind.continuing(settings, name, None), kind))
+            ledger.begin(None)
     return tracker, ledger
 
 

@@ -23,10 +23,12 @@ from wsss.pipeline.tracking.tables import stage_table
 from wsss.pipeline.tracking.tracker import Tracker
 from wsss.pipeline.versions import commit, versions
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.locks import locked
 
 CONFIG = "config"
 CURVES = "curves of "
 STAGES = "stages"
+START = "start"
 REPORT = "report"
 Entry = tuple[Tracker[Any], Ledger]
 
@@ -102,7 +104,8 @@ class TrackedRun:
         if ledger.run_id is not None and what in ledger.told:
             return
         if tracker not in self._started:
-            tracker.start()
+            with locked(ledger.path.with_name(START)):  # A database is made by one run.
+                tracker.start()
             self._started.append(tracker)
             ledger.begin(tracker.run_id)
         tell_it(tracker)
