@@ -1,5 +1,7 @@
 """A run that is interrupted and started again is one tracked run, and whoever fails closes it."""
 
+import csv
+import io
 import shutil
 
 import pytest
@@ -46,6 +48,22 @@ def test_what_was_removed_is_told_anew(run, finished, content, alone, tmp_path):
     shutil.rmtree(folder)
     run(work_dir, "logger=tensorboard", where)
     assert {path.name.partition(".vm")[0][:20] for path in folder.iterdir()} == names
+
+
+def test_any_other_logger_of_lightnings_takes_the_numbers(run, finished, content, tmp_path):
+    work_dir = finished["classify"].folder.parents[1]
+    words = (
+        "+logger.plain._target_=pytorch_lightning.loggers.CSVLogger",
+        f"+logger.plain.save_dir={tmp_path}",
+        "stages=[classify,localize,refine]",
+    )
+    run(work_dir, *words)
+    (path,) = tmp_path.rglob("metrics.csv")
+    names = next(csv.reader(io.StringIO(path.read_text())))
+    assert {"classify/train_loss", "health/coverage", "stages/refine/wall_time_s"} <= set(names)
+    before = content(tmp_path)
+    run(work_dir, *words)
+    assert content(tmp_path) == before
 
 
 def test_a_run_that_wandbs_agent_has_named_is_that_run(

@@ -61,3 +61,9 @@ def test_a_tracker_that_is_not_installed_is_told_with_what_installs_it(name, tmp
     cfg = OmegaConf.create({"logger": {name: {"_target_": target, "save_dir": str(tmp_path)}}})
     with pytest.raises(WsssError, match=rf"wsss\[{name}\]"):
         open_trackers(cfg, "a-run", tmp_path / "ledger.json")
+
+
+def test_a_class_that_is_no_logger_is_told(tmp_path):
+    cfg = OmegaConf.create({"logger": {"mine": {"_target_": "no.such.Logger"}}})
+    with pytest.raises(WsssError, match=r"logger\.mine\._target_: no\.such\.Logger"):
+        open_trackers(cfg, "a-run", tmp_path / "ledger.json")

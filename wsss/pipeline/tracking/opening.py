@@ -43,7 +43,7 @@ def open_trackers(cfg: DictConfig, name: str, path: Path) -> list[tuple[Tracker[
 
 def _open(cfg: DictConfig, key: str, name: str, path: Path) -> tuple[Tracker[Any], Ledger]:
     settings: Mapping[str, Any] = OmegaConf.to_container(cfg.logger[key], resolve=True)  # type: ignore[assignment]
-    target = get_class(settings["_target_"])
+    target = _class(key, str(settings.get("_target_")))
     kind = next((own for base, own in TRACKERS.items() if issubclass(target, base)), Tracker)
     ledger = Ledger(path, kind.place(settings) or key)
     tracker = kind(_built(cfg, key, kind.continuing(settings, name, ledger.run_id), kind))
@@ -54,6 +54,16 @@ def _open(cfg: DictConfig, key: str, name: str, path: Path) -> tuple[Tracker[Any
             tracker = kind(_built(cfg, key, kind.continuing(settings, name, None), kind))
             ledger.begin(None)
     return tracker, ledger
+
+
+def _class(key: str, name: str) -> type:
+    try:
+        return get_class(name)
+    except (ImportError, ValueError) as error:
+        raise user_error(
+            f"logger.{key}._target_", name, "the class of a logger of Lightning",
+            "Correct it, such as pytorch_lightning.loggers.CSVLogger.",
+        ) from error  # fmt: skip
 
 
 def _built(

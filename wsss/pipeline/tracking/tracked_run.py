@@ -1,5 +1,6 @@
 """One tracked run for a run of the pipeline, however often that is started."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from wsss.pipeline.tracking.tracker import Tracker
 from wsss.pipeline.versions import commit, versions
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.locks import locked
+
+log = logging.getLogger(__name__)
 
 CONFIG = "config"
 CURVES = "curves of "
@@ -108,6 +111,7 @@ class TrackedRun:
                 tracker.start()
             self._started.append(tracker)
             ledger.begin(tracker.run_id)
+            log.info("tracked in %s, run %s", ledger.tracker, tracker.run_id)
         tell_it(tracker)
         ledger.add(what)
 

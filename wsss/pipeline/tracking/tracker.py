@@ -35,9 +35,11 @@ class Tracker(Generic[L]):
 
     @property
     def run_id(self) -> str | None:
-        """The tracker's name of the run, by which it is found again."""
-        version = self.logger.version
-        return None if version is None else str(version)
+        """The tracker's name of the run; None before it has one.
+
+        A logger without such names may begin another file where it goes on, with what is new.
+        """
+        return type(self.logger).__name__
 
     @property
     def exists(self) -> bool:

@@ -40,6 +40,11 @@ class WandbTracker(Tracker[WandbLogger]):
         return f"wandb {settings.get('project')} {folder}"
 
     @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return str(self.logger.version)
+
+    @property
     def exists(self) -> bool:
         """Whether its folder is there; one that was uploaded while it ran may be gone."""
         pattern = f"wandb/*run-*-{self.run_id}"
