@@ -1,3 +1,4 @@
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -5,7 +6,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
-from wsss.pipeline.tracking.ledger import Ledger, ledger_path
+from wsss.pipeline.tracking.ledger import Ledger, alone, ledger_path
 from wsss.pipeline.tracking.mlflow_tracker import metric_name
 from wsss.pipeline.tracking.opening import open_trackers
 from wsss.pipeline.tracking.tracked_run import run_name, tracked
@@ -61,6 +62,20 @@ def test_a_tracker_that_is_not_installed_is_told_with_what_installs_it(name, tmp
     cfg = OmegaConf.create({"logger": {name: {"_target_": target, "save_dir": str(tmp_path)}}})
     with pytest.raises(WsssError, match=rf"wsss\[{name}\]"):
         open_trackers(cfg, "a-run", tmp_path / "ledger.json")
+
+
+def test_trackers_are_opened_by_one_run_at_a_time(tmp_path, monkeypatch):
+    """MLflow's database breaks when two runs make it."""
+    path, opened = tmp_path / "tracking" / "ledger.json", threading.Event()
+    monkeypatch.setattr("wsss.pipeline.tracking.opening.build", lambda _: opened.set())
+    target = "pytorch_lightning.loggers.CSVLogger"
+    cfg = OmegaConf.create({"logger": {"plain": {"_target_": target, "save_dir": str(tmp_path)}}})
+    with alone(path):
+        other = threading.Thread(target=open_trackers, args=(cfg, "a-run", path))
+        other.start()
+        assert not opened.wait(0.3)
+    assert opened.wait(30)
+    other.join()
 
 
 def test_a_class_that_is_no_logger_is_told(tmp_path):

@@ -17,6 +17,19 @@ def ledger_path(work_dir: Path, plan_folder: Path) -> Path:
     return work_dir / FOLDER / f"{plan_folder.parent.name}_{plan_folder.name}.json"
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other runs in the same work folder from opening or starting trackers in the block.
+
+    Two runs that make the same database at once break it.
+
+    Args:
+        path: of the ledgers' file.
+    """
+    with locked(path.with_name("trackers")):
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The part of a file that is about one tracker: `id` of its run, and `told`, in order."""

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from wsss.errors import WsssError, user_error
-from wsss.pipeline.tracking.ledger import Ledger
+from wsss.pipeline.tracking.ledger import Ledger, alone
 from wsss.pipeline.tracking.mlflow_tracker import MlflowTracker
 from wsss.pipeline.tracking.tensorboard_tracker import TensorBoardTracker
 from wsss.pipeline.tracking.tracker import Tracker
@@ -38,7 +38,8 @@ def open_trackers(cfg: DictConfig, name: str, path: Path) -> list[tuple[Tracker[
     Raises:
         WsssError: a logger's settings are wrong, or its library is not installed.
     """
-    return [_open(cfg, key, name, path) for key in cfg.logger]
+    with alone(path):
+        return [_open(cfg, key, name, path) for key in cfg.logger]
 
 
 def _open(cfg: DictConfig, key: str, name: str, path: Path) -> tuple[Tracker[Any], Ledger]:

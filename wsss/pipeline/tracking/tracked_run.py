@@ -15,7 +15,7 @@ from wsss.artifacts import MANIFEST, Manifest
 from wsss.pipeline.execution import Outcome
 from wsss.pipeline.fingerprints import Plan
 from wsss.pipeline.tracking.curves import LiveCurves, Points, curve_points
-from wsss.pipeline.tracking.ledger import Ledger, ledger_path
+from wsss.pipeline.tracking.ledger import Ledger, alone, ledger_path
 from wsss.pipeline.tracking.opening import open_trackers
 from wsss.pipeline.tracking.overlays import overlays
 from wsss.pipeline.tracking.records import Artefact, StageRecord
@@ -24,14 +24,12 @@ from wsss.pipeline.tracking.tables import stage_table
 from wsss.pipeline.tracking.tracker import Tracker
 from wsss.pipeline.versions import commit, versions
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.locks import locked
 
 log = logging.getLogger(__name__)
 
 CONFIG = "config"
 CURVES = "curves of "
 STAGES = "stages"
-START = "start"
 REPORT = "report"
 Entry = tuple[Tracker[Any], Ledger]
 
@@ -107,7 +105,7 @@ class TrackedRun:
         if ledger.run_id is not None and what in ledger.told:
             return
         if tracker not in self._started:
-            with locked(ledger.path.with_name(START)):  # A database is made by one run.
+            with alone(ledger.path):
                 tracker.start()
             self._started.append(tracker)
             ledger.begin(tracker.run_id)
