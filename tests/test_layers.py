@@ -52,7 +52,7 @@ def test_imports_point_downwards(path):
         library = name.split(".")[0]
         if RANK[own] > RANK["settings"]:
             assert library not in {"hydra", "omegaconf"}, f"{own} knows Hydra"
-            assert library not in {"wandb", "tensorboard"}, f"{own} knows a tracker"
+            assert library not in {"mlflow", "tensorboard", "wandb"}, f"{own} knows a tracker"
 
 
 def test_stages_holds_stages_only():

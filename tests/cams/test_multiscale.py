@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from wsss.cams.cam import CAM
-from wsss.cams.core.multiscale import multiscale_maps
+from wsss.cams.core.multiscale import multiscale_maps, scale_agreement
 from wsss.cams.extended_cam import ExtendedCAM
 from wsss.cams.fd_cam import FDCAM
 from wsss.cams.fg_cam import FGCAM
@@ -83,3 +83,11 @@ def test_the_largest_value_of_a_seed_is_one_however_small_the_maps_are(points, c
     found = seeds.amax(dim=(1, 2))
     assert ((found == 0) | (found == 1)).all()
     assert (found == 1).any()
+
+
+def test_scales_agree_as_far_as_their_maps_overlap_whatever_their_height():
+    one = torch.tensor([[[0.0, 1, 2, 0]], [[0.0, 1, 2, 0]], [[0.0, 0, 1, 1]], [[0.0, 0, 0, 0]]])
+    other = torch.tensor([[[0.0, 3, 6, 0]], [[1.0, 0, 0, 1]], [[0.0, 1, 2, 0]], [[0.0, 0, 0, 0]]])
+    # Of heights divided by their maximum: the same; apart; (1) / (0.5 + 1 + 1); no map at all.
+    torch.testing.assert_close(scale_agreement([one, other]), torch.tensor([1, 0, 0.4, 0]))
+    torch.testing.assert_close(scale_agreement([one, one, other]), scale_agreement([other, one]))

@@ -136,6 +136,7 @@ def run_page(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     run_pipeline = wsss.run
     monkeypatch.setattr(wsss, "run", lambda words: run_pipeline(tiny(words)))
 

@@ -22,6 +22,7 @@ def test_every_block_says_what_it_is(page, blocks):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow asks its database's library for it.
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in UNTOLD])
 def test_commands_and_programs_of_a_page_run(page, run_page):
     run_page(page)

@@ -19,8 +19,12 @@ def test_two_processes_give_the_bytes_of_one(start, finished, content, tmp_path)
     # Nine and five images: neither can be shared out evenly.
     work_dir = finished["classify"].folder.parents[1]
     shutil.copytree(work_dir / "classify", tmp_path / "classify")
-    process = start(tmp_path, "trainer=ddp_cpu", "trainer.devices=2", "workers=1")
+    process = start(
+        tmp_path, "trainer=ddp_cpu", "trainer.devices=2", "workers=1", "logger=tensorboard"
+    )
     assert process.wait() == 0, process.output.read_text()
+    # The first process alone tells a tracker.
+    assert len(list(tmp_path.glob("tensorboard/*/events.*"))) == 1
     for stage, part in (("localize", "seeds"), ("refine", "masks")):
         folder = tmp_path / stage / finished[stage].folder.name / part
         assert content(folder) == content(finished[stage].folder / part)

@@ -1,3 +1,5 @@
+import csv
+import io
 import time
 
 import pytest
@@ -21,12 +23,12 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, conte
         ("evaluate/*/counts/**/*.npz", 2),
     )
     for pattern, count in moments:
-        process = start(tmp_path, "workers=1")
+        process = start(tmp_path, "workers=1", "logger=tensorboard")
         wait_for(process, tmp_path, pattern, count)
         process.kill()
     assert not list(tmp_path.glob("report/*/manifest.json"))
 
-    again = run(tmp_path)
+    again = run(tmp_path, "logger=tensorboard")
     for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
         kept = content(again[stage].folder / part)
         expected = content(finished[stage].folder / part)
@@ -36,6 +38,26 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, conte
         first, second = (runs[stage].folder / file for runs in (finished, again))
         assert first.read_bytes() == second.read_bytes()
     assert again["evaluate"].manifest.numbers == finished["evaluate"].manifest.numbers
+    assert_tracked_once(tmp_path, finished)
+
+
+def assert_tracked_once(work_dir, finished):
+    """However often it was killed, one folder has every value of the curves once."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (folder,) = (work_dir / "tensorboard").iterdir()
+    assert len(list(folder.glob("events.*"))) > 1
+    log = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    log.Reload()
+    for stage in ("classify", "segment"):
+        (path,) = finished[stage].folder.glob("curves/*/metrics.csv")
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        name = f"{stage}/train_loss"
+        expected = {int(row["step"]): float(row[name]) for row in rows if row[name]}
+        found = [(event.step, event.value) for event in log.Scalars(name)]
+        assert len(found) == len(expected)
+        assert dict(found) == pytest.approx(expected, rel=1e-6)
+    assert len(log.Scalars("evaluate/segmenter_miou")) == 1
 
 
 def test_missing_items_alone_are_computed_again(run, finished, tmp_path):

@@ -24,13 +24,12 @@ from pathlib import Path
 
 import psutil
 
-from wsss.artifacts import LabelStore, SeedStore
+from wsss.artifacts import LabelStore, SeedStore, StatisticsStore
 from wsss.data.images import read_rgb
 from wsss.data.sample import Item
 from wsss.refine import CrfRefinement, NumbaEngine
 from wsss.refine.pseudo_label import upsample
 from wsss.stage_tools import worker_pool
-from wsss.stages.refine.mask_statistics import StatisticsStore
 from wsss.stages.refine.refine_item import RefineItem
 
 

@@ -2,12 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
-from wsss.refine.thresholds import count_levels
+from wsss.refine.thresholds import FixedThreshold, count_levels
 from wsss.stage_tools.context import Context
 from wsss.stages.refine import stage as refine
 
@@ -140,6 +141,31 @@ def test_statistics_are_those_of_the_masks(stage, source, tmp_path):
     for label, share in enumerate(shares.values()):
         assert share == pytest.approx((pixels == label).sum() / (pixels != 255).sum())
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_masks_are_compared_with_the_seeds_they_were_made_of(stage, source, localized, tmp_path):
+    """Thresholded seeds lie within their own masks; what a CRF has changed agrees less."""
+    store = SeedStore(localized / "seeds")
+    seeds = [store.read(item) for item in source.items("train") if item.labels]
+    scores = [np.concatenate([np.full((1, *s.maps.shape[1:]), 0.3), s.maps]) for s in seeds]
+    expected = np.mean([entropy(s, base=len(s), axis=0).mean() for s in scores])
+    kept = stage(tmp_path / "kept", method=Threshold(0.3))
+    refined = stage(tmp_path / "refined", method=crf(FixedThreshold(0.3)))
+    assert kept["seed_entropy"] == pytest.approx(expected, abs=1e-5)
+    assert refined["seed_entropy"] == kept["seed_entropy"]
+    assert refined["seed_agreement"] < kept["seed_agreement"] <= 1
+    assert kept["seed_agreement"] > 0.9
+    metrics = json.loads((tmp_path / "kept" / "metrics.json").read_text())
+    assert metrics["seed_agreement"] == kept["seed_agreement"]
+
+
+def test_statistics_of_an_earlier_version_need_no_comparison(stage, source, tmp_path):
+    stage(tmp_path, method=Threshold(0.3))
+    for path in (tmp_path / "statistics").iterdir():
+        statistics = json.loads(path.read_text())
+        del statistics["compared"]
+        path.write_text(json.dumps(statistics))
+    assert "seed_agreement" not in stage(tmp_path, method=Threshold(0.3))
 
 
 def test_levels_of_seeds_are_counted_at_their_own_size(source, localized):

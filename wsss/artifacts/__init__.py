@@ -15,6 +15,7 @@ from wsss.artifacts.seeds import SEED_STRIDE as SEED_STRIDE
 from wsss.artifacts.seeds import Seeds as Seeds
 from wsss.artifacts.seeds import SeedStore as SeedStore
 from wsss.artifacts.seeds import seed_size as seed_size
+from wsss.artifacts.statistics import StatisticsStore as StatisticsStore
 from wsss.artifacts.whole_files import atomic as atomic
 from wsss.artifacts.whole_files import opened as opened
 from wsss.artifacts.whole_files import read_json as read_json

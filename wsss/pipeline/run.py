@@ -13,7 +13,7 @@ from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
-from wsss.pipeline import data_check, experiment_tracking
+from wsss.pipeline import data_check
 from wsss.pipeline.check_command import check_folder, workers_per_process
 from wsss.pipeline.device_choice import described, numerics_of, on_this_machine
 from wsss.pipeline.execution import Outcome, run_stage
@@ -21,6 +21,7 @@ from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_pl
 from wsss.pipeline.launch import launched
 from wsss.pipeline.repair import repaired
 from wsss.pipeline.stage_order import select, stage_module
+from wsss.pipeline.tracking.tracked_run import tracked
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.measured import Measured
@@ -75,18 +76,21 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         context = replace(context, unusable=report.unusable, sizes=report.sizes)
         contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
         check_stages(cfg, configs, stages, contexts, plans)
-        loggers = [build(node) for node in cfg.logger.values()] if context.is_main else []
-        experiment_tracking.log_config(loggers, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        with tracked(cfg, configs, plans, chosen, context) as tracking:
 
-        def run_one(stage: str) -> Outcome:
-            own = replace(contexts[stage], loggers=loggers, measured=Measured())
-            with on_disk(own.folder), told_by_setting(cfg, stage):
-                outcome = run_stage(stage, stages[stage], own, configs[stage], plans[stage].basis)
-            experiment_tracking.log_stage(loggers, stage, outcome.folder, outcome.cached)
-            return outcome
+            def run_one(stage: str) -> Outcome:
+                own = replace(
+                    contexts[stage],
+                    loggers=tracking.curves(plans[stage].folder),
+                    measured=Measured(),
+                )
+                with on_disk(own.folder), told_by_setting(cfg, stage):
+                    basis = plans[stage].basis
+                    outcome = run_stage(stage, stages[stage], own, configs[stage], basis)
+                tracking.stage(outcome, own)
+                return outcome
 
-        outcomes = repaired(run_one, chosen, plans, fabric.world_size)
-        experiment_tracking.finish(loggers)
+            outcomes = repaired(run_one, chosen, plans, fabric.world_size)
     return outcomes
 
 

@@ -1,13 +1,14 @@
 """Seeds by the trained classifier: a check of the method, and a file for every image."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
 
-from wsss.artifacts import Seeds, SeedStore
+from wsss.artifacts import Seeds, SeedStore, StatisticsStore
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.errors import inside
 from wsss.models import SplitClassifier
@@ -28,6 +29,20 @@ class ChecksModel(Protocol):
 
 M = TypeVar("M", bound=ChecksModel)
 
+STATISTICS = "statistics"
+"""Folder of what was measured of each image."""
+DIGITS = 6
+"""Of what is measured: more would differ between machines."""
+
+
+class ImageMaps(NamedTuple):
+    """The maps of one image."""
+
+    maps: Tensor
+    """[n or more, h, w] in [0, 1], of its n tags."""
+    scale_agreement: Tensor | None = None
+    """[n or more] in [0, 1], if it was seen at several scales."""
+
 
 def check_method(context: Context, method: ChecksModel) -> None:
     """Refuse a method that cannot work on this run's classifier before that is trained.
@@ -44,7 +59,7 @@ def check_method(context: Context, method: ChecksModel) -> None:
 def write_seeds(
     context: Context,
     method: M,
-    maps_of: Callable[[SplitClassifier, M, PyramidBatch], list[Tensor]],
+    maps_of: Callable[[SplitClassifier, M, PyramidBatch], list[ImageMaps]],
     scales: Scales,
     batch_size: int,
     description: str,
@@ -54,14 +69,13 @@ def write_seeds(
     Args:
         context: data, folders, processes.
         method: needs certain parts of the classifier.
-        maps_of: from classifier, method and batch to the maps of each image, [n or more, h, w] in
-            [0, 1], of its n tags.
+        maps_of: from classifier, method and batch to the maps of each image.
         scales: sizes at which an image is seen.
         batch_size: images a forward pass; those of like size are batched.
         description: of the progress bar.
 
     Returns:
-        `images`: number of seed files.
+        `images`: number of seed files; `scale_agreement`, the mean over the images that have one.
 
     Raises:
         WsssError: the classifier lacks a part that the method needs, or too many images failed.
@@ -72,10 +86,11 @@ def write_seeds(
     networks = PerThread((ready(model, context), method))
     items = context.items(TRAIN)
     store = SeedStore(context.folder / "seeds")
+    statistics = StatisticsStore(context.folder / STATISTICS)
     batches = pending_batches(context, items, scales, batch_size, store.has)
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
-    def maps_of_batch(batch: PyramidBatch) -> list[Tensor]:
+    def maps_of_batch(batch: PyramidBatch) -> list[ImageMaps]:
         return maps_of(*networks.value, batch)
 
     results = map_batches(context, maps_of_batch, loader)
@@ -89,10 +104,24 @@ def write_seeds(
     for batch, maps in shown:
         for item, reason in batch.failures:
             note_failure(context.folder, item, reason)
-        for item, size, item_maps in zip(batch.items, batch.sizes, maps, strict=True):
+        for item, size, found in zip(batch.items, batch.sizes, maps, strict=True):
             labels = np.array(item.labels, dtype=np.uint16)
-            present = item_maps[: len(item.labels)].half().cpu().numpy()
+            present = found.maps[: len(labels)].half().cpu().numpy()
+            if found.scale_agreement is not None and len(labels):
+                agreement = float(found.scale_agreement[: len(labels)].double().mean())
+                statistics.write(item, {"scale_agreement": round(agreement, DIGITS)})
             store.write(item, Seeds(labels, present, size))
     context.fabric.barrier()
     check_failures(context, len(items))
-    return {"images": float(sum(store.has(item) for item in items))}
+    numbers = {"images": float(sum(store.has(item) for item in items))}
+    return numbers | mean_statistics(statistics, items) if context.is_main else numbers
+
+
+def mean_statistics(store: StatisticsStore, items: Iterable[Item]) -> dict[str, float]:
+    """The mean of each number over the images that have it; images without any are left out."""
+    values: dict[str, list[float]] = {}
+    for item in items:
+        if store.has(item):  # Those of earlier versions were not measured.
+            for name, value in store.read(item).items():
+                values.setdefault(name, []).append(value)
+    return {name: float(np.mean(of_images)) for name, of_images in values.items()}

@@ -9,12 +9,12 @@ from torch import Tensor
 from wsss.argument_checks import check_whole
 from wsss.artifacts import seed_size
 from wsss.cams.core.method import CamMethod, check_is_method
-from wsss.cams.core.multiscale import multiscale_maps
+from wsss.cams.core.multiscale import maps_of_scales, scale_agreement, summed
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.seed_writing import check_method, write_seeds
+from wsss.stage_tools.seed_writing import ImageMaps, check_method, write_seeds
 
 VERSION = 4
 INPUTS = ("classify", "reactivate", "oppose")
@@ -47,17 +47,22 @@ def run(
         batch_size: images a forward pass; those of like size are batched.
 
     Returns:
-        `images`: number of seed files.
+        `images`: number of seed files; `scale_agreement`: that of the images' maps, where they are
+        seen at several scales.
     """
     if method.sees_scales:
         scales, flip = replace(scales, factors=(1.0,)), False
 
-    def maps_of(model: SplitClassifier, method: CamMethod, batch: PyramidBatch) -> list[Tensor]:
+    def maps_of(model: SplitClassifier, method: CamMethod, batch: PyramidBatch) -> list[ImageMaps]:
         device = context.fabric.device
         sizes = [seed_size(*size) for size in batch.sizes]
         pyramid = [level.to(device) for level in batch.pyramid]
         classes = _padded_classes([item.labels for item in batch.items]).to(device)
-        return multiscale_maps(model, method, pyramid, classes, sizes, flip)
+        scales = maps_of_scales(model, method, pyramid, classes, sizes, flip)
+        return [
+            ImageMaps(summed(one), scale_agreement(one) if len(one) > 1 else None)
+            for one in zip(*scales, strict=True)
+        ]
 
     return write_seeds(context, method, maps_of, scales, batch_size, "localize")
 

@@ -17,7 +17,7 @@ from wsss.models.affinity_heads import resize
 from wsss.refine.affinity import PairAffinity, random_walk
 from wsss.refine.affinity.pixel_pair_affinity import PixelRelations
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.seed_writing import check_method, write_seeds
+from wsss.stage_tools.seed_writing import ImageMaps, check_method, write_seeds
 
 VERSION = 2
 INPUTS = ("classify", "reactivate", "localize", "affinity")
@@ -71,7 +71,9 @@ def run(
     """
     before = SeedStore(context.inputs["localize"] / "seeds")
 
-    def walked(model: SplitClassifier, method: PairAffinity, batch: PyramidBatch) -> list[Tensor]:
+    def walked(
+        model: SplitClassifier, method: PairAffinity, batch: PyramidBatch
+    ) -> list[ImageMaps]:
         images = in_unit_range(batch.pyramid[0].to(context.fabric.device))
         # The walk adds up hundreds of steps: in single precision, whatever that of the network.
         pixels = PixelRelations(*(one.float() for one in method(model, images)))
@@ -82,7 +84,7 @@ def run(
         scores = scores.to(images) * (1 - pixels.boundary[:, None])
         spread = random_walk(scores, pixels.affinity, method.radius, exponent, num_steps)
         return [
-            normalised(_at_size(one[: len(own)], seed_size(*original)))
+            ImageMaps(normalised(_at_size(one[: len(own)], seed_size(*original))))
             for one, own, original in zip(spread, seeds, batch.sizes, strict=True)
         ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss.argument_checks import check_choice
-from wsss.artifacts import LabelStore
+from wsss.artifacts import LabelStore, StatisticsStore
 from wsss.data.images import check_mask_size, read_mask
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL, Item
 from wsss.data.source import TRAIN, Source
@@ -14,7 +14,7 @@ from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_files import check_complete, files_of
 from wsss.stage_tools.item_files import Calls, write_item_files
-from wsss.stages.refine.mask_statistics import StatisticsStore, write_summary
+from wsss.stages.refine.mask_statistics import mask_statistics, write_summary
 from wsss.wording import name_some
 
 VERSION = 1
@@ -98,7 +98,7 @@ class TakeMask:
                 "Correct the tags or the mask; `refine.untagged=void` leaves such pixels out.",
             )
         mask[np.isin(mask, sorted(others))] = VOID_LABEL
-        self.statistics.write(item, mask, ())
+        self.statistics.write(item, mask_statistics(mask))
         self.masks.write(item, mask)
 
 
@@ -113,7 +113,8 @@ def run(context: Context, *, masks: str, untagged: str = REFUSE) -> dict[str, fl
             or `void`, which leaves such pixels out.
 
     Returns:
-        Statistics as those of refined masks. `metrics.json` has every class's share, too.
+        Statistics as those of refined masks, without a comparison with seeds. `metrics.json` has
+        every class's share, too.
 
     Raises:
         WsssError: too many masks are missing or wrong.

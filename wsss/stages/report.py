@@ -1,21 +1,23 @@
 """Write the report of a run: numbers, curves and pictures on one page."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import LabelStore, Manifest, SeedStore, atomic, read_json
+from wsss.artifacts import Manifest, atomic, read_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
-from wsss.report.panels import Evidence, Panel, draw_panels, jpeg, strip
+from wsss.report.panels import Panel, draw_panels, jpeg, strip
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.evidence import evidence_of
 from wsss.stage_tools.worker_pool import failure_noted
 from wsss.stages import CHAIN
 
@@ -114,7 +116,10 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
     for item in items:
         panels: list[Panel] = []
         with failure_noted(context.folder, item):
-            evidence = _evidence(context, split, item)
+            evidence = replace(
+                evidence_of(context.source, context.inputs, split, item),
+                truth=context.source.read_mask(item),
+            )
             panels = draw_panels(evidence, height_px, names)
         if len(panels) < 2:  # It cannot be read, or no stage has a result for it.
             continue
@@ -127,28 +132,6 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
             panels=tuple(panels),
             present=evidence.present,
         )
-
-
-def _evidence(context: Context, split: str, item: Item) -> Evidence:
-    """All results that the stages wrote for an image.
-
-    Raises:
-        WsssError: the image or its ground truth cannot be read.
-    """
-
-    def result(stage: str, kind: type[SeedStore | LabelStore], folder: str) -> Any:
-        if stage not in context.inputs:
-            return None
-        store = kind(context.inputs[stage] / folder)
-        return store.read(item) if store.has(item) else None
-
-    return Evidence(
-        image=context.source.read_image(item),
-        seeds=result("localize", SeedStore, "seeds"),
-        pseudo_mask=result("refine", LabelStore, "masks"),
-        prediction=result("evaluate", LabelStore, f"predictions/{split}"),
-        truth=context.source.read_mask(item),
-    )
 
 
 def _read(path: Path) -> dict[str, Any]:

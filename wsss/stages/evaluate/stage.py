@@ -14,6 +14,7 @@ from wsss.data.source import TRAIN, VAL
 from wsss.errors import inside
 from wsss.models.saved_networks import load_segmenter
 from wsss.refine.dense_crf.engine import DenseCrfEngine
+from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import ready
@@ -110,7 +111,8 @@ def run(
         gallery_images: images of each group (best, median, worst) that the report will show.
 
     Returns:
-        `<subject>_miou` of every subject, in [0, 1]; details are in `metrics.json`.
+        `<subject>_miou` of every subject, in [0, 1]; details are in `metrics.json`, and the pixels
+        by true and predicted label in `confusions.npz`.
     """
     train, val = context.items(TRAIN), context.items(VAL)
     counts = {split: CountStore(context.folder / "counts" / split) for split in (TRAIN, VAL)}
@@ -129,10 +131,11 @@ def run(
     if not context.is_main:
         return {}
     gallery[VAL] = _gallery(val, counts[VAL], "segmenter", gallery_images)
-    subjects, curves = _subjects(context, counts, train, val, seed_threshold)
+    subjects, curves, matrices = _subjects(context, counts, train, val, seed_threshold)
     names = list(context.source.class_names)
     metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
     write_json(context.folder / "metrics.json", metrics)
+    write_confusions(context.folder / CONFUSIONS, matrices)
     empty = {
         split: len(without_class(counts[split], items))
         for split, items in ((TRAIN, train), (VAL, val))
@@ -231,8 +234,8 @@ def _subjects(
     train: Sequence[Item],
     val: Sequence[Item],
     seed_threshold: float,
-) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
-    """Scores of every subject, and curves of the seeds' scores over thresholds (oracle)."""
+) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]], dict[str, np.ndarray]]:
+    """Scores of every subject, curves of the seeds' scores over thresholds (oracle), and counts."""
     totals = {TRAIN: total_counts(counts[TRAIN], train), VAL: total_counts(counts[VAL], val)}
     curves: dict[str, list[dict[str, float]]] = {}
     found: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}
@@ -272,4 +275,4 @@ def _subjects(
         }
         for name, (split, matrix, more) in found.items()
     }
-    return subjects, curves
+    return subjects, curves, {name: matrix for name, (_, matrix, _) in found.items()}

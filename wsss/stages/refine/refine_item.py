@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import LabelStore
+from wsss.artifacts import LabelStore, StatisticsStore
 from wsss.data.sample import Item
 from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.stage_tools.seeded_images import SeededImages
-from wsss.stages.refine.mask_statistics import StatisticsStore
+from wsss.stages.refine.mask_statistics import compare, mask_statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,6 @@ class RefineItem(SeededImages):
         if self.keep_tags:
             result = restore_vanished_tags(mask, upsample(seeds.maps, mask.shape), seeds.labels)
             mask, restored = result.mask, result.labels
-        self.statistics.write(item, mask, restored)
+        compared = compare(mask, seeds, self.method.rule)
+        self.statistics.write(item, mask_statistics(mask, restored, compared))
         self.masks.write(item, mask)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import LabelStore, SeedStore
+from wsss.artifacts import LabelStore, SeedStore, StatisticsStore
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.errors import inside
@@ -14,7 +14,7 @@ from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.crf_batches import masks_in_batches
 from wsss.stage_tools.item_files import Calls, write_item_files
-from wsss.stages.refine.mask_statistics import StatisticsStore, write_summary
+from wsss.stages.refine.mask_statistics import write_summary
 from wsss.stages.refine.pooled_threshold import fit_to_data_set
 from wsss.stages.refine.refine_item import RefineItem
 
@@ -70,8 +70,9 @@ def run(
 
     Returns:
         Statistics that need no ground truth: `images`, the fractions of pixels that are labelled,
-        foreground and void, the images in which a tag was restored, and the data set's threshold
-        if it has one. `metrics.json` has every class's share, too.
+        foreground and void, the images in which a tag was restored, `seed_entropy` and
+        `seed_agreement` (see `compare`), and the data set's threshold if it has one.
+        `metrics.json` has every class's share, too.
     """
     items = context.items(TRAIN)
     masks = LabelStore(context.folder / "masks")
