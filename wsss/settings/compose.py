@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
+from wsss.settings.launchers import not_installed
 from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
 
 TARGET = "._target_"
@@ -56,7 +57,10 @@ def compose_sweep(
     Raises:
         WsssError: tells every problem once, and which of the runs have it.
     """
-    runs, composed = runs_of_sweep(parse(words)), []
+    overrides = parse(words)
+    if missing := [*not_installed(overrides)]:
+        raise WsssError(*missing)
+    runs, composed = runs_of_sweep(overrides), []
     found: dict[Problem, list[list[str]]] = {}
     for run, own in runs:
         try:

@@ -1,6 +1,8 @@
 """Folders that settings name, made before anything is written there."""
 
 import os
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from wsss.errors import user_error
@@ -26,3 +28,19 @@ def make_folder(setting: str, folder: str) -> None:
             "a folder, or a place where one can be made",
             f"Choose another: `{setting}=…`.",
         )
+
+
+def new_log_folder(work_dir: str) -> Path:
+    """Make a folder for a sweep's logs, named by the time, which no other sweep has.
+
+    Two that start in one second would write into one.
+    """
+    started = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    for number in count(1):
+        folder = Path(work_dir).absolute() / "logs" / (started + f"-{number}" * (number > 1))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        break
+    return folder

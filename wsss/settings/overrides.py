@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from itertools import product
+from pathlib import Path
 from typing import cast
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
@@ -55,8 +57,12 @@ def is_group(key: str) -> bool:
 
 
 def option_names(group: str) -> list[str]:
-    """The options of a group; empty for other keys."""
-    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+    """The options of a group; empty for other keys. Of Hydra's own groups, its plugins' as well."""
+    own = {path.stem for path in (config_dir() / group).glob("*.yaml")}
+    if group in {"hydra/launcher", "hydra/sweeper"}:
+        plugins = ConfigStore.instance().list(group)  # Those that Hydra has found by now.
+        own |= {Path(name).stem for name in plugins}
+    return sorted(own)
 
 
 def default_option(group: str) -> str | None:
@@ -83,3 +89,8 @@ def runs_of_sweep(overrides: Iterable[Override]) -> list[tuple[list[str], list[s
         elif one.is_discrete_sweep():
             swept.append([f"{key}={each}" for each in one.sweep_string_iterator()])
     return [([*fixed, *own], list(own)) for own in product(*swept)]
+
+
+def words_of_sweep(words: Iterable[str]) -> list[list[str]]:
+    """The swept words of every run of a sweep."""
+    return [own for _, own in runs_of_sweep(parse(words))]
