@@ -10,6 +10,8 @@ from wsss.errors import user_error
 from wsss.stages import CHAIN
 
 UNFINISHED, FINISHED = "unfinished", "finished"
+LOCKS = {".lock", ".lease"}
+"""Endings of the files beside stages' folders."""
 LOST = "it left no record: its process was killed, or never started"
 
 
@@ -75,6 +77,8 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     runs: list[ComparedRun] = []
     for folder in folders:
         place = folder.absolute()
+        if place.suffix in LOCKS:  # `runs/refine/*` names them as well.
+            continue
         if Manifest.read(place) is not None:
             runs.append(replace(_traced(place), name=f"{place.parent.name}/{place.name}"))
         elif (place / RECORD).is_file():

@@ -10,7 +10,7 @@ NOT_SET = "default"
 
 
 def differing_settings(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
-    """Settings that not all runs share, each with its value in every run.
+    """Settings that not all runs share, under short names, each with its value in every run.
 
     By the words of their commands; where one left no record of these, by what stages were given.
     """
@@ -27,7 +27,30 @@ def differing_settings(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
         ]
     names = dict.fromkeys(name for table in tables for name in table)
     columns = {name: [table.get(name, NOT_SET) for table in tables] for name in names}
-    return {name: values for name, values in columns.items() if len({*values}) > 1}
+    differing = {name: values for name, values in columns.items() if len({*values}) > 1}
+    return dict(zip(shortened([*differing]), differing.values(), strict=True))
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """Dotted names as their last parts, where no two share these."""
+    last = [name.rpartition(".")[2] for name in names]
+    return [
+        short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)
+    ]
+
+
+def shared_settings(runs: Sequence[ComparedRun], chosen: Sequence[str]) -> str:
+    """The settings that set some runs apart: those that differ, and are one among them.
+
+    Args:
+        runs: all of them.
+        chosen: the names of some.
+    """
+    values = {
+        name: {one for run, one in zip(runs, column, strict=True) if run.name in chosen}
+        for name, column in differing_settings(runs).items()
+    }
+    return ", ".join(f"{name}={one}" for name, (one, *others) in values.items() if not others)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -51,8 +74,4 @@ def compared_numbers(
     tables = [run.numbers(with_masks=with_masks) for run in runs]
     names = dict.fromkeys(name for table in tables for name in table)
     columns = {name: [table.get(name) for table in tables] for name in names}
-    return {
-        name: values
-        for name, values in columns.items()
-        if with_masks or len({value for value in values if value is not None}) > 1
-    }
+    return {name: values for name, values in columns.items() if with_masks or len({*values}) > 1}

@@ -29,6 +29,7 @@ def write_page(
     path: Path,
     *,
     title: str,
+    source: Source | None = None,
     images: int = 6,
     panel_height_px: int = 130,
 ) -> Path:
@@ -38,10 +39,11 @@ def write_page(
         runs: to be compared.
         path: of the page.
         title: its heading.
+        source: the data set; None: the one that all runs have noted.
         images: of each kind of result.
         panel_height_px: height at which pictures are shown.
     """
-    source = _source(runs)
+    source = source or _source(runs)
     shown: Mapping[str, Sequence[SameImage]] = {}
     if source is not None and images:
         height_px = round(PIXEL_DENSITY * panel_height_px)
@@ -57,7 +59,7 @@ def _source(runs: Sequence[ComparedRun]) -> Source | None:
     """The data set of the runs; None where it is not known or not there, or they have several."""
     settings = [run.data for run in runs if run.data]
     if not settings or any(one != settings[0] for one in settings):
-        log.info("no images are shown: the runs have several data sets, or none that they noted")
+        log.warning("no images are shown: the runs noted no data set, or several")
         return None
     try:
         source: Source = build(OmegaConf.create(dict(settings[0])))

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from wsss.artifacts import LabelStore, SeedStore
 from wsss.comparing.compared_run import ComparedRun
+from wsss.comparing.differences import shared_settings
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL, Source
 from wsss.errors import WsssError
@@ -19,6 +20,7 @@ from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.overlays import heat_overlay, label_overlay
 from wsss.report.panels import Panel, fit, strongest
 
+Stores = Mapping[tuple[str, str], Any]
 LOOKED_AT = 64
 """Images among which those are looked for that differ most."""
 
@@ -73,17 +75,20 @@ def results_side_by_side(
     return shown
 
 
-def _distinct_stores(runs: Sequence[ComparedRun], result: Shown) -> dict[str, Any]:
-    """The stores of a result by the names of the runs that share each."""
+def _distinct_stores(runs: Sequence[ComparedRun], result: Shown) -> Stores:
+    """The stores of a result by the names of the runs that share each, and their settings."""
     sharing: dict[Path, list[str]] = {}
     for run in runs:
         if result.stage in run.folders:
             sharing.setdefault(run.folders[result.stage] / result.folder, []).append(run.name)
-    return {", ".join(names): result.kind(folder) for folder, names in sharing.items()}
+    return {
+        (", ".join(names), shared_settings(runs, names)): result.kind(folder)
+        for folder, names in sharing.items()
+    }
 
 
 def _images(
-    source: Source, result: Shown, stores: Mapping[str, Any], count: int, height_px: int
+    source: Source, result: Shown, stores: Stores, count: int, height_px: int
 ) -> Iterator[SameImage]:
     common = [
         item for item in source.items(result.split) if all(one.has(item) for one in stores.values())
@@ -113,21 +118,19 @@ def difference(masks: Sequence[UInt8[np.ndarray, "h w"]]) -> float:
     return sum(pairs) / len(pairs)
 
 
-def _panels(
-    source: Source, item: Item, stores: Mapping[str, Any], height_px: int
-) -> Iterator[Panel]:
+def _panels(source: Source, item: Item, stores: Stores, height_px: int) -> Iterator[Panel]:
     image = source.read_image(item)
     height, width = fit(image.shape[0], image.shape[1], height_px)
     small = resized(image, height, width, cv2.INTER_AREA)
     yield Panel("image", small)
-    for names, store in stores.items():
+    for (names, settings), store in stores.items():
         found = store.read(item)
         if isinstance(store, SeedStore):
             heat: Float[np.ndarray, "h w"] = strongest(found, height, width)
-            yield Panel(names, heat_overlay(small, heat))
+            yield Panel(names, heat_overlay(small, heat), settings)
         else:
             labels = resized(found, height, width, cv2.INTER_NEAREST)
-            yield Panel(names, label_overlay(small, labels))
+            yield Panel(names, label_overlay(small, labels), settings)
 
 
 def resized(

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
-from wsss.settings.launchers import not_installed
+from wsss.settings.launchers import not_installed, use_own_settings
 from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
 
 TARGET = "._target_"
@@ -36,6 +36,7 @@ def compose(
     """
     overrides = parse(words)
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        use_own_settings()
         try:
             cfg = hydra.compose(config_name, [str(one.input_line) for one in overrides])
         except (HydraException, OmegaConfBaseException, ValueError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 
 from wsss.errors import Problem
@@ -16,6 +17,16 @@ EXTRAS = {
     (SWEEPER, "optuna"): ("optuna", "optuna"),
 }
 """Choices with the module that they need, and the extra that has it."""
+
+
+def use_own_settings() -> None:
+    """Let the files of `configs/hydra/` stand for launchers, and not the settings of plugins.
+
+    Hydra would merge those of the same name, and warn of it with every run of a sweep.
+    """
+    groups = ConfigStore.instance().repo.get("hydra", {})
+    for group, name in EXTRAS:
+        groups.get(group.removeprefix("hydra/"), {}).pop(f"{name}.yaml", None)
 
 
 def not_installed(overrides: Sequence[Override]) -> Iterator[Problem]:
