@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from wsss.cli.error_messages import readable_errors
 from wsss.settings.compose import compose, compose_sweep
 from wsss.settings.config_dir import config_dir
-from wsss.settings.folders import make_folder, new_log_folder
-from wsss.settings.overrides import in_hydras_way, words_of_sweep
+from wsss.settings.folders import make_folder, new_log_folder, search_folder
+from wsss.settings.overrides import expected_runs, in_hydras_way, is_search, parse
 
 Task = Callable[[DictConfig], Any]
 
@@ -76,7 +76,13 @@ def _sweep(
 
     with readable_errors(resumes):
         chosen = _chosen(settings, "hydra.sweep.dir")
-        folder = Path(chosen) if chosen else new_log_folder(runs[0].work_dir)
+        work_dir = runs[0].work_dir
+        if chosen:
+            folder = Path(chosen)
+        elif is_search(parse(settings)):
+            folder = search_folder(work_dir, settings)
+        else:
+            folder = new_log_folder(work_dir)
         placed = [] if chosen else [f"hydra.sweep.dir='{folder}'"]
         status = 0
         try:
@@ -85,7 +91,7 @@ def _sweep(
             status = int(bool(left.code))
         if UNRESOLVED & {*str(folder)}:  # Only Hydra knows the folder; `wsss compare` shows it.
             return status
-        return max(status, show_sweep(folder, words_of_sweep(settings)))
+        return max(status, show_sweep(folder, expected_runs(settings)))
 
 
 def _make_folders(runs: Sequence[DictConfig], settings: Sequence[str]) -> None:

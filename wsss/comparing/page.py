@@ -30,6 +30,7 @@ def write_page(
     *,
     title: str,
     source: Source | None = None,
+    remark: str | None = None,
     images: int = 6,
     panel_height_px: int = 130,
 ) -> Path:
@@ -40,6 +41,7 @@ def write_page(
         path: of the page.
         title: its heading.
         source: the data set; None: the one that all runs have noted.
+        remark: a sentence more for its head.
         images: of each kind of result.
         panel_height_px: height at which pictures are shown.
     """
@@ -49,7 +51,9 @@ def write_page(
         height_px = round(PIXEL_DENSITY * panel_height_px)
         shown = results_side_by_side(source, runs, images, height_px)
     sections = [runs_section(runs), curves_section(runs), images_section(shown, panel_height_px)]
-    content = render(_header(runs, title, source), [one for one in sections if one is not None])
+    content = render(
+        _header(runs, title, source, remark), [one for one in sections if one is not None]
+    )
     with atomic(path) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
@@ -69,7 +73,9 @@ def _source(runs: Sequence[ComparedRun]) -> Source | None:
     return source
 
 
-def _header(runs: Sequence[ComparedRun], title: str, source: Source | None) -> Header:
+def _header(
+    runs: Sequence[ComparedRun], title: str, source: Source | None, remark: str | None
+) -> Header:
     manifests = [one for run in runs for one in run.manifests.values()]
     finished = max((one.finished_at for one in manifests), default="")
     commits = dict.fromkeys(one.commit for one in manifests if one.commit)
@@ -80,6 +86,8 @@ def _header(runs: Sequence[ComparedRun], title: str, source: Source | None) -> H
     sentence += f"{len(trained)} of which were computed, the others shared."
     if failed:
         sentence += f" {plural(failed, 'run')} did not finish."
+    if remark:
+        sentence += f" {remark}"
     return Header(
         title=title,
         data_set=source.name if source is not None else "",

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from signal import Signals
@@ -20,6 +20,9 @@ from omegaconf import DictConfig
 
 from wsss.errors import WsssError, user_error
 from wsss.wording import INTERRUPTED
+
+TOLD_TO_PROCESSES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What Lightning tells the processes that it starts; it leaves it in this one's environment."""
 
 GRACE_S = 5
 """How long to wait after another process has failed: the first may fail likewise and say why."""
@@ -54,6 +57,7 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
             "one: every further process would run the program that asks for it again",
             "Use `wsss run …` in a terminal, or start the program with torchrun.",
         )  # fmt: skip
+    surroundings = {name: os.environ.get(name) for name in TOLD_TO_PROCESSES}
     fabric.launch()
     # Torchrun and SLURM, which watch their processes themselves, leave no such list.
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
@@ -85,6 +89,20 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
         if children or fabric.local_rank:
             time.sleep(GRACE_S + 1 if children else 1)
         raise
+    finally:
+        if children:
+            _forget_processes(surroundings)
+
+
+def _forget_processes(surroundings: Mapping[str, str | None]) -> None:
+    """Let the next run of this process, in a sweep, start processes of its own."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name, value in surroundings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def told_by_first(fabric: Fabric, message: str) -> bool:

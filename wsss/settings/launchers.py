@@ -7,8 +7,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 
 from wsss.errors import Problem
+from wsss.settings.overrides import LAUNCHER, SWEEPER
 
-LAUNCHER, SWEEPER = "hydra/launcher", "hydra/sweeper"
 EXTRAS = {
     (LAUNCHER, "joblib"): ("hydra_plugins.hydra_joblib_launcher", "joblib"),
     (LAUNCHER, "ray"): ("hydra_plugins.hydra_ray_launcher", "ray"),

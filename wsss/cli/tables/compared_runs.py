@@ -17,18 +17,21 @@ MOST_NUMBERS = 6
 """Numbers of stages in the terminal; the page has all."""
 
 
-def outcome(runs: Sequence[ComparedRun], page: Path) -> Group:
+def outcome(runs: Sequence[ComparedRun], page: Path, remark: str | None = None) -> Group:
     """A row for each run: settings that differ, numbers, scores; failures; and the page.
 
     Args:
         runs: of a sweep.
         page: path of the comparison.
+        remark: a line about all of them.
     """
     parts: list[RenderableType] = [WholeWords(run_table(runs))]
     for run in runs:
         if run.status != FINISHED:
             reason = run.problem or "it was ended, or goes on"
             parts.append(WholeLines(Text(f"{run.name} {run.status}: {reason}", "yellow")))
+    if remark:
+        parts.append(WholeLines(Text(remark)))
     parts.append(WholeLines(Text(f"Comparison: {page}", overflow="fold")))
     return Group(*parts)
 
