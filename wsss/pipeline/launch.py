@@ -75,6 +75,7 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
         fabric.barrier()  # The first process ends when no other watches it any more.
     except WsssError as error:
         finished.set()
+        interrupted.set()  # What the others end with now is no news, and a sweep goes on.
         if told_by_first(fabric, str(error)):
             sys.exit(1)
         raise
@@ -200,6 +201,8 @@ def _wait_for_child(
         how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
     else:
         time.sleep(GRACE_S)
+    if interrupted.is_set():
+        return
     if status == BY_CTRL_C:
         _leave(f"Interrupted. {INTERRUPTED}", children, BY_CTRL_C)
     _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)
