@@ -32,8 +32,8 @@ lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes
-	$(BIN)/python -m pytest -m minutes tests/docs
+docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands, and launchers, that take minutes
+	$(BIN)/python -m pytest -m minutes tests/docs tests/pipeline
 
 pins: .uv/done ## renew the hashed pins in requirements/ from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

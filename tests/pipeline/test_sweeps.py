@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from importlib.util import find_spec
 
@@ -50,18 +51,9 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(start, tmp_path):
     assert "0 failed: classify: no batch was trained on." in said
     assert "Traceback" not in said
     (record,) = finished_runs(tmp_path)
-    assert record["words"][-1] == "+trainer.limit_train_batches=1.0"
+    assert "+trainer.limit_train_batches=1.0" in record["words"]
     (log,) = tmp_path.glob("logs/*/1")
     assert (log / record["stages"]["classify"] / "manifest.json").is_file()
-
-
-def test_a_single_run_leaves_a_record_as_well(start, tmp_path):
-    run = start(tmp_path, "stages=[classify]")
-    assert run.wait() == 0, run.output.read_text()
-    (path,) = tmp_path.glob("logs/*/run.json")
-    record = json.loads(path.read_text())
-    assert record["status"] == "finished"
-    assert record["data"]["num_train"] == 9
 
 
 @pytest.mark.slow
@@ -107,3 +99,53 @@ def test_runs_of_two_processes_follow_each_other(command, tmp_path):
     assert done.returncode == 1
     assert len(finished_runs(tmp_path)) == 2
     assert len([*tmp_path.glob("classify/*/manifest.json")]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("optuna") is None, reason="needs the extra optuna")
+def test_a_search_that_is_killed_goes_on(start, tmp_path):
+    words = (
+        "-m", "hydra/sweeper=optuna", "hydra.sweeper.objective=evaluate/pseudo_masks_miou",
+        "hydra.sweeper.n_trials=3", "refine.method.min_confidence=interval(0.3,0.9)",
+        "stages=[classify,localize,refine,evaluate]",
+    )  # fmt: skip
+    search = start(tmp_path, *words)
+    while not [*tmp_path.glob("searches/*/1/run.json")] and search.poll() is None:
+        time.sleep(0.02)
+    search.kill()
+    (first,) = tmp_path.glob("searches/*/0/run.json")
+    begun = first.stat().st_mtime_ns
+    search = start(tmp_path, *words)
+    assert search.wait() == 0, search.output.read_text()
+    (folder,) = tmp_path.glob("searches/*")
+    records = [json.loads((folder / f"{trial}/run.json").read_text()) for trial in range(3)]
+    assert [record["status"] for record in records] == ["finished"] * 3
+    assert first.stat().st_mtime_ns == begun
+    tried = {word for one in records for word in one["words"] if "min_confidence" in word}
+    assert len(tried) == 3
+    assert len([*tmp_path.glob("localize/*/manifest.json")]) == 1
+    said = " ".join(search.output.read_text().split())
+    assert "has the largest evaluate/pseudo_masks_miou" in said
+    assert "(oracle: chosen with ground truth)" in said
+    assert "(oracle: chosen with ground truth)" in (folder / "comparison.html").read_text()
+
+
+def test_stages_are_compared_after_the_fact(wsss, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [finished[stage].folder for stage in ("evaluate", "refine")]
+    words = ["data=synthetic", "data.num_train=9", "data.num_val=5", "data.size_px=64"]
+    status, said = wsss("compare", *folders, *words, "--images", "2")
+    assert status == 0
+    assert "pseudo masks miou, % (oracle)" in said
+    page = (tmp_path / "comparison.html").read_text()
+    for part in ("train_000", "val_000", "Predictions", "Classifier", 'class="badge oracle"'):
+        assert part in page
+    for kind, text in (("Traceback", said), ("no images are shown", said)):
+        assert kind not in text
+
+
+def test_what_cannot_be_compared_is_told(wsss, tmp_path):
+    assert wsss("compare")[0] == 1
+    status, said = wsss("compare", tmp_path)
+    assert status == 1
+    assert "no run here" in said
