@@ -130,11 +130,11 @@ def test_a_search_that_is_killed_goes_on(start, tmp_path):
     assert "(oracle: chosen with ground truth)" in (folder / "comparison.html").read_text()
 
 
-def test_stages_are_compared_after_the_fact(wsss, finished, tmp_path, monkeypatch):
+def test_stages_are_compared_after_the_fact(call_command, finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = [finished[stage].folder for stage in ("evaluate", "refine")]
     words = ["data=synthetic", "data.num_train=9", "data.num_val=5", "data.size_px=64"]
-    status, said = wsss("compare", *folders, *words, "--images", "2")
+    status, said = call_command("compare", *folders, *words, "--images", "2")
     assert status == 0
     assert "pseudo masks miou, % (oracle)" in said
     page = (tmp_path / "comparison.html").read_text()
@@ -144,8 +144,8 @@ def test_stages_are_compared_after_the_fact(wsss, finished, tmp_path, monkeypatc
         assert kind not in text
 
 
-def test_what_cannot_be_compared_is_told(wsss, tmp_path):
-    assert wsss("compare")[0] == 1
-    status, said = wsss("compare", tmp_path)
+def test_what_cannot_be_compared_is_told(call_command, tmp_path):
+    assert call_command("compare")[0] == 1
+    status, said = call_command("compare", tmp_path)
     assert status == 1
     assert "no run here" in said
