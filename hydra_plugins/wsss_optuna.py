@@ -23,6 +23,10 @@ class OptunaSweeper(Sweeper):
     them again.
     """
 
+    config: DictConfig
+    hydra_context: HydraContext
+    launcher: Launcher
+
     def __init__(self, **settings: Any) -> None:
         """Take the settings of `configs/hydra/sweeper/optuna.yaml`."""
         self.settings = settings
@@ -32,7 +36,7 @@ class OptunaSweeper(Sweeper):
     ) -> None:
         """Make the launcher."""
         self.config, self.hydra_context = config, hydra_context
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+        self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -70,7 +74,9 @@ class OptunaSweeper(Sweeper):
                 results = self.launcher.launch(words, initial_job_idx=trials[0].number)
                 for trial, result in zip(trials, results, strict=True):
                     numbers = numbers_of(result)
-                    value = numbers and value_of(settings.objective, numbers)
+                    value = None
+                    if numbers is not None:
+                        value = value_of(settings.objective, numbers)
                     study.tell(trial.number, value)
             if (best := study.best()) is not None:
                 note_search(folder, settings.objective, settings.direction, best)

@@ -1,11 +1,19 @@
 """Words of sweeps and searches, and the libraries that they need."""
 
+import os
+
 import pytest
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
 
 from wsss.errors import WsssError
 from wsss.settings import launchers
 from wsss.settings.compose import compose_sweep
+from wsss.settings.config_dir import config_dir
 from wsss.settings.folders import new_log_folder, search_folder
 from wsss.settings.overrides import corners, expected_runs
 
@@ -95,3 +103,41 @@ def test_a_search_is_found_again_by_its_words(tmp_path, changed, same):
         search_folder(str(tmp_path), one) for one in (words, [*reversed(words), changed])
     )
     assert (before == after) is same
+
+
+def test_jobs_of_slurm_ask_for_what_the_settings_say(monkeypatch, tmp_path):
+    """SLURM is stood in for: `srun` is a file on the path, and what is submitted is looked at."""
+    submitit = pytest.importorskip("submitit", reason="needs the extra submitit")
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    submitted = []
+
+    class Finished:
+        def results(self):
+            return ["result"]
+
+    def map_array(executor, _, *arguments):
+        runs = [*zip(*arguments, strict=True)]
+        submitted.append((executor._executor._make_submission_file_text("echo", "0"), runs))
+        return [Finished() for _ in runs]
+
+    monkeypatch.setattr(submitit.AutoExecutor, "map_array", map_array)
+    words = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "seed=0,1"]
+    compose_sweep("run", words)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        cfg = loader.load_configuration(
+            "run", [*words, f"hydra.sweep.dir={tmp_path}"], run_mode=RunMode.MULTIRUN
+        )
+        launcher = Plugins.instance().instantiate_launcher(
+            HydraContext(loader, Callbacks()), lambda _: None, cfg
+        )
+        assert launcher.launch([["seed=0"], ["seed=1"]], 0) == ["result", "result"]
+    ((text, runs),) = submitted
+    assert [run[0] for run in runs] == [["seed=0"], ["seed=1"]]
+    for line in (
+        "--partition=gpu", "--gpus-per-node=1", "--cpus-per-task=8", "--time=1440",
+        "--signal=USR2@120", "--open-mode=append", "--job-name=wsss",
+    ):  # fmt: skip
+        assert f"#SBATCH {line}\n" in text
