@@ -22,7 +22,7 @@ from wsss.report.panels import Panel, fit, strongest
 
 Stores = Mapping[tuple[str, str], Any]
 LOOKED_AT = 64
-"""Images among which those are looked for that differ most."""
+"""Images at even distances among which those are looked for that differ most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +90,17 @@ def _distinct_stores(runs: Sequence[ComparedRun], result: Shown) -> Stores:
 def _images(
     source: Source, result: Shown, stores: Stores, count: int, height_px: int
 ) -> Iterator[SameImage]:
-    common = [
-        item for item in source.items(result.split) if all(one.has(item) for one in stores.values())
-    ]
-    by_id = {item.id: item for item in common}
+    by_id = {item.id: item for item in source.items(result.split)}
     looked_at = [by_id[one] for one in sample_gallery([*by_id], LOOKED_AT)[SAMPLE]]
+    looked_at = [item for item in looked_at if all(one.has(item) for one in stores.values())]
     scores: dict[str, float] = {}
     if result.kind is LabelStore and len(stores) > 1:
         scores = {
             item.id: difference([s.read(item) for s in stores.values()]) for item in looked_at
         }
     most = sorted(scores, key=lambda one: (-scores[one], one))[: count - count // 2]
-    even = [one for one in sample_gallery([*by_id], count)[SAMPLE] if one not in most]
+    evenly = sample_gallery([item.id for item in looked_at], count)[SAMPLE]
+    even = [one for one in evenly if one not in most]
     for item_id in (*most, *even[: count - len(most)]):
         item = by_id[item_id]
         try:
