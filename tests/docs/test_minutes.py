@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = ("README.md", "docs/getting_started.md", "docs/clusters.md")
+PAGES = ("README.md", "docs/getting_started.md", "docs/clusters.md", "docs/sweeps.md")
 
 
 @pytest.mark.minutes

@@ -183,16 +183,3 @@ def test_a_stage_without_its_inputs_says_what_to_run(run, tmp_path):
 def test_unknown_stage(run, tmp_path):
     with pytest.raises(WsssError, match="'refin'"):
         run(tmp_path, "stages=[refin]")
-
-
-def test_sweep_shares_what_its_runs_have_in_common(start, tmp_path):
-    process = start(
-        tmp_path, "-m", "refine.method.min_confidence=0.5,0.8", "stages=[classify,localize,refine]"
-    )
-    assert process.wait() == 0, process.output.read_text()
-    folders = {stage: list((tmp_path / stage).glob("*/manifest.json")) for stage in STAGES[:3]}
-    assert {stage: len(found) for stage, found in folders.items()} == {
-        "classify": 1,
-        "localize": 1,
-        "refine": 2,
-    }

@@ -11,6 +11,8 @@ from wsss.artifacts.label_masks import voc_palette as voc_palette
 from wsss.artifacts.manifest import MANIFEST as MANIFEST
 from wsss.artifacts.manifest import METRICS as METRICS
 from wsss.artifacts.manifest import Manifest as Manifest
+from wsss.artifacts.run_record import RECORD as RECORD
+from wsss.artifacts.run_record import RunRecord as RunRecord
 from wsss.artifacts.seeds import SEED_STRIDE as SEED_STRIDE
 from wsss.artifacts.seeds import Seeds as Seeds
 from wsss.artifacts.seeds import SeedStore as SeedStore

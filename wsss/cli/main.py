@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss.cli.commands.check import check
+from wsss.cli.commands.compare import compare
 from wsss.cli.commands.explain import explain
 from wsss.cli.commands.export import export
 from wsss.cli.commands.predict import predict
@@ -41,6 +42,11 @@ OTHERS = {
         runs,
         "list | show STAGE | prune",
         "what is in a work folder, and what nothing needs any more (see `wsss runs --help`)",
+    ),
+    "compare": (
+        compare,
+        "LOGS|STAGE …",
+        "show several runs side by side (see `wsss compare --help`)",
     ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""

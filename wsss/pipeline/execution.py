@@ -65,14 +65,10 @@ def run_stage(
         basis: what the fingerprint is the hash of, for the manifest.
     """
     fabric = context.fabric
+    if (manifest := _finished(context)) is not None:  # Cached: nothing is locked or written.
+        return Outcome(stage, context.folder, True, manifest)
     with locked(context.folder) if context.is_main else nullcontext():
-        manifest = fabric.broadcast(Manifest.read(context.folder) if context.is_main else None)
-        if manifest is not None:
-            if manifest.halvings and context.is_main:
-                log.warning(
-                    "%s was computed with batches halved %s, for want of memory",
-                    stage, plural(manifest.halvings, "time"),
-                )  # fmt: skip
+        if (manifest := _finished(context)) is not None:
             return Outcome(stage, context.folder, True, manifest)
         devices: list[str] = []
         if context.is_main:
@@ -117,6 +113,18 @@ def run_stage(
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)
+
+
+def _finished(context: Context) -> Manifest | None:
+    """The manifest of a stage that has finished, on all processes; None of one that has not."""
+    own = Manifest.read(context.folder) if context.is_main else None
+    manifest: Manifest | None = context.fabric.broadcast(own)
+    if manifest is not None and manifest.halvings and context.is_main:
+        log.warning(
+            "%s was computed with batches halved %s, for want of memory",
+            manifest.stage, plural(manifest.halvings, "time"),
+        )  # fmt: skip
+    return manifest
 
 
 def devices_of(

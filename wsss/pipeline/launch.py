@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from subprocess import Popen
@@ -31,6 +31,9 @@ STARTED_BY = {"torchrun": "WORLD_SIZE", "srun": "SLURM_STEP_NUM_TASKS"}
 OF_CONNECTIONS = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
 """Parts of the messages of operations of several processes."""
 
+TOLD_TO_PROCESSES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What Lightning tells the processes that it starts; it leaves it in this one's environment."""
+
 SAME_MESSAGE_WAIT = timedelta(seconds=3)
 """How long a process waits for others that end with the same message."""
 
@@ -56,6 +59,7 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
             "one: every further process would run the program that asks for it again",
             "Use `wsss run …` in a terminal, or start the program with torchrun.",
         )  # fmt: skip
+    surroundings = {name: os.environ.get(name) for name in TOLD_TO_PROCESSES}
     fabric.launch()
     # Torchrun and SLURM, which watch their processes themselves, leave no such list.
     started: list[Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
@@ -75,6 +79,7 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
         last_sign = DONE
     except WsssError as error:
         finished.set()
+        interrupted.set()  # What the others end with now is no news, and a sweep goes on.
         if told_by_first(fabric, str(error)):
             sys.exit(1)
         raise
@@ -94,6 +99,19 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
     finally:
         if heartbeats is not None:
             heartbeats.end(last_sign)
+        if children:
+            _forget_processes(surroundings)
+
+
+def _forget_processes(surroundings: Mapping[str, str | None]) -> None:
+    """Let the next run of this process, in a sweep, start processes of its own."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name, value in surroundings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def is_of_a_connection(error: Exception) -> bool:

@@ -24,6 +24,7 @@ from wsss.pipeline.stage_order import select, stage_module
 from wsss.pipeline.tracking.tracked_run import tracked
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.lock_reach import lock_problems
 from wsss.stage_tools.measured import Measured
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         report = check_usable(context)
         shared = common_basis(cfg.seed, trainer, report.unusable, cfg.tf32)
         work_dir = Path(cfg.work_dir).absolute()
+        for problem in lock_problems(work_dir) if context.is_main else ():
+            log.warning("%s: %s", problem.severity, problem)
         with told_by_setting(cfg):
             plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
         check_inputs(plans, chosen)

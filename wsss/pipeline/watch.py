@@ -69,6 +69,8 @@ def _wait_for_child(
         how = f"was killed by {Signals(-status).name}, by hand or for want of memory"
     else:
         time.sleep(GRACE_S)
+    if interrupted.is_set():
+        return
     if status == BY_CTRL_C:
         _leave(f"Interrupted. {INTERRUPTED}", children, BY_CTRL_C)
     _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)

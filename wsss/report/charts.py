@@ -37,6 +37,17 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a chart with several."""
+
+    text: str
+    """What it is of."""
+    color: str
+    """Of CSS."""
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A line chart, in SVG units."""
 
@@ -51,6 +62,8 @@ class Chart:
     markers: tuple[Marker, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    lines: tuple[Line, ...] = ()
+    """In place of the one line, where there are several."""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -78,35 +91,92 @@ def line_chart(
         kind: CSS class of the line.
         markers: labelled points, in data units.
     """
-    everything = [*points, *((marker.x, marker.y) for marker in markers)]
-    whole = all(float(x).is_integer() for x, _ in points)
+    frame = Frame([*points, *((marker.x, marker.y) for marker in markers)], points)
     points = thinned(points)
-    x_low, x_high = padded([x for x, _ in everything], 0.0)
-    y_low, y_high = padded([y for _, y in everything], 0.06)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
-        up = (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
-        return round(LEFT + across, 1), round(HEIGHT - BOTTOM - up, 1)
-
-    placed = [place(x, y) for x, y in points]
+    placed = [frame.place(x, y) for x, y in points]
     few = len(points) <= MAX_DOTS
-    x_marks = [x for x in ticks(x_low, x_high, 6) if x.is_integer() or not whole]
     return Chart(
         title=title,
         summary=summary,
         x_label=x_label,
         kind=kind,
-        path="M" + " L".join(f"{x:g},{y:g}" for x, y in placed),
+        path=path_through(placed),
         dots=tuple(
             Marker(*spot, f"{x_label} {number(x)}: {number(y)}", kind)
             for spot, (x, y) in zip(placed, points, strict=True)
             if few
         ),
-        markers=tuple(Marker(*place(m.x, m.y), m.text, m.kind) for m in markers),
-        x_ticks=tuple(Tick(place(x, y_low)[0], number(x)) for x in x_marks),
-        y_ticks=tuple(Tick(place(x_low, y)[1], number(y)) for y in ticks(y_low, y_high, 5)),
+        markers=tuple(Marker(*frame.place(m.x, m.y), m.text, m.kind) for m in markers),
+        x_ticks=frame.x_ticks(),
+        y_ticks=frame.y_ticks(),
     )
+
+
+def lines_chart(
+    curves: Sequence[tuple[str, str, Points]], *, title: str, summary: str, x_label: str
+) -> Chart:
+    """Lay out several lines in one frame.
+
+    Args:
+        curves: of each line what it is of, its colour in CSS, and its points, ascending.
+        title: what is drawn.
+        summary: the chart in words.
+        x_label: label of the abscissa.
+    """
+    everything = [point for _, _, points in curves for point in points]
+    frame = Frame(everything, everything)
+    return Chart(
+        title=title,
+        summary=summary,
+        x_label=x_label,
+        kind="",
+        path="",
+        dots=(),
+        markers=(),
+        x_ticks=frame.x_ticks(),
+        y_ticks=frame.y_ticks(),
+        lines=tuple(
+            Line(text, color, path_through([frame.place(x, y) for x, y in thinned(points)]))
+            for text, color, points in curves
+        ),
+    )
+
+
+class Frame:
+    """The drawing area of a chart, from data to SVG units."""
+
+    def __init__(self, everything: Points, points: Points) -> None:
+        """Make room for everything.
+
+        Args:
+            everything: points, and what else has to fit in.
+            points: those that tell whether the abscissa counts in whole numbers.
+        """
+        self.whole = all(float(x).is_integer() for x, _ in points)
+        self.x_low, self.x_high = padded([x for x, _ in everything], 0.0)
+        self.y_low, self.y_high = padded([y for _, y in everything], 0.06)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A point in SVG units."""
+        across = (x - self.x_low) / (self.x_high - self.x_low) * (WIDTH - LEFT - RIGHT)
+        up = (y - self.y_low) / (self.y_high - self.y_low) * (HEIGHT - TOP - BOTTOM)
+        return round(LEFT + across, 1), round(HEIGHT - BOTTOM - up, 1)
+
+    def x_ticks(self) -> tuple[Tick, ...]:
+        """Marks of the abscissa; those of whole-numbered ones are whole numbers."""
+        marks = ticks(self.x_low, self.x_high, 6)
+        marks = [x for x in marks if x.is_integer() or not self.whole]
+        return tuple(Tick(self.place(x, self.y_low)[0], number(x)) for x in marks)
+
+    def y_ticks(self) -> tuple[Tick, ...]:
+        """Marks of the ordinate."""
+        marks = ticks(self.y_low, self.y_high, 5)
+        return tuple(Tick(self.place(self.x_low, y)[1], number(y)) for y in marks)
+
+
+def path_through(placed: Points) -> str:
+    """The SVG path through points in SVG units."""
+    return "M" + " L".join(f"{x:g},{y:g}" for x, y in placed)
 
 
 def thinned(points: Points, most: int = MAX_POINTS) -> list[tuple[float, float]]:

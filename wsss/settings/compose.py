@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
+from wsss.settings.launchers import not_installed, use_own_settings
 from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
 
 TARGET = "._target_"
@@ -35,6 +36,7 @@ def compose(
     """
     overrides = parse(words)
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        use_own_settings()
         try:
             cfg = hydra.compose(config_name, [str(one.input_line) for one in overrides])
         except (HydraException, OmegaConfBaseException, ValueError) as error:
@@ -56,7 +58,10 @@ def compose_sweep(
     Raises:
         WsssError: tells every problem once, and which of the runs have it.
     """
-    runs, composed = runs_of_sweep(parse(words)), []
+    overrides = parse(words)
+    if missing := [*not_installed(overrides)]:
+        raise WsssError(*missing)
+    runs, composed = runs_of_sweep(overrides), []
     found: dict[Problem, list[list[str]]] = {}
     for run, own in runs:
         try:

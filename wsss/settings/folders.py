@@ -1,9 +1,18 @@
 """Folders that settings name, made before anything is written there."""
 
 import os
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from wsss.errors import user_error
+
+NOT_COUNTED = (
+    "hydra/launcher", "hydra.launcher", "hydra.sweeper.n_trials", "hydra.sweeper.n_jobs",
+    "work_dir", "workers", "logger",
+)  # fmt: skip
+"""How settings begin that a search can go on without."""
 
 
 def make_folder(setting: str, folder: str) -> None:
@@ -26,3 +35,31 @@ def make_folder(setting: str, folder: str) -> None:
             "a folder, or a place where one can be made",
             f"Choose another: `{setting}=…`.",
         )
+
+
+def new_log_folder(work_dir: str) -> Path:
+    """Make a folder for a sweep's logs, named by the time, which no other sweep has.
+
+    Two that start in one second would write into one.
+    """
+    started = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    for number in count(1):
+        folder = Path(work_dir).absolute() / "logs" / (started + f"-{number}" * (number > 1))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        break
+    return folder
+
+
+def search_folder(work_dir: str, settings: Sequence[str]) -> Path:
+    """The folder of a search, the same for the same words: a search that was killed goes on there.
+
+    Words that do not change what a run computes, or how many there are, do not count.
+    """
+    from wsss.artifacts.digests import fingerprint  # Loads numpy.
+
+    counted = sorted(one for one in settings if not one.startswith(NOT_COUNTED))
+    name = fingerprint({"search": counted})
+    return Path(work_dir).absolute() / "searches" / name

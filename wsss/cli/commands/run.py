@@ -8,13 +8,16 @@ from wsss.cli.quick_imports import modules_kept
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
-    """Run the pipeline and show its results."""
+    """Run the pipeline, show its results, and leave a record of it beside its log."""
     with modules_kept():
+        from wsss.cli.run_records import recorded
         from wsss.cli.tables import stage_results as summary
         from wsss.pipeline import run as pipeline
 
     prepare()
-    outcomes = pipeline.run(cfg)
+    with recorded(cfg) as record:
+        outcomes = pipeline.run(cfg)
+        record.finish(outcomes)
     if rank() == 0:
         summary.show(outcomes)
     return {

@@ -1,0 +1,63 @@
+"""The closing table of a sweep, and of `wsss compare`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from wsss.cli.tables.whole_lines import WholeLines
+from wsss.cli.tables.whole_words import WholeWords
+from wsss.comparing.compared_run import FINISHED, ComparedRun
+from wsss.comparing.differences import compared_numbers, differing_settings
+from wsss.report.formatting import number, percent
+
+MOST_NUMBERS = 6
+"""Numbers of stages in the terminal; the page has all."""
+
+
+def outcome(runs: Sequence[ComparedRun], page: Path, remark: str | None = None) -> Group:
+    """A row for each run: settings that differ, numbers, scores; failures; and the page.
+
+    Args:
+        runs: of a sweep.
+        page: path of the comparison.
+        remark: a line about all of them.
+    """
+    parts: list[RenderableType] = [WholeWords(run_table(runs))]
+    for run in runs:
+        if run.status != FINISHED:
+            reason = run.problem or "it was ended, or goes on"
+            parts.append(WholeLines(Text(f"{run.name} {run.status}: {reason}", "yellow")))
+    if remark:
+        parts.append(WholeLines(Text(remark)))
+    parts.append(WholeLines(Text(f"Comparison: {page}", overflow="fold")))
+    return Group(*parts)
+
+
+def run_table(runs: Sequence[ComparedRun]) -> Table:
+    """One row a run; scores that took ground truth are marked."""
+    table = Table(title="Runs", title_justify="left", caption_justify="left")
+    table.add_column("run")
+    settings = differing_settings(runs)
+    for name in settings:
+        table.add_column(Text(name))
+    numbers = compared_numbers(runs, with_masks=False)
+    shown = dict([*numbers.items()][:MOST_NUMBERS])
+    for name in shown:
+        table.add_column(Text(name.replace("_", " ")), justify="right")
+    scores = compared_numbers(runs, with_masks=True)
+    for name in scores:
+        heading = f"{name.partition('/')[2].replace('_', ' ')}, %"
+        table.add_column(Text.assemble(heading, (" (oracle)", "yellow")), justify="right")
+    for position, run in enumerate(runs):
+        table.add_row(
+            run.name if run.status == FINISHED else Text(f"{run.name} {run.status}", "yellow"),
+            *(Text(values[position]) for values in settings.values()),
+            *(number(values[position]) for values in shown.values()),
+            *(percent(values[position]) for values in scores.values()),
+        )
+    if len(numbers) > len(shown):
+        table.caption = f"and {len(numbers) - len(shown)} more numbers on the page"
+    return table

@@ -1,0 +1,1 @@
+"""Searches: which settings to try next, by the results so far."""

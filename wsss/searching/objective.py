@@ -1,0 +1,66 @@
+"""The number that a search makes as large, or as small, as it can."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+from wsss.artifacts import read_json, write_json
+from wsss.errors import unknown_word, user_error
+from wsss.stages import CHAIN
+
+SEARCH = "search.json"
+"""What a search is by, and its best run, in the folder of its runs."""
+WHERE = "hydra.sweeper.objective"
+
+
+def reads_masks(objective: str) -> bool:
+    """Whether an objective is computed with ground truth, so that what it chooses is oracle.
+
+    Raises:
+        WsssError: it is no number of a stage.
+    """
+    stage, slash, _ = objective.partition("/")
+    if stage not in CHAIN or not slash:
+        remedy = "Write it as stage/number, such as segment/pseudo_miou."
+        raise unknown_word(f"{WHERE}={objective}", "stage", stage, CHAIN, remedy)
+    return bool(import_module(f"wsss.stages.{stage}").READS_MASKS)
+
+
+def value_of(objective: str, numbers: Mapping[str, float]) -> float:
+    """The objective among the numbers of a finished run.
+
+    Raises:
+        WsssError: the run has no such number.
+    """
+    if objective not in numbers:
+        raise user_error(
+            f"{WHERE}={objective}", "no such number in a finished run",
+            f"one of {', '.join(numbers)}", "Choose one, or let `stages` have its stage.",
+        )  # fmt: skip
+    return float(numbers[objective])
+
+
+def note_search(folder: Path, objective: str, direction: str, best: tuple[int, float]) -> None:
+    """Note what a search is by, and its best run so far."""
+    number, value = best
+    write_json(
+        folder / SEARCH,
+        {
+            "objective": objective,
+            "direction": direction,
+            "oracle": reads_masks(objective),
+            "best_run": str(number),
+            "best_value": value,
+        },
+    )
+
+
+def best_of_search(folder: Path) -> str | None:
+    """The best run of a search in a sentence; None where the folder is that of another sweep."""
+    if not (folder / SEARCH).is_file():
+        return None
+    found = read_json(folder / SEARCH)
+    oracle = " (oracle: chosen with ground truth)" if found["oracle"] else ""
+    how = "largest" if found["direction"] == "maximize" else "smallest"
+    value = f"{found['best_value']:.4g}"
+    return f"Run {found['best_run']} has the {how} {found['objective']}: {value}{oracle}."
