@@ -47,7 +47,7 @@ MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"
         (SVG, r"a vector drawing \(SVG\)", "Export it as PNG"),
         (b"<?xml version='1.0'?>\n" + SVG, r"a vector drawing \(SVG\)", "Export it as PNG"),
         (zipped(), "a zip archive", "Unpack it"),
-        (gzip.compress(b"abc"), "a gzip archive", "Unpack it"),
+        (gzip.compress(b"abc", mtime=0), "a gzip archive", "Unpack it"),
         (pdf(), "a PDF document", "Export it as PNG"),
         (npy(), r"a NumPy array \(\.npy\)", "Image.fromarray"),
         (MP4, "a video", "ffmpeg"),
