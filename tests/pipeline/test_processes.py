@@ -76,16 +76,20 @@ def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "kill -INT"])
-def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_all):
+@pytest.mark.parametrize(
+    ("to_all", "number", "status"),
+    [(True, signal.SIGINT, 130), (False, signal.SIGINT, 130), (True, signal.SIGTERM, 143)],
+    ids=["Ctrl-C", "kill -INT", "a job that ends"],
+)
+def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_all, number, status):
     process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000")
     try:
         deadline = time.monotonic() + 300
         while not list(tmp_path.glob("classify/*/checkpoints/*.ckpt")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
-        assert process.wait() == 130
+        (os.killpg if to_all else os.kill)(process.pid, number)
+        assert process.wait() == status
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

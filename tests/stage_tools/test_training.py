@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import SumMetric
 
 from wsss.errors import InvalidOptionError, WsssError
+from wsss.machine.ending import ending_when_asked
 from wsss.stage_tools import training
 from wsss.stage_tools.checkpoints import completed_epochs, last_checkpoint
 from wsss.stage_tools.context import Context
@@ -319,7 +320,7 @@ class Terminate(pl.Callback):
 def test_a_termination_is_told_and_is_no_success(train, tmp_path, monkeypatch, caplog, error):
     with monkeypatch.context() as patched:
         patched.setattr(training, "SeedEpoch", lambda _: Terminate(error))
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as left, ending_when_asked():
             train()
     assert left.value.code == 143
     assert "Terminated. Finished stages, images and epochs are kept" in caplog.text

@@ -17,6 +17,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from wsss.errors import WsssError, user_error
+from wsss.machine.ending import AskedToEnd, ending_when_asked
 from wsss.pipeline.heartbeats import DONE, FAILED
 from wsss.pipeline.watch import GRACE_S, watch_all, watch_children, watch_parent
 
@@ -72,7 +73,8 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
     heartbeats = watch_all(fabric, children)
     last_sign = FAILED
     try:
-        yield fabric
+        with ending_when_asked(fabric.is_global_zero):
+            yield fabric
         if fabric.local_rank:
             finished.set()
         fabric.barrier()  # The first process ends when no other watches it any more.
@@ -83,10 +85,10 @@ def launched(trainer: DictConfig, in_this_process: bool = False) -> Iterator[Fab
         if told_by_first(fabric, str(error)):
             sys.exit(1)
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, AskedToEnd):
         finished.set()
         interrupted.set()
-        for child in children:  # Ctrl-C reaches all in a terminal, `kill -INT` the first alone.
+        for child in children:  # Ctrl-C reaches all in a terminal, `kill` the first alone.
             child.kill()
         raise
     except Exception as error:

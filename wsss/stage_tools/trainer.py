@@ -16,7 +16,7 @@ def make_trainer(of_run: Mapping[str, Any], **of_stage: Any) -> pl.Trainer:
         WsssError: a setting of the run is unknown, invalid, or set by the stages.
     """
     try:
-        return pl.Trainer(**of_run, **of_stage)
+        trainer = pl.Trainer(**of_run, **of_stage)
     except (MisconfigurationException, TypeError, ValueError, ImportError) as error:
         raise user_error(
             "trainer",
@@ -24,3 +24,7 @@ def make_trainer(of_run: Mapping[str, Any], **of_stage: Any) -> pl.Trainer:
             "settings of Lightning's Trainer that the stages do not set themselves",
             "Correct or remove the setting.",
         ) from error
+    # Its own handlers broadcast in the middle of other collective operations, which can hang, leave
+    # with status 0, and under SLURM write checkpoints in mid-epoch: see `machine/ending.py`.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer

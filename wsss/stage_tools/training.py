@@ -11,13 +11,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
 from wsss.data.random_seeds import EpochSampler
 from wsss.data.sample import Item
 from wsss.errors import user_error
+from wsss.machine.ending import AskedToEnd
 from wsss.machine.memory import out_of_memory
 from wsss.machine.threads import one_thread
 from wsss.stage_tools.batch_items import ids_of_batch
@@ -35,7 +35,6 @@ from wsss.stage_tools.feature_batches import FeatureBatches
 from wsss.stage_tools.loaders import smaller_batches
 from wsss.stage_tools.progress import reporting
 from wsss.stage_tools.trainer import make_trainer
-from wsss.wording import INTERRUPTED
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C; a whole checkpoint is left of every epoch.
-        SystemExit: the process was asked to end; likewise.
+        AskedToEnd: the process was asked to end; likewise.
         WsssError: the loss or a weight became NaN or infinite, no batch was trained on, or memory
             does not suffice.
     """
@@ -207,26 +206,17 @@ def _fit(
 def _interrupts_passed_on() -> Iterator[None]:
     """Let Ctrl-C be a KeyboardInterrupt, for Lightning leaves with status 1, deaf to another.
 
-    And let a termination be told, with the status that other programs have: Lightning leaves
-    without a word and with status 0, which a script would take for success.
+    And let a loader's process that was asked to end mean this one, if it is the first to notice.
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
-    except SIGTERMException:
-        raise _terminated() from None
     except RuntimeError as error:
         if TERMINATED_WORKER not in str(error):
             raise
-        raise _terminated() from None
+        raise AskedToEnd(signal.SIGTERM) from None
     except SystemExit as left:
         if not isinstance(left.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
-
-
-def _terminated() -> SystemExit:
-    """Tell that the process was asked to end, and with which status it does."""
-    log.warning("Terminated. %s", INTERRUPTED)
-    return SystemExit(128 + signal.SIGTERM)
