@@ -108,7 +108,7 @@ def write_seeds(
             labels = np.array(item.labels, dtype=np.uint16)
             present = found.maps[: len(labels)].half().cpu().numpy()
             if found.scale_agreement is not None and len(labels):
-                agreement = float(found.scale_agreement[: len(labels)].double().mean())
+                agreement = float(found.scale_agreement[: len(labels)].cpu().double().mean())
                 statistics.write(item, {"scale_agreement": round(agreement, DIGITS)})
             store.write(item, Seeds(labels, present, size))
     context.fabric.barrier()

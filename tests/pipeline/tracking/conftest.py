@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import struct
 import time
 from collections import defaultdict
@@ -230,9 +231,28 @@ def read_back() -> Callable[[str, Path], Contents]:
 
 
 @pytest.fixture(scope="session")
-def replayed(run, finished, tracker) -> SimpleNamespace:
+def prepare(tmp_path_factory, alone) -> Callable[[str, Path], None]:
+    """Put an empty database into the work folder of a tracker that has one: making it is slow."""
+    made: list[Path] = []
+
+    def prepare_tracker(tracker: str, work_dir: Path) -> None:
+        if tracker != "mlflow":
+            return
+        if not made:
+            from mlflow.tracking import MlflowClient
+
+            made.append(tmp_path_factory.mktemp("database") / "mlflow.db")
+            MlflowClient(f"sqlite:///{made[0]}").search_experiments()
+        shutil.copy(made[0], work_dir / "mlflow.db")
+
+    return prepare_tracker
+
+
+@pytest.fixture(scope="session")
+def replayed(run, finished, tracker, prepare) -> SimpleNamespace:
     """A finished run that is tracked afterwards: its tracker, folder, outcomes."""
     work_dir = finished["classify"].folder.parents[1]
+    prepare(tracker, work_dir)
     outcomes = run(work_dir, f"logger={tracker}")
     assert all(outcome.cached for outcome in outcomes.values())
     return SimpleNamespace(tracker=tracker, work_dir=work_dir, outcomes=outcomes)

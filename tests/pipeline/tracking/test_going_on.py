@@ -16,11 +16,12 @@ def interrupted(*_, **__):
 
 
 def test_an_interrupted_run_goes_on_in_the_same_tracked_run(
-    run, finished, tracker, read_back, monkeypatch, tmp_path
+    run, finished, tracker, prepare, read_back, monkeypatch, tmp_path
 ):
     """All was computed before but the evaluation, which is interrupted the first time."""
     for stage in ("check", "classify", "localize", "refine", "segment"):
         shutil.copytree(finished["classify"].folder.parents[1] / stage, tmp_path / stage)
+    prepare(tracker, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(evaluate, "_score_train", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -41,12 +42,12 @@ def test_an_interrupted_run_goes_on_in_the_same_tracked_run(
 
 def test_what_was_removed_is_told_anew(run, finished, content, alone, tmp_path):
     work_dir = finished["classify"].folder.parents[1]
-    where = f"logger.tensorboard.save_dir={tmp_path / 'tensorboard'}"
-    run(work_dir, "logger=tensorboard", where)
-    (folder,) = (tmp_path / "tensorboard").iterdir()
+    words = ("logger=tensorboard", f"logger.tensorboard.save_dir={tmp_path}", "stages=[classify]")
+    run(work_dir, *words)
+    (folder,) = tmp_path.iterdir()
     names = {path.name.partition(".vm")[0][:20] for path in folder.iterdir()}
     shutil.rmtree(folder)
-    run(work_dir, "logger=tensorboard", where)
+    run(work_dir, *words)
     assert {path.name.partition(".vm")[0][:20] for path in folder.iterdir()} == names
 
 
