@@ -81,7 +81,11 @@ def _sweep(
         if chosen:
             folder = Path(chosen)
         elif is_search(parse(settings)):
-            folder = search_folder(work_dir, settings)
+            from wsss.searching.objective import reads_masks
+
+            objective = _chosen(settings, "hydra.sweeper.objective")
+            oracle = bool(objective) and reads_masks(objective)
+            folder = search_folder(work_dir, settings, oracle=oracle)
         else:
             folder = new_log_folder(work_dir)
         placed = [] if chosen else [f"hydra.sweep.dir='{folder}'"]
