@@ -60,11 +60,11 @@ class OptunaSweeper(Sweeper):
         from wsss.searching.study import SearchSettings, Study
 
         settings = SearchSettings(**self.settings)
-        reads_masks(settings.objective)  # It is a number of a stage, or this ends here.
+        oracle = reads_masks(settings.objective)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides(arguments)
         fixed = fixed_words(overrides)
-        study = Study(folder, search_space(overrides), settings)
+        study = Study(folder, search_space(overrides), settings, oracle=oracle)
         for batch in study.batches():
             # A launcher counts its runs from one number on.
             for _, found in groupby(enumerate(batch), lambda pair: pair[1].number - pair[0]):

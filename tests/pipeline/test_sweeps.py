@@ -40,7 +40,7 @@ def test_two_sweeps_at_once_compute_each_stage_once(start, tmp_path):
     for page in pages:
         text = page.read_text()
         assert "6 runs of 18 stages, 9 of which were computed, the others shared." in text
-        assert "min_confidence=0.8, cam=gradcam" in text  # the caption of a picture
+        assert "min_confidence=0.8\ncam=gradcam" in text  # the caption of a picture
     assert "no images are shown" not in "".join(said)
 
 
@@ -117,7 +117,7 @@ def test_a_search_that_is_killed_goes_on(start, tmp_path):
     begun = first.stat().st_mtime_ns
     search = start(tmp_path, *words)
     assert search.wait() == 0, search.output.read_text()
-    (folder,) = tmp_path.glob("searches/*")
+    (folder,) = tmp_path.glob("searches/oracle-*")
     records = [json.loads((folder / f"{trial}/run.json").read_text()) for trial in range(3)]
     assert [record["status"] for record in records] == ["finished"] * 3
     assert first.stat().st_mtime_ns == begun
@@ -138,7 +138,13 @@ def test_stages_are_compared_after_the_fact(call_command, finished, tmp_path, mo
     assert status == 0
     assert "pseudo masks miou, % (oracle)" in said
     page = (tmp_path / "comparison.html").read_text()
-    for part in ("train_000", "val_000", "Predictions", "Classifier", 'class="badge oracle"'):
+    for part in (
+        "train_000",
+        "val_000",
+        "Predictions",
+        "Classifier",
+        'Scores, in percent <strong class="badge oracle"',
+    ):
         assert part in page
     for kind, text in (("Traceback", said), ("no images are shown", said)):
         assert kind not in text

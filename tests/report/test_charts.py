@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss.report.charts import BOTTOM, HEIGHT, LEFT, MAX_POINTS, TOP, line_chart, thinned, ticks
+from wsss.report.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    MAX_POINTS,
+    TOP,
+    line_chart,
+    lines_chart,
+    thinned,
+    ticks,
+)
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -63,3 +73,15 @@ def test_thinning_keeps_the_mean():
 
 def test_a_short_curve_is_not_thinned():
     assert thinned([(1, 2), (3, 4)]) == [(1, 2), (3, 4)]
+
+
+def test_several_lines_share_one_frame():
+    curves = [("a", "red", [(0, 0), (10, 0.5)]), ("b", "blue", [(0, 1)])]
+    several = lines_chart(curves, title="t", summary="s", x_label="x")
+    alone = chart([(0, 0), (10, 0.5), (10, 1)])
+    first, second = several.lines
+    assert (first.text, first.color) == ("a", "red")
+    assert first.path == alone.path.rpartition(" L")[0]
+    assert several.y_ticks == alone.y_ticks
+    assert second.width > first.width  # one point is a dot
+    assert second.path.split()[0].endswith(alone.path.rpartition(",")[2])

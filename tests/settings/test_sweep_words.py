@@ -105,6 +105,12 @@ def test_a_search_is_found_again_by_its_words(tmp_path, changed, same):
     assert (before == after) is same
 
 
+def test_the_folder_of_a_search_by_ground_truth_says_so(tmp_path):
+    words = ["hydra/sweeper=optuna", "seed=0,1"]
+    assert "oracle" not in search_folder(str(tmp_path), words).name
+    assert search_folder(str(tmp_path), words, oracle=True).name.startswith("oracle-")
+
+
 def test_jobs_of_slurm_ask_for_what_the_settings_say(monkeypatch, tmp_path):
     """SLURM is stood in for: `srun` is a file on the path, and what is submitted is looked at."""
     submitit = pytest.importorskip("submitit", reason="needs the extra submitit")

@@ -42,7 +42,8 @@ def with_hydra(task: Task, words: list[str], resumes: bool = False) -> None:
         print(VERSION)
         return
     showing = bool(SHOWING & {*options})
-    sweeping = bool({"--multirun", "-m"} & {*options}) and not showing
+    # Only what resumes leaves records of its runs, which can be shown together.
+    sweeping = bool({"--multirun", "-m"} & {*options}) and not showing and resumes
     with readable_errors(resumes):
         if {"--multirun", "-m"} & {*options}:
             runs = compose_sweep("run", settings, complete=not showing)
@@ -72,7 +73,7 @@ def _sweep(
     resumes: bool,
 ) -> int:
     """Make all runs of a sweep, show them together, and give the exit status."""
-    from wsss.cli.sweep import run_of_sweep, show_sweep
+    from wsss.cli.sweep import run_of_sweep, show_sweep, whole_launch
 
     with readable_errors(resumes):
         chosen = _chosen(settings, "hydra.sweep.dir")
@@ -80,18 +81,19 @@ def _sweep(
         if chosen:
             folder = Path(chosen)
         elif is_search(parse(settings)):
-            folder = search_folder(work_dir, settings)
+            from wsss.searching.objective import reads_masks
+
+            objective = _chosen(settings, "hydra.sweeper.objective")
+            oracle = bool(objective) and reads_masks(objective)
+            folder = search_folder(work_dir, settings, oracle=oracle)
         else:
             folder = new_log_folder(work_dir)
         placed = [] if chosen else [f"hydra.sweep.dir='{folder}'"]
-        status = 0
-        try:
+        with whole_launch() as launch:
             _call_hydra(run_of_sweep(task, sys.argv[0], "run"), options, [*settings, *placed])
-        except SystemExit as left:  # A launcher lost a run, and Hydra has told how.
-            status = int(bool(left.code))
         if UNRESOLVED & {*str(folder)}:  # Only Hydra knows the folder; `wsss compare` shows it.
-            return status
-        return max(status, show_sweep(folder, expected_runs(settings)))
+            return launch.status
+        return max(launch.status, show_sweep(folder, expected_runs(settings)))
 
 
 def _make_folders(runs: Sequence[DictConfig], settings: Sequence[str]) -> None:

@@ -1,8 +1,11 @@
 """The runs of a sweep: each of them ends for itself, and all are shown together at the end."""
 
+import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from wsss.cli.error_messages import panel
-from wsss.errors import WsssError
+from wsss.errors import Problem, WsssError
 
 Task = Callable[[DictConfig], Any]
+FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def run_of_sweep(task: Task, program: str, command: str) -> Task:
@@ -49,6 +53,44 @@ def words_of_run() -> list[str]:
     overrides = HydraConfig.get().overrides
     paths = (word for word in overrides.hydra if word.startswith("hydra.searchpath="))
     return [*map(str, paths), *map(str, overrides.task)]
+
+
+@dataclass
+class Launch:
+    """How the launch of a sweep has ended."""
+
+    status: int = 0
+    """1 where runs were lost, or where all of it was refused."""
+
+
+@contextmanager
+def whole_launch() -> Iterator[Launch]:
+    """Tell in words what a launcher ends with in the block, and go on to what runs have left."""
+    launch = Launch()
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"  # Hydra would print a traceback, and leave.
+    try:
+        yield launch
+    except SystemExit as left:
+        launch.status = int(bool(left.code))
+    except WsssError:
+        raise
+    except Exception as error:
+        launch.status = 1
+        reason = (str(error).strip() or "without a word").splitlines()[0]
+        lost = Problem(
+            "hydra/launcher",
+            f"{type(error).__name__}: {reason}",
+            "a launcher that ends after all of its runs",
+            "What is finished is kept: the same command goes on from there. Where the machine has "
+            "too little memory, start fewer runs at once.",
+        )
+        Console(stderr=True).print(panel([lost]))
+    finally:
+        if before is None:
+            os.environ.pop(FULL_ERROR, None)
+        else:
+            os.environ[FULL_ERROR] = before
 
 
 def show_sweep(folder: Path, expected: Sequence[Sequence[str]] = ()) -> int:

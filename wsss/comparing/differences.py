@@ -40,7 +40,7 @@ def shortened(names: Sequence[str]) -> list[str]:
 
 
 def shared_settings(runs: Sequence[ComparedRun], chosen: Sequence[str]) -> str:
-    """The settings that set some runs apart: those that differ, and are one among them.
+    """The settings that set some runs apart, one a line: those that differ, and are one among them.
 
     Args:
         runs: all of them.
@@ -50,7 +50,7 @@ def shared_settings(runs: Sequence[ComparedRun], chosen: Sequence[str]) -> str:
         name: {one for run, one in zip(runs, column, strict=True) if run.name in chosen}
         for name, column in differing_settings(runs).items()
     }
-    return ", ".join(f"{name}={one}" for name, (one, *others) in values.items() if not others)
+    return "\n".join(f"{name}={one}" for name, (one, *others) in values.items() if not others)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

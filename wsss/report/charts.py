@@ -11,6 +11,7 @@ WIDTH, HEIGHT = 380, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 36
 MAX_POINTS = 200
 """Longer curves are thinned to this many points."""
+LINE_WIDTH, DOT_WIDTH = 2.2, 7.0
 MAX_DOTS = 40
 """Longer curves are drawn as a line alone."""
 
@@ -45,6 +46,7 @@ class Line:
     color: str
     """Of CSS."""
     path: str
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,17 @@ def lines_chart(
         x_ticks=frame.x_ticks(),
         y_ticks=frame.y_ticks(),
         lines=tuple(
-            Line(text, color, path_through([frame.place(x, y) for x, y in thinned(points)]))
+            _line(text, color, [frame.place(x, y) for x, y in thinned(points)])
             for text, color, points in curves
         ),
     )
+
+
+def _line(text: str, color: str, placed: Points) -> Line:
+    """A line through points in SVG units; a dot where there is one point."""
+    if len(placed) == 1:
+        return Line(text, color, f"{path_through(placed)} h0", DOT_WIDTH)
+    return Line(text, color, path_through(placed), LINE_WIDTH)
 
 
 class Frame:

@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from wsss.argument_checks import check_choice, check_whole
 
 JOURNAL = "optuna.journal"
-STUDY = "search"
-"""The one study in a journal, for Optuna's own programs."""
+STUDY, ORACLE_STUDY = "search", "oracle_search"
+"""The one study in a journal, for Optuna's own programs: without ground truth, and by it."""
 TOLD = (TrialState.COMPLETE, TrialState.FAIL)
 
 
@@ -54,15 +54,27 @@ class Study:
     """
 
     def __init__(
-        self, folder: Path, space: Mapping[str, BaseDistribution], settings: SearchSettings
+        self,
+        folder: Path,
+        space: Mapping[str, BaseDistribution],
+        settings: SearchSettings,
+        *,
+        oracle: bool = False,
     ) -> None:
-        """Open the study of a folder, or begin it."""
+        """Open the study of a folder, or begin it.
+
+        Args:
+            folder: of the search.
+            space: distribution of every setting.
+            settings: of the search.
+            oracle: whether its objective is computed with ground truth.
+        """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         self._space, self._settings = dict(space), settings
         self._study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
-            study_name=STUDY,
+            study_name=ORACLE_STUDY if oracle else STUDY,
             direction=settings.direction,
             load_if_exists=True,
         )

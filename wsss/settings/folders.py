@@ -53,13 +53,14 @@ def new_log_folder(work_dir: str) -> Path:
     return folder
 
 
-def search_folder(work_dir: str, settings: Sequence[str]) -> Path:
+def search_folder(work_dir: str, settings: Sequence[str], *, oracle: bool = False) -> Path:
     """The folder of a search, the same for the same words: a search that was killed goes on there.
 
-    Words that do not change what a run computes, or how many there are, do not count.
+    Words that do not change what a run computes, or how many there are, do not count. That of a
+    search by ground truth says so.
     """
     from wsss.artifacts.digests import fingerprint  # Loads numpy.
 
     counted = sorted(one for one in settings if not one.startswith(NOT_COUNTED))
     name = fingerprint({"search": counted})
-    return Path(work_dir).absolute() / "searches" / name
+    return Path(work_dir).absolute() / "searches" / (f"oracle-{name}" if oracle else name)
