@@ -27,6 +27,19 @@ def test_fingerprint_depends_on_content_not_on_the_order_of_keys():
     assert len(fingerprint(content)) == 16
 
 
+def test_seeds_of_objects_take_less_than_their_values(tmp_path):
+    """Maps are zero away from objects and smooth on them; older files, stored as they are, read."""
+    y, x = np.mgrid[-1:1:120j, -1:1:160j]
+    maps = np.maximum(0, 1 - 4 * (x**2 + y**2))[None].astype(np.float16)
+    store, item = SeedStore(tmp_path), Item("img", (1,))
+    store.write(item, Seeds(np.array([1], dtype=np.uint16), maps, (480, 640)))
+    assert store.path(item).stat().st_size < maps.nbytes / 2
+    np.testing.assert_array_equal(store.read(item).maps, maps)
+    size = np.array([480, 640], dtype=np.int32)
+    np.savez(store.path(item), classes=np.array([1], dtype=np.uint16), maps=maps, size=size)
+    np.testing.assert_array_equal(store.read(item).maps, maps)
+
+
 def test_a_file_is_whole_or_not_there(tmp_path):
     path = tmp_path / "folder" / "file.txt"
     with pytest.raises(KeyError), atomic(path) as temporary:  # noqa: PT012

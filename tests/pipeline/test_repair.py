@@ -164,7 +164,7 @@ def test_an_item_that_meets_a_full_disk_is_not_left_out(run, work_dir, monkeypat
     next(work_dir.glob("localize/*/manifest.json")).unlink()
     some_seed(work_dir).unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(np, "savez", full)
+        patched.setattr(np, "savez_compressed", full)
         with pytest.raises(WsssError, match=r"train_0003\.npz.*No space left"):
             run(work_dir, "stages=[localize]")
     outcomes = run(work_dir, "stages=[localize]")
