@@ -7,11 +7,10 @@ from typing import Any
 
 from wsss.artifacts import RECORD, Manifest, RunRecord
 from wsss.errors import user_error
+from wsss.stage_tools.locks import LEASE, LOCK
 from wsss.stages import CHAIN
 
 UNFINISHED, FINISHED = "unfinished", "finished"
-LOCKS = {".lock", ".lease"}
-"""Endings of the files beside stages' folders."""
 LOST = "it left no record: its process was killed, or never started"
 
 
@@ -75,7 +74,7 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     runs: list[ComparedRun] = []
     for folder in folders:
         place = folder.absolute()
-        if place.suffix in LOCKS:  # `runs/refine/*` names them as well.
+        if place.suffix in (LOCK, LEASE):  # `runs/refine/*` names them as well.
             continue
         if Manifest.read(place) is not None:
             runs.append(replace(_traced(place), name=f"{place.parent.name}/{place.name}"))

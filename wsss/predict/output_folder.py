@@ -10,6 +10,7 @@ from wsss.artifacts.whole_files import TEMPORARY
 from wsss.data.sample import Item
 from wsss.errors import user_error
 from wsss.predict.notes import NoteStore
+from wsss.stage_tools.locks import LEASE, LOCK
 from wsss.wording import name_some
 
 REQUEST = "request.json"
@@ -102,7 +103,9 @@ def _check_empty(root: Path) -> None:
         WsssError: names some.
     """
     own = TEMPORARY.format(pid="*", name=REQUEST)
-    others = [one.name for one in root.iterdir() if one.suffix != ".lock" and not one.match(own)]
+    others = [
+        one.name for one in root.iterdir() if one.suffix not in (LOCK, LEASE) and not one.match(own)
+    ]
     if others:
         raise user_error(
             root,

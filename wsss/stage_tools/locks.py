@@ -22,6 +22,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
 log = logging.getLogger(__name__)
 
+LOCK, LEASE = ".lock", ".lease"
+"""Endings of the files beside what is locked."""
 LEASE_S = 120.0
 """Twice as long as an NFS client may believe what it knows of a file (nfs(5): acregmax)."""
 TOUCHED_EVERY_S = 20.0
@@ -36,7 +38,7 @@ UNSUPPORTED = {EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP}
 def locked(folder: Path) -> Iterator[None]:
     """Hold the locks of a stage's folder in the block, once no other run holds them."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    path, lease_path = folder.with_suffix(".lock"), folder.with_suffix(".lease")
+    path, lease_path = folder.with_suffix(LOCK), folder.with_suffix(LEASE)
     with ExitStack() as held:
         with suppress_unsupported():
             lock = kernel_lock(path)
@@ -95,10 +97,10 @@ def if_free(folder: Path) -> Iterator[bool]:
     with ExitStack() as held:
         try:
             with suppress_unsupported():
-                lock = kernel_lock(folder.with_suffix(".lock"))
+                lock = kernel_lock(folder.with_suffix(LOCK))
                 lock.acquire(timeout=0)
                 held.callback(lock.release)
-            lease = lease_on(folder.with_suffix(".lease"), folder)
+            lease = lease_on(folder.with_suffix(LEASE), folder)
             lease.acquire(timeout=0)
             held.callback(lease.release)
         except Timeout:
@@ -108,7 +110,7 @@ def if_free(folder: Path) -> Iterator[bool]:
 
 def is_locked(folder: Path) -> bool:
     """Whether a run holds the locks of a stage's folder; none is made to find out."""
-    if not any(folder.with_suffix(end).exists() for end in (".lock", ".lease")):
+    if not any(folder.with_suffix(end).exists() for end in (LOCK, LEASE)):
         return False
     with if_free(folder) as free:
         return not free
