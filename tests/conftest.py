@@ -1,6 +1,7 @@
 """Fixtures that build small data sets on disk, and find problems by what they say."""
 
 import gc
+import logging
 import socket
 import sys
 import warnings
@@ -62,6 +63,16 @@ def paint(labels: Sequence[int], height: int, width: int) -> tuple[np.ndarray, n
     for label in labels:
         image[mask == label] = COLORS[(label - 1) % len(COLORS)]
     return image, mask
+
+
+@pytest.fixture(autouse=True)
+def _logs_closed() -> Iterator[None]:
+    """Close the logs of commands, which Hydra leaves open."""
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, logging.FileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_run_has_folders_and_numbers(finished):
     folder, run = finished
     assert list(run.folders) == ["classify", "localize", "refine", "segment", "evaluate", "report"]
     assert all(one.parent.parent == folder for one in run.folders.values())
-    assert list(folder.glob("logs/*/tensorboard/events.*"))
+    assert list(folder.glob("tensorboard/**/events.*"))
     assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert 0 <= run.numbers["segment"]["pseudo_miou"] <= 1
     assert not any(run.cached.values())
