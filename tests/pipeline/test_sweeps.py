@@ -56,34 +56,19 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(start, tmp_path):
     assert (log / record["stages"]["classify"] / "manifest.json").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize(
-    "launcher",
+    ("launcher", "package"),
     [
-        pytest.param(
-            "joblib",
-            marks=pytest.mark.skipif(
-                find_spec("joblib") is None
-                or find_spec("hydra_plugins.hydra_joblib_launcher") is None,
-                reason="needs the extra joblib",
-            ),
-        ),
-        pytest.param(
-            "submitit_local",
-            marks=pytest.mark.skipif(
-                find_spec("submitit") is None, reason="needs the extra submitit"
-            ),
-        ),
-        pytest.param(
-            "ray",
-            marks=[
-                pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray"),
-                pytest.mark.minutes,  # Ray starts a cluster first.
-            ],
-        ),
+        ("joblib", "hydra_plugins.hydra_joblib_launcher"),
+        ("submitit_local", "submitit"),
+        ("ray", "ray"),
     ],
 )
-def test_a_launcher_makes_two_runs(start, tmp_path, launcher):
+def test_a_launcher_makes_two_runs(start, tmp_path, launcher, package):
+    """In processes of its own, which import everything anew; Ray starts a cluster first."""
+    if find_spec(package) is None:
+        pytest.skip(f"needs the extra {launcher.partition('_')[0]}")
     words = ("-m", f"hydra/launcher={launcher}", "stages=[classify]", "seed=0,1")
     sweep = start(tmp_path, *words)
     assert sweep.wait() == 0, sweep.output.read_text()
