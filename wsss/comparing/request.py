@@ -9,9 +9,8 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from wsss.errors import user_error
-from wsss.settings.compose import compose
+from wsss.settings.requests import compose_request
 from wsss.settings.value_types import read
-from wsss.settings.words import files_and_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,7 @@ def configure(words: Sequence[str]) -> DictConfig:
     Raises:
         WsssError: names every word that is wrong.
     """
-    folders, settings = files_and_settings(words, Request, "folders", "compare")
-    cfg = compose("compare", settings, Request)
-    cfg.folders = folders
-    return cfg
+    return compose_request("compare", words, Request, "folders")
 
 
 def request_of(cfg: DictConfig) -> Request:

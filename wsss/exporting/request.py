@@ -8,9 +8,8 @@ from typing import Any, Literal
 from omegaconf import DictConfig
 
 from wsss.errors import user_error
-from wsss.settings.compose import compose
+from wsss.settings.requests import compose_request
 from wsss.settings.value_types import read
-from wsss.settings.words import files_and_settings
 
 Format = Literal["safetensors", "onnx", "torch_export", "voc", "coco", "irn"]
 
@@ -43,10 +42,7 @@ def configure(words: Sequence[str]) -> DictConfig:
     Raises:
         WsssError: names every word that is wrong.
     """
-    folders, settings = files_and_settings(words, Request, "folders", "export")
-    cfg = compose("export", settings, Request)
-    cfg.folders = folders
-    return cfg
+    return compose_request("export", words, Request, "folders")
 
 
 def request_of(cfg: DictConfig) -> Request:

@@ -9,9 +9,8 @@ from omegaconf import DictConfig
 
 from wsss.errors import WsssError, unknown_word, user_error
 from wsss.runs.catalogue import Catalogue, Key
-from wsss.settings.compose import compose
+from wsss.settings.requests import compose_request
 from wsss.settings.value_types import read
-from wsss.settings.words import files_and_settings
 
 Action = Literal["list", "show", "prune"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -46,10 +45,7 @@ def configure(words: Sequence[str]) -> DictConfig:
             "wsss runs", came, "`list`, `show` or `prune` as the first word",
             "Begin with `wsss runs list`; `wsss runs --help` shows all settings.",
         )  # fmt: skip
-    folders, settings = files_and_settings(words[1:], Request, "folders", "runs")
-    cfg = compose("runs", [*settings, f"action={words[0]}"], Request)
-    cfg.folders = folders
-    return cfg
+    return compose_request("runs", words[1:], Request, "folders", [f"action={words[0]}"])
 
 
 def request_of(cfg: DictConfig) -> Request:
