@@ -12,6 +12,8 @@ import os
 import pkgutil
 import sys
 
+from forked_ranks import lend_forks
+
 
 def serve() -> None:
     """Answer until the input ends; a fork leaves early, to become its command."""
@@ -37,6 +39,8 @@ def become(words: list[str], said: str) -> None:
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for file, number in ((nowhere, 0), (output, 1), (output, 2)):
         os.dup2(file, number)
+    if any(word.startswith("trainer=ddp") for word in words) and sys.platform == "linux":
+        lend_forks()
 
 
 if __name__ == "__main__":

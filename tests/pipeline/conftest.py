@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -195,6 +196,21 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
 
     yield execute
     server.communicate()
+
+
+@pytest.fixture(scope="session")
+def second_of() -> Callable[[psutil.Process], psutil.Process]:
+    """The process of rank 1 that a command has started."""
+
+    def second(command: psutil.Process) -> psutil.Process:
+        (one,) = (
+            child
+            for child in command.children()
+            if child.name() == "rank 1" or child.environ().get("LOCAL_RANK") == "1"
+        )
+        return one
+
+    return second
 
 
 def command_line(work_dir: Path, *overrides: str) -> list[str]:

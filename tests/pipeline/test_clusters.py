@@ -62,7 +62,7 @@ def results(content):
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_process_killed_in_any_stage_ends_the_run_and_loses_nothing(
-    start, whole, results, tmp_path, stage, rank
+    start, second_of, whole, results, tmp_path, stage, rank
 ):
     """Killed when the stage has begun; the other ends within a minute, and the rerun is exact."""
     before = CHAIN[: CHAIN.index(stage)]
@@ -76,7 +76,7 @@ def test_a_process_killed_in_any_stage_ends_the_run_and_loses_nothing(
         assert process.poll() is None, process.output.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    (other,) = (one for one in run.children() if one.environ().get("LOCAL_RANK") == "1")
+    other = second_of(run)
     (run, other)[rank].kill()
     killed = time.monotonic()
     while process.poll() is None or other.is_running():

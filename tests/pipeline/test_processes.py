@@ -50,7 +50,7 @@ ENDLESS = ("trainer=ddp_cpu", "stages=[classify]", "classify.batch_size=4")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed):
+def test_a_killed_process_ends_the_others_with_a_message(start, second_of, tmp_path, killed):
     """The one that was started may be killed by hand, and so may the one that started it."""
     process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000")
     run = psutil.Process(process.pid)
@@ -59,7 +59,7 @@ def test_a_killed_process_ends_the_others_with_a_message(start, tmp_path, killed
         while not list(tmp_path.glob("classify/*/checkpoints/*.ckpt")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        (other,) = (one for one in run.children() if one.environ().get("LOCAL_RANK") == "1")
+        other = second_of(run)
         (run, other)[killed].kill()
         deadline = time.monotonic() + 60
         while (status := process.poll()) is None or other.is_running():
