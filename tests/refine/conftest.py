@@ -118,10 +118,10 @@ def image_of(scene):
     ]
 )
 def pass_with_triton(request):
-    """Pass a file of tests in a process of its own, as Triton is told to interpret beforehand."""
+    """Pass files of tests in a process of its own, as Triton is told to interpret beforehand."""
 
-    def check(file):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    def check(*files):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)]
         environment = {k: word for k, word in os.environ.items() if not k.startswith("PYTEST_")}
         environment["TRITON_INTERPRET"] = "1" if request.param == "interpreter" else "0"
         root = Path(__file__).parents[2]

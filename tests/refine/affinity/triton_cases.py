@@ -1,7 +1,7 @@
 """Kernels against plain torch, and the walk against the matrix: interpreted, or on a GPU.
 
-`test_triton.py` runs this file in a process of its own: Triton is to be told to interpret
-before it is imported. A program takes about 40 ms there, so that steps are few.
+`tests/refine/test_triton.py` runs this file in a process of its own: Triton is to be told to
+interpret before it is imported. A program takes about 40 ms there, so that steps are few.
 """
 
 import os
@@ -101,12 +101,13 @@ def test_a_wide_neighbourhood():
 
 def test_images_maps_and_programs_beside_change_no_byte():
     radius = 3
-    scores, affinity = random_case((9, 10), radius, batch=3, maps=2 * MAPS + 1)
+    size = (5, 8) if INTERPRETED else (9, 10)
+    scores, affinity = random_case(size, radius, batch=3, maps=2 * MAPS + 1)
     together = walk(scores, affinity, radius, 10.0, 2)
-    for order in ([2, 0, 1], [1], [0, 0, 2]):
+    for order in ([2, 0, 1], [1]):
         found = walk(scores[order], affinity[order], radius, 10.0, 2)
         assert torch.equal(found, together[order])
-    for maps in ([0], [8, 3], [5, 1, 7], list(range(8, -1, -1))):
+    for maps in ([8], [5, 1, 7], list(range(8, -1, -1))):
         found = walk(scores[:, maps], affinity, radius, 10.0, 2)
         assert torch.equal(found, together[:, maps])
     filled_up = torch.cat([scores[:, :2], torch.zeros_like(scores[:, :3])], dim=1)
@@ -162,7 +163,7 @@ def test_a_step_is_one_launch(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["random", "ties", "constant"])
-@pytest.mark.parametrize(("size", "radius"), [((9, 7), 4), ((3, 2), 3), ((1, 1), 2), ((1, 6), 3)])
+@pytest.mark.parametrize(("size", "radius"), [((6, 7), 4), ((3, 2), 3), ((1, 1), 2), ((1, 6), 3)])
 def test_strongest_pixels_of_paths_are_those_of_torch(size, radius, kind):
     boundary = torch.rand(2, *size, generator=torch.Generator().manual_seed(0))
     if kind == "ties":
