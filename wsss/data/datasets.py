@@ -9,7 +9,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from wsss.data.kept_images import KeptImages
 from wsss.data.random_seeds import sample_seed
+from wsss.data.resizing import resize_mask, shrink
 from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.data.transforms import Augmentation
@@ -31,8 +33,8 @@ class MaskedBatch(TypedDict):
     masks: Int64[Tensor, "b s s"]
 
 
-class _AugmentedImages:
-    """Images of a source with a seeded augmentation."""
+class AugmentedImages:
+    """Images of a source with a seeded augmentation, addressed by (epoch, index)."""
 
     def __init__(
         self, source: Source, items: Sequence[Item], augmentation: Augmentation, seed: int
@@ -41,30 +43,36 @@ class _AugmentedImages:
         self.items = items
         self.augmentation = augmentation
         self.seed = seed
+        self.kept = KeptImages()
+        """What was decoded, in this process; the loader says how much."""
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.items)
 
+    def _read_image(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        """An image, of the size at which the augmentation takes it."""
+        image = self.source.read_image(self.items[index])
+        return shrink(image, self.augmentation.max_side_px)
 
-class TaggedImages(_AugmentedImages, Dataset[TaggedBatch]):
-    """Augmented images with their tags, addressed by (epoch, index)."""
+
+class TaggedImages(AugmentedImages, Dataset[TaggedBatch]):
+    """Augmented images with their tags."""
 
     def __getitem__(self, key: tuple[int, int]) -> TaggedBatch:
         """One image uint8 [3, s, s] and its tags float [C]."""
         epoch, index = key
-        item = self.items[index]
-        image = self.source.read_image(item)
+        (image,) = self.kept.get(index, lambda: (self._read_image(index),))
         no_mask = np.full(image.shape[:2], VOID_LABEL, dtype=np.uint8)
         image, _ = self.augmentation(image, no_mask, sample_seed(self.seed, epoch, index))
         return {
             "images": to_tensor(image),
-            "tags": torch.from_numpy(self.source.tags(item)).float(),
+            "tags": torch.from_numpy(self.source.tags(self.items[index])).float(),
         }
 
 
-class MaskedImages(_AugmentedImages, Dataset[MaskedBatch]):
-    """Augmented images with pseudo masks, addressed by (epoch, index)."""
+class MaskedImages(AugmentedImages, Dataset[MaskedBatch]):
+    """Augmented images with pseudo masks."""
 
     def __init__(
         self,
@@ -80,13 +88,15 @@ class MaskedImages(_AugmentedImages, Dataset[MaskedBatch]):
     def __getitem__(self, key: tuple[int, int]) -> MaskedBatch:
         """One image uint8 [3, s, s] and its pseudo mask int64 [s, s]."""
         epoch, index = key
-        item = self.items[index]
-        image, mask = self.augmentation(
-            self.source.read_image(item),
-            self.read_pseudo_mask(item),
-            sample_seed(self.seed, epoch, index),
-        )
+        image, mask = self.kept.get(index, lambda: self._read(index))
+        image, mask = self.augmentation(image, mask, sample_seed(self.seed, epoch, index))
         return {"images": to_tensor(image), "masks": torch.from_numpy(mask.astype(np.int64))}
+
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """An image and its pseudo mask, of one size."""
+        image = self._read_image(index)
+        mask = self.read_pseudo_mask(self.items[index])
+        return image, resize_mask(mask, (image.shape[0], image.shape[1]))
 
 
 def to_tensor(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "3 h w"]:

@@ -63,5 +63,9 @@ def workers_per_process(cfg: DictConfig, ranks: int = 1) -> int:
     """Loader and CRF processes of one rank: as configured, or this node's cores shared out."""
     if cfg.workers is not None:
         return int(cfg.workers)
-    ranks_per_node = max(1, ranks // max(1, int(cfg.trainer.num_nodes)))
-    return max(1, usable_cores() // ranks_per_node)
+    return max(1, usable_cores() // ranks_per_node(cfg, ranks))
+
+
+def ranks_per_node(cfg: DictConfig, ranks: int) -> int:
+    """Processes that share the cores and the memory of a node."""
+    return max(1, ranks // max(1, int(cfg.trainer.num_nodes)))

@@ -14,7 +14,7 @@ from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
 from wsss.pipeline import data_check
-from wsss.pipeline.check_command import check_folder, workers_per_process
+from wsss.pipeline.check_command import check_folder, ranks_per_node, workers_per_process
 from wsss.pipeline.device_choice import described, numerics_of, on_this_machine
 from wsss.pipeline.execution import Outcome, run_stage
 from wsss.pipeline.fingerprints import Plan, check_inputs, common_basis, make_plans, stage_configs
@@ -64,6 +64,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
             trainer=trainer,
             seed=cfg.seed,
             workers=workers_per_process(cfg, fabric.world_size),
+            workers_as_needed=cfg.workers is None,
+            keep_images_mib=cfg.keep_images_mib // ranks_per_node(cfg, fabric.world_size),
             settings={stage: run.keywords for stage, run in stages.items()},
             max_failed_fraction=cfg.max_failed_fraction,
         )

@@ -10,7 +10,7 @@ from wsss.errors import user_error
 
 NOT_COUNTED = (
     "hydra/launcher", "hydra.launcher", "hydra.sweeper.n_trials", "hydra.sweeper.n_jobs",
-    "work_dir", "workers", "logger",
+    "work_dir", "workers", "keep_images_mib", "logger",
 )  # fmt: skip
 """How settings begin that a search can go on without."""
 

@@ -30,6 +30,7 @@ class RunSettings:
     work_dir: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     workers: NonNegativeInt | None
+    keep_images_mib: NonNegativeInt
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)]
     tf32: bool
     dense_crf: DenseCrfSettings

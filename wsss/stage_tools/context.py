@@ -44,6 +44,10 @@ class Context:
     seed: int = 0
     workers: int = 2
     """Processes for loading images and for the CRF; 0 computes everything in this process."""
+    workers_as_needed: bool = False
+    """Whether a training on a CPU starts them only if it finds that they pay."""
+    keep_images_mib: int = 1024
+    """How much of decoded images a training keeps in memory, in all its loader's processes."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings of all stages of this run by name, for checks before anything is computed."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from wsss.data.datasets import TaggedBatch, TaggedImages
+from wsss.data.datasets import AugmentedImages, TaggedBatch, TaggedImages
 from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batches
 from wsss.data.random_seeds import epoch_sampler
 from wsss.data.sample import Item
@@ -14,6 +14,7 @@ from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
 from wsss.machine.processes import loader_context
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.measuring_loader import MeasuringLoader
 
 BATCH_SIZE = 8
 """Whole images of a batch."""
@@ -27,19 +28,25 @@ def training_loader(
     own_batch = batch_size // fabric.world_size  # See `check_schedule`.
     sampler = epoch_sampler(dataset, fabric.global_rank, fabric.world_size, context.seed)
     workers = context.workers if workers is None else workers
-    return DataLoader(
-        dataset,
-        batch_size=own_batch,
-        sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        drop_last=len(sampler) >= own_batch,  # A last batch of one would upset BatchNorm.
-        pin_memory=context.fabric.device.type == "cuda",
-        multiprocessing_context=loader_context(workers),
+    options: dict[str, Any] = {
+        "batch_size": own_batch,
+        "sampler": sampler,
+        "num_workers": workers,
+        "drop_last": len(sampler) >= own_batch,  # A last batch of one would upset BatchNorm.
+        "pin_memory": fabric.device.type == "cuda",
+        "multiprocessing_context": loader_context(workers),
         # Without one, the loader draws from the numbers of the network's dropout, and how often
         # depends on the workers.
-        generator=torch.Generator(),
-    )
+        "generator": torch.Generator(),
+    }
+    if not isinstance(dataset, AugmentedImages):
+        return DataLoader(dataset, persistent_workers=workers > 0, **options)
+    on_cores = fabric.device.type == "cpu" and context.workers_as_needed
+    processes = 1 if on_cores else max(1, workers)
+    dataset.kept.limit_bytes = context.keep_images_mib * 2**20 // processes
+    if on_cores:
+        return MeasuringLoader(dataset, **options)
+    return DataLoader(dataset, persistent_workers=workers > 0, **options)
 
 
 def smaller_batches(loader: DataLoader[Any], parts: int) -> DataLoader[Any]:

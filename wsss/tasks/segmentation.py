@@ -48,7 +48,9 @@ class SegmentationTask(pl.LightningModule):
         labelled = (batch["masks"] != VOID_LABEL).sum().float()
         labelled = self.trainer.strategy.reduce(labelled, reduce_op="mean")
         loss = void_aware_cross_entropy(logits, batch["masks"], labelled)
-        self.pseudo_miou.update(logits.argmax(dim=1).byte(), batch["masks"].byte())
+        # The same as `argmax`, which takes six times as long on a CPU.
+        labels = logits.detach().max(dim=1).indices
+        self.pseudo_miou.update(labels.byte(), batch["masks"].byte())
         self.log(
             "segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
         )
