@@ -156,12 +156,17 @@ def stage_seconds(
 
 
 def bare_seconds(
-    composed: Composed, precision: str, batch: MaskedBatch, device: torch.device, steps: int
+    composed: Composed,
+    precision: str,
+    batch: MaskedBatch,
+    device: torch.device,
+    steps: int,
+    form: torch.memory_format | None = None,
 ) -> float:
-    """Seconds of as many steps without anything else."""
+    """Seconds of as many steps without anything else, in the stage's memory format or another."""
     settings = composed.stage("segment").keywords
     set_numerics_for(composed, precision)
-    network = network_of(composed, memory_format(device)).to(device).train()
+    network = network_of(composed, form or memory_format(device)).to(device).train()
     inner = network.network
     head = [*inner.decoder.parameters(), *inner.segmentation_head.parameters()]
     factor = settings["head_lr_factor"]
