@@ -22,6 +22,7 @@ from wsss.stages import CHAIN
 IGNORED = {
     "checkpoint_every_n_epochs": "how much a killed run loses",
     "device": "changes results by rounding alone, as another machine does",
+    "compiled": "changes results by rounding alone, like `device`",
     "max_batch_px": "how much memory a batch takes; its images do not see each other",
     "group_px": "how many images a GPU solves together; their bytes do not depend on each other",
     "trainer.accelerator": "changes results by rounding alone, like `device`",

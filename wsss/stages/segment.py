@@ -10,6 +10,7 @@ from wsss.data.datasets import MaskedImages
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
+from wsss.machine.compilers import why_not_compiled
 from wsss.machine.devices import memory_format
 from wsss.models import Segmenter
 from wsss.models.saved_networks import save_segmenter
@@ -36,13 +37,19 @@ def check(
     max_epochs: int,
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
+    compiled: bool = False,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the segmenter can be trained.
 
     Raises:
-        WsssError: the network cannot be built, or its batches are too small.
+        WsssError: the network cannot be built or compiled, or its batches are too small.
     """
+    if compiled and (reason := why_not_compiled(context.fabric.device)):
+        raise user_error(
+            "segment.compiled=true", reason, "what torch.compile makes programs with",
+            "Install it, or leave segment.compiled out.",
+        )  # fmt: skip
     check_schedule(
         context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
         head_lr_factor=head_lr_factor,
@@ -75,6 +82,7 @@ def run(
     max_epochs: int,
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
+    compiled: bool = False,
 ) -> dict[str, float]:
     """Train a segmenter on the pseudo masks and export it; ground truth is never opened.
 
@@ -88,6 +96,7 @@ def run(
         max_epochs: passes over the training images.
         batch_size: images a step, over all processes together.
         checkpoint_every_n_epochs: how much a killed run loses at most.
+        compiled: whether torch.compile makes a program of the network first, in a minute or more.
 
     Returns:
         `pseudo_miou`: agreement with the (augmented) pseudo masks in the last epoch; and the loss.
@@ -95,6 +104,8 @@ def run(
     torch.manual_seed(context.seed)
     names = context.source.class_names
     model = segmenter(num_classes=len(names)).to(memory_format=memory_format(context.fabric.device))
+    if compiled:
+        model.compile()
     masks = LabelStore(context.inputs["refine"] / "masks")
     items = [item for item in context.items(TRAIN) if masks.has(item)]
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
