@@ -7,6 +7,7 @@ a comment that says so: see `REASONS`. All blocks of a page run in one folder, i
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -103,10 +104,10 @@ def blocks() -> Callable[[str], list[Block]]:
     return blocks_of
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with images, weights and masks, as the pages speak of them."""
-    here = tmp_path
+    here = tmp_path_factory.mktemp("reader")
     rng = np.random.default_rng(0)
     rows = ["image,labels"]
     for number in range(18):
@@ -126,6 +127,33 @@ def folder(tmp_path: Path) -> Path:
     own_network = timm.create_model("resnet18", num_classes=2)
     torch.save(own_network.state_dict(), here / "my_classifier.pth")
     return here
+
+
+@pytest.fixture(scope="session")
+def template_after_a_run(template: Path) -> Path:
+    """The folder after the run with which most pages begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(template)
+        words = tiny(["data=folder", "data.root=my_images"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wsss.run(words)
+    return template
+
+
+@pytest.fixture
+def folder(template_after_a_run: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    shutil.copytree(template_after_a_run, tmp_path, dirs_exist_ok=True, copy_function=copied)
+    return tmp_path
+
+
+def copied(file: str, to: str) -> None:
+    """Copy a file, or link it: weights are large, and read only."""
+    if file.endswith(".pth"):
+        os.link(file, to)
+    else:
+        shutil.copy2(file, to)
 
 
 @pytest.fixture
