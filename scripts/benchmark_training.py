@@ -188,14 +188,16 @@ def main() -> int:
         arguments.set = ["experiment=demo", *arguments.set]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+        for name in ("lightning_fabric", "pytorch_lightning"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # Progress bars.
             numbers = measured(arguments, Path(folder))
     numbers["environment"] = described(arguments.device)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_json(arguments.output, numbers)
+    firsts = numbers["first_epoch_images_per_s"]
     rows = [
-        [name, f"{numbers['first_epoch_images_per_s'][name] or 0:.1f}", f"{rate:.1f}",
+        [name, f"{firsts[name]:.1f}" if firsts[name] else "–", f"{rate:.1f}",
          f"{numbers['of_bare_loop'][name]:.2f}"]
         for name, rate in numbers["images_per_s"].items()
     ]  # fmt: skip
