@@ -20,7 +20,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` when the block succeeds.
 
     Raises:
-        StorageError: the disk is full; nothing is left of the file.
+        StorageError: the disk is full or read-only; nothing is left of the file.
     """
     temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
     with on_disk(path):
