@@ -1,15 +1,13 @@
 """Files that are written whole or not at all, and read without running anything in them."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from wsss.files import intact, on_disk
+from wsss.files import on_disk
 
 TEMPORARY = ".{pid}.tmp~{name}"
 """Name of a file until it is complete."""
@@ -36,23 +34,6 @@ def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files of a killed run; no other process may be writing to `folder`."""
     for path in folder.rglob(TEMPORARY.format(pid="*", name="*")):
         path.unlink()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON, atomically."""
-    with atomic(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        DamagedFileError: it is none.
-    """
-    with intact(path):
-        return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
