@@ -16,7 +16,7 @@ NOT_COUNTED = (
 )  # fmt: skip
 """How settings begin that a search can go on without."""
 
-LOG_BYTES = 2**18
+LOG_BYTES = 2**16
 """More than the log of a run takes."""
 
 
