@@ -36,7 +36,7 @@ def test_a_loader_process_killed_in_any_stage(
 def test_a_loader_process_killed_in_a_training(
     start, finished, loader_of, told_once, kept, results, tmp_path
 ):
-    """In the middle of it; the run goes on from the last epoch, to the bytes of an undisturbed one."""
+    """In the middle of it; the run goes on from the last epoch, to the same bytes."""
     for name in ("killed", "left alone"):
         for stage in ("classify", "localize", "refine"):
             folder = finished[stage].folder
