@@ -6,9 +6,10 @@ They are lines of `b2sum --length=64`, which checks a folder by itself:
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice, tee
 from pathlib import Path
 
 from wsss.artifacts.digests import content_digest, file_digest
@@ -19,6 +20,8 @@ from wsss.machine.cores import usable_cores
 CHECKSUMS = "checksums.b2sum"
 UNLISTED = {"checkpoints", "curves", "features"}
 """Folders of what no other stage is made of."""
+TOGETHER = 256
+"""Files that threads are given at once: memory does not grow with their number."""
 DEPTH = 3
 """How far below its stage's folder a file lies at most, itself included."""
 
@@ -30,14 +33,14 @@ def write_checksums(folder: Path, **written_next: bytes) -> None:
         folder: the stage's, in which nothing else changes any more.
         written_next: contents of files that follow, by name without `.json`.
     """
-    names = {f"{name}.json": content_digest(one) for name, one in written_next.items()}
-    paths = [path for path in _files(folder) if path.name not in {CHECKSUMS, *names}]
-    with ThreadPoolExecutor(usable_cores()) as threads:
-        digests = threads.map(file_digest, paths)
-        names |= {_name(path, folder): one for path, one in zip(paths, digests, strict=True)}
-    lines = sorted((os.fsencode(name), digest) for name, digest in names.items())
+    known = {f"{name}.json": content_digest(one) for name, one in written_next.items()}
+    names = sorted({*map(os.fsencode, known), *_names(folder)} - {CHECKSUMS.encode()})
+    unknown = (name for name in names if os.fsdecode(name) not in known)
+    found = _digests(folder, unknown)
     with atomic(folder / CHECKSUMS) as temporary, temporary.open("wb") as stream:
-        stream.writelines(b"%s  %s\n" % (digest.encode(), name) for name, digest in lines)
+        for name in names:
+            digest = known.get(os.fsdecode(name)) or next(found)
+            stream.write(b"%s  %s\n" % (digest.encode(), name))
 
 
 @contextmanager
@@ -60,25 +63,39 @@ def as_written(path: Path) -> Iterator[None]:
 
 def changed_files(folder: Path) -> list[Path]:
     """The files of a stage that are there with other bytes than those that were written."""
-    lines = (folder / CHECKSUMS).read_bytes().splitlines() if _has_checksums(folder) else []
-    noted = {}
-    for line in lines:
-        digest, _, name = line.partition(b"  ")
-        noted[folder / os.fsdecode(name)] = digest.decode(errors="replace")
-    paths = [path for path in noted if path.is_file()]
+    if not (folder / CHECKSUMS).is_file():
+        return []
+
+    def there() -> Iterator[tuple[str, bytes]]:
+        with (folder / CHECKSUMS).open("rb") as lines:
+            for line in lines:
+                digest, _, name = line.rstrip(b"\n").partition(b"  ")
+                if name and (folder / os.fsdecode(name)).is_file():
+                    yield digest.decode(errors="replace"), name
+
+    noted, again = tee(there())
+    found = _digests(folder, (name for _, name in again))
+    return [
+        folder / os.fsdecode(name)
+        for (digest, name), now in zip(noted, found, strict=True)
+        if digest != now
+    ]
+
+
+def _digests(folder: Path, names: Iterable[bytes]) -> Iterator[str]:
+    """The digests of files below a folder, some at a time, in their order."""
+    waiting = iter(names)
     with ThreadPoolExecutor(usable_cores()) as threads:
-        found = threads.map(file_digest, paths)
-        return [path for path, one in zip(paths, found, strict=True) if one != noted[path]]
+        while some := [folder / os.fsdecode(name) for name in islice(waiting, TOGETHER)]:
+            yield from threads.map(file_digest, some)
 
 
-def _has_checksums(folder: Path) -> bool:
-    return (folder / CHECKSUMS).is_file()
-
-
-def _files(folder: Path) -> Iterator[Path]:
+def _names(folder: Path) -> Iterator[bytes]:
+    """The paths of all files that count, relative to their stage's folder."""
     for path, folders, names in os.walk(folder):
         folders[:] = [one for one in folders if one not in UNLISTED]
-        yield from (Path(path, name) for name in names)
+        for name in names:
+            yield os.fsencode(_name(Path(path, name), folder))
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss.files import on_disk
+from wsss.machine.ending import ending_held
 
 TEMPORARY = ".{pid}.tmp~{name}"
 """Name of a file until it is complete."""
@@ -17,11 +18,13 @@ TEMPORARY = ".{pid}.tmp~{name}"
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` when the block succeeds.
 
+    A process that is asked to end completes the file first.
+
     Raises:
         StorageError: the disk is full or read-only; nothing is left of the file.
     """
     temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
-    with on_disk(path):
+    with ending_held(), on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
