@@ -95,7 +95,7 @@ def test_other_threads_change_no_handler():
 )
 def test_a_block_that_holds_the_end_comes_to_its_own_first(number, end):
     steps = []
-    with pytest.raises(end), ending_when_asked():  # noqa: PT012
+    with pytest.raises(end), ending_when_asked():
         with ending_held():
             with ending_held():
                 signal.raise_signal(number)
@@ -109,7 +109,7 @@ def test_a_block_that_holds_the_end_comes_to_its_own_first(number, end):
 
 def test_asked_twice_it_ends_at_once():
     steps = []
-    with pytest.raises(AskedToEnd), ending_when_asked(), ending_held():  # noqa: PT012
+    with pytest.raises(AskedToEnd), ending_when_asked(), ending_held():
         signal.raise_signal(signal.SIGTERM)
         steps.append("held")
         signal.raise_signal(signal.SIGTERM)
@@ -126,8 +126,8 @@ def test_an_archive_that_is_being_written_is_completed(tmp_path):
             return np.arange(3)
 
     path = tmp_path / "a.npz"
-    with pytest.raises(AskedToEnd), ending_when_asked():
-        with atomic(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, numbers=Asks())
+    asked = pytest.raises(AskedToEnd)
+    with asked, ending_when_asked(), atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, numbers=Asks())
     with np.load(path) as content:
         assert content["numbers"].tolist() == [0, 1, 2]
