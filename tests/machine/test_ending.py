@@ -95,13 +95,17 @@ def test_other_threads_change_no_handler():
 )
 def test_a_block_that_holds_the_end_comes_to_its_own_first(number, end):
     steps = []
-    with pytest.raises(end), ending_when_asked():
+
+    def blocks():
         with ending_held():
             with ending_held():
                 signal.raise_signal(number)
                 steps.append("inner")
             steps.append("outer")
         steps.append("behind")
+
+    with pytest.raises(end), ending_when_asked():
+        blocks()
     assert steps == ["inner", "outer"]
     with ending_held():  # Nothing is left of it.
         pass
@@ -109,12 +113,16 @@ def test_a_block_that_holds_the_end_comes_to_its_own_first(number, end):
 
 def test_asked_twice_it_ends_at_once():
     steps = []
-    with pytest.raises(AskedToEnd), ending_when_asked(), ending_held():
-        signal.raise_signal(signal.SIGTERM)
-        steps.append("held")
-        signal.raise_signal(signal.SIGTERM)
-        steps.append("never")
-    assert steps == ["held"]
+
+    def block():
+        with ending_held():
+            for step in range(3):
+                signal.raise_signal(signal.SIGTERM)
+                steps.append(step)
+
+    with pytest.raises(AskedToEnd), ending_when_asked():
+        block()
+    assert steps == [0]
 
 
 def test_an_archive_that_is_being_written_is_completed(tmp_path):
