@@ -168,19 +168,24 @@ class Disk:
             self._enter = ["nsenter", "--target", target, "--user", "--mount"]
             self._enter += ["--preserve-credentials"]
             self.path = Path("/proc", target, "root", *folder.parts[1:])
-        self.mount("-t", "tmpfs", "-o", "size=256m", "tmpfs", folder)
+        self.mount("-t", "tmpfs", "-o", "size=128m", "tmpfs", folder)
 
     def mount(self, *words: object) -> None:
+        """Call `mount` where commands see the disk."""
         command = [*self._enter, "mount", *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
 
     def leave_room(self, kib: int | None = None) -> None:
-        """Make it so small that so much fits; None: much."""
-        found = os.statvfs(self.path)
-        used = (found.f_blocks - found.f_bfree) * found.f_frsize // 1024
-        self.mount("-o", f"remount,rw,size={used + (kib or 2**18)}k", self.work_dir)
+        """Fill it, so that so much more fits; None: empty it again."""
+        ballast = self.path / "ballast"
+        ballast.unlink(missing_ok=True)
+        if kib is not None:
+            found = os.statvfs(self.path)
+            with ballast.open("wb") as stream:
+                free = found.f_bavail * found.f_frsize
+                os.posix_fallocate(stream.fileno(), 0, free - 1024 * kib)
 
     def read_only(self, stage: str) -> None:
         """Let nothing be written to the folder of a stage."""
@@ -189,6 +194,7 @@ class Disk:
         self.mount("-o", "remount,bind,ro", self.work_dir / stage)
 
     def writable(self, stage: str) -> None:
+        """Let the folder of a stage be written to again."""
         subprocess.run([*self._enter, "umount", self.work_dir / stage], check=True)
 
     def start(self, *words: str) -> object:
@@ -197,6 +203,7 @@ class Disk:
         return self._start(self.work_dir, *words, **more)
 
     def close(self) -> None:
+        """Leave nothing behind."""
         if self._holder is None:
             subprocess.run(["umount", "--lazy", self.work_dir], check=False)
         else:

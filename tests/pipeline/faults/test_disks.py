@@ -61,7 +61,7 @@ def test_a_folder_that_is_read_only(
 def test_a_work_folder_that_is_read_only(disk, whole, copied, of_affinity, kept, told_once):
     copied(whole, disk.path, until="localize")
     before = kept(disk.path)
-    disk.mount("-o", "remount,ro", disk.work_dir)
+    disk.mount("-o", "remount,bind,ro", disk.work_dir)
     process = disk.start(*of_affinity, "stages=[localize]")
     told_once(process, f"work_dir={disk.work_dir}", "you may not write there", "Choose another")
     assert kept(disk.path) == before
