@@ -65,3 +65,27 @@ def test_a_work_folder_that_is_read_only(disk, whole, copied, of_affinity, kept,
     process = disk.start(*of_affinity, "stages=[localize]")
     told_once(process, f"work_dir={disk.work_dir}", "you may not write there", "Choose another")
     assert kept(disk.path) == before
+
+
+def test_a_disk_that_gets_full_while_a_tracker_writes(
+    disk, whole, copied, of_affinity, kept, told_once, results
+):
+    """Its thread says nothing; the stage stays finished, and the tracker is told again."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    copied(whole, disk.path, until="localize")
+    disk.leave_room(136)
+    words = [*of_affinity, "stages=[localize]", "logger=tensorboard"]
+    told_once(disk.start(*words), "No space left on device", "Make room")
+    before = kept(disk.path)
+    assert [path for path in before if path.match("localize/*/manifest.json")]
+    disk.leave_room()
+    again = disk.start(*words)
+    assert again.wait() == 0, again.output.read_text(encoding="utf-8")
+    assert kept(disk.path) == before
+    assert results(disk.path, "localize") == results(whole, "localize")
+    (folder,) = (disk.path / "tensorboard").iterdir()
+    log = EventAccumulator(str(folder))
+    log.Reload()
+    assert {event.value for event in log.Scalars("localize/images")} == {9.0}
+    assert len(log.Tags()["images"]) == 4
