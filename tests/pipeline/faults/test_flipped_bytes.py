@@ -91,7 +91,7 @@ def test_of_all_stages_at_once(start, finished, copied, flip, said, results, tmp
 @pytest.mark.minutes
 def test_in_the_notes_of_the_data_check(start, whole, copied, of_affinity, flip, said, tmp_path):
     copied(whole, tmp_path, until="localize")
-    (notes,) = tmp_path.glob("check/*/inspections.json")
+    (notes,) = tmp_path.glob("check/*/inspections.*")
     part = next(tmp_path.glob("check/*/parts/*.json"))
     expected = notes.read_bytes(), part.read_bytes()
     flip(notes)
