@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from wsss.artifacts import read_json
+
 SEED = "seeds/train_0003.npz"
 KINDS = [
     ("classify", "localize", ["classifier.safetensors"]),
@@ -18,7 +20,7 @@ KINDS = [
     ("evaluate", "report", ["metrics.json", "confusions.npz", "counts/train/train_0003.npz"]),
     ("evaluate", "report", ["images.json"]),
     ("evaluate", "report", ["gallery.json"]),
-    ("evaluate", "report", ["predictions/val/val_0002.png"]),
+    ("evaluate", "report", ["predictions/val/{shown}.png"]),
     ("localize", "report", ["manifest.json"]),
     ("segment", "report", ["manifest.json"]),
 ]
@@ -33,7 +35,9 @@ def test_of_every_kind(
 ):
     copied(whole, tmp_path, without=[reader, "report"])
     before = kept(tmp_path)
-    first, *others = [flip(next(tmp_path.glob(f"{stage}/*/{name}"))) for name in files]
+    gallery = read_json(next(whole.glob("evaluate/*/gallery.json")))["val"]  # Others nobody reads.
+    names = [name.format(shown=gallery["best"][0]) for name in files]
+    first, *others = [flip(next(tmp_path.glob(f"{stage}/*/{name}"))) for name in names]
     process = start(tmp_path, *of_affinity)
     assert process.wait() == 0, process.output.read_text(encoding="utf-8")
     text = said(process)
