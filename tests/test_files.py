@@ -129,6 +129,32 @@ def test_a_disk_that_gets_full_while_torch_writes_is_told(tmp_path, room):
         torch.save({"weights": torch.zeros(10_000)}, FullDisk(room))
 
 
+def test_a_short_write_of_numpy_is_a_full_disk(tmp_path):
+    """As `ndarray.tofile` raises it, without a number."""
+    told = pytest.raises(StorageError, match=r"a\.npy: it cannot be written: No space left")
+    with told, on_disk(tmp_path / "a.npy"):
+        raise OSError("5120 requested and 3040 written")
+
+
+@pytest.mark.parametrize(
+    ("number", "file"),
+    [(errno.EROFS, None), (errno.EROFS, "elsewhere"), (errno.EACCES, "runs/a.lock")],
+)
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, number, file):
+    named = tmp_path / (file or "runs/a")
+    with pytest.raises(StorageError) as told, on_disk(tmp_path / "runs" / "a"):
+        raise OSError(number, os.strerror(number), None if file is None else str(named))
+    (problem,) = told.value.problems
+    assert problem.where == str(named)
+    assert problem.came == f"it cannot be written: {os.strerror(number)}"
+    assert "Let it be written to" in problem.remedy
+
+
+def test_a_file_elsewhere_that_may_not_be_read_is_another_matter(tmp_path):
+    with pytest.raises(PermissionError), on_disk(tmp_path / "runs" / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "images" / "1"))
+
+
 def test_text_is_utf8_whatever_the_locale(tmp_path):
     code = """
 import sys

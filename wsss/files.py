@@ -1,6 +1,8 @@
 """Errors of files that cannot be read or written."""
 
 import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,12 @@ from wsss.errors import Problem, WsssError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the errors of a full disk, and of a user who may have no more of it."""
+READ_ONLY = (errno.EROFS,)
+"""That of a disk to which nothing can be written."""
+REFUSED = (errno.EACCES, errno.EPERM)
+"""Those of a folder to which this user may not write."""
+SHORT_WRITE = re.compile(r"^\d+ requested and \d+ written$")
+"""What numpy says of an array for which there is no room; the error has no number."""
 
 
 class StorageError(WsssError):
@@ -55,10 +63,10 @@ def intact(path: Path) -> Iterator[None]:
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
-    """Write below `path` in the block; a full disk raises a StorageError.
+    """Write below `path` in the block; a disk that takes nothing more raises a StorageError.
 
     Raises:
-        StorageError: there is no room.
+        StorageError: there is no room, or nothing can be written there.
     """
     try:
         yield
@@ -66,15 +74,30 @@ def on_disk(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # Torch's writer raises an error of its own when it closes a file that is not whole.
-        causes = (error, error.__cause__, error.__context__)
-        full = [one for one in causes if isinstance(one, OSError) and one.errno in NO_ROOM]
-        if not full:
+        causes = [one for one in (error, error.__cause__, error.__context__) if one is not None]
+        full = [one for one in causes if isinstance(one, OSError) and _no_room(one)]
+        closed = [one for one in causes if isinstance(one, OSError) and _no_entry(one, path)]
+        if not full + closed:
             raise
+        cause = (full + closed)[0]
         raise StorageError(
             Problem(
-                str(full[0].filename or path),
-                f"it cannot be written: {full[0].strerror}",
-                "room on the disk",
-                "Make room and run the same command again: what is finished is kept.",
+                str(cause.filename or path),
+                f"it cannot be written: {cause.strerror or os.strerror(errno.ENOSPC)}",
+                "room on the disk" if full else "a folder that can be written to",
+                f"{'Make room' if full else 'Let it be written to'} and run the same command "
+                "again: what is finished is kept.",
             )
         ) from error
+
+
+def _no_room(error: OSError) -> bool:
+    return error.errno in NO_ROOM or (error.errno is None and bool(SHORT_WRITE.match(str(error))))
+
+
+def _no_entry(error: OSError, path: Path) -> bool:
+    """Whether nothing can be written to the disk, or by this user beside or below `path`."""
+    if error.errno not in REFUSED or error.filename is None:
+        return error.errno in READ_ONLY
+    refused = Path(error.filename)
+    return refused.parent == path.parent or refused.is_relative_to(path)

@@ -4,9 +4,11 @@ import os
 import signal
 import threading
 
+import numpy as np
 import pytest
 
-from wsss.machine.ending import AskedToEnd, ending_when_asked
+from wsss.artifacts import atomic
+from wsss.machine.ending import AskedToEnd, ending_held, ending_when_asked
 
 KEPT = "Finished stages, images and epochs are kept; the same command goes on from there."
 
@@ -86,3 +88,54 @@ def test_other_threads_change_no_handler():
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(
+    ("number", "end"), [(signal.SIGTERM, AskedToEnd), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_block_that_holds_the_end_comes_to_its_own_first(number, end):
+    steps = []
+
+    def blocks():
+        with ending_held():
+            with ending_held():
+                signal.raise_signal(number)
+                steps.append("inner")
+            steps.append("outer")
+        steps.append("behind")
+
+    with pytest.raises(end), ending_when_asked():
+        blocks()
+    assert steps == ["inner", "outer"]
+    with ending_held():  # Nothing is left of it.
+        pass
+
+
+def test_asked_twice_it_ends_at_once():
+    steps = []
+
+    def block():
+        with ending_held():
+            for step in range(3):
+                signal.raise_signal(signal.SIGTERM)
+                steps.append(step)
+
+    with pytest.raises(AskedToEnd), ending_when_asked():
+        block()
+    assert steps == [0]
+
+
+def test_an_archive_that_is_being_written_is_completed(tmp_path):
+    """Closed behind an exception, Python's archives raise another one, also when they are freed."""
+
+    class Asks:
+        def __array__(self, *_, **__):
+            signal.raise_signal(signal.SIGTERM)
+            return np.arange(3)
+
+    path = tmp_path / "a.npz"
+    asked = pytest.raises(AskedToEnd)
+    with asked, ending_when_asked(), atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, numbers=Asks())
+    with np.load(path) as content:
+        assert content["numbers"].tolist() == [0, 1, 2]

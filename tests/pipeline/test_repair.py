@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.artifacts import write_json
+from wsss.artifacts import write_checksums, write_json
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.files import DamagedFileError
@@ -43,8 +43,10 @@ def some_seed(work_dir):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_seed_is_computed_anew(run, finished, content, work_dir, caplog, workers):
-    seed = damage(some_seed(work_dir))
+    seed = some_seed(work_dir)
     write_json(seed.parents[1] / DEVICES, ["NVIDIA H100"])  # As if a GPU had made the seeds.
+    write_checksums(seed.parents[1])
+    damage(seed)
     before = {path: path.stat().st_mtime_ns for path in seed.parent.iterdir() if path != seed}
     stages = "stages=[classify,localize,refine]"
     outcomes = run(work_dir, CHANGED, stages, f"workers={workers}", without=("workers",))

@@ -4,8 +4,13 @@ The formats are stable: other code bases read them without `wsss`. Every file is
 temporary name and renamed, so that a file that exists is complete.
 """
 
+from wsss.artifacts.checksums import as_written as as_written
+from wsss.artifacts.checksums import changed_files as changed_files
+from wsss.artifacts.checksums import write_checksums as write_checksums
 from wsss.artifacts.digests import file_digest as file_digest
 from wsss.artifacts.digests import fingerprint as fingerprint
+from wsss.artifacts.json_files import read_json as read_json
+from wsss.artifacts.json_files import write_json as write_json
 from wsss.artifacts.label_masks import LabelStore as LabelStore
 from wsss.artifacts.label_masks import voc_palette as voc_palette
 from wsss.artifacts.manifest import MANIFEST as MANIFEST
@@ -20,6 +25,4 @@ from wsss.artifacts.seeds import seed_size as seed_size
 from wsss.artifacts.statistics import StatisticsStore as StatisticsStore
 from wsss.artifacts.whole_files import atomic as atomic
 from wsss.artifacts.whole_files import opened as opened
-from wsss.artifacts.whole_files import read_json as read_json
 from wsss.artifacts.whole_files import remove_unfinished as remove_unfinished
-from wsss.artifacts.whole_files import write_json as write_json

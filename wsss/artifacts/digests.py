@@ -15,6 +15,11 @@ def fingerprint(content: Any) -> str:
     return _DIGEST(canonical.encode()).hexdigest()
 
 
+def content_digest(content: bytes) -> str:
+    """Hash of bytes, 16 hex digits; that of a file with this content."""
+    return _DIGEST(content).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Hash of a file's content, 16 hex digits."""
     with path.open("rb") as stream:

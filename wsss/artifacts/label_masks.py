@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from wsss.artifacts.checksums import as_written
 from wsss.artifacts.store import Named, Store
 from wsss.artifacts.whole_files import atomic
-from wsss.files import intact
 
 
 class LabelStore(Store):
@@ -31,7 +31,7 @@ class LabelStore(Store):
             DamagedFileError: it cannot be read.
         """
         path = self.there(item)
-        with intact(path):
+        with as_written(path):
             with Image.open(path) as picture:
                 picture.verify()  # Decoding alone compares no checksums of the pixels.
             with Image.open(path) as picture:

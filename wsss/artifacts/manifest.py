@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts.whole_files import read_json, write_json
+from wsss.artifacts.checksums import write_checksums
+from wsss.artifacts.json_files import json_bytes, read_json, write_json
 
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
@@ -59,6 +60,11 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write the manifest into a stage's folder."""
         write_json(folder / MANIFEST, asdict(self))
+
+    def seal(self, folder: Path) -> None:
+        """Write the checksums of all files of a stage, and then the manifest: it has finished."""
+        write_checksums(folder, manifest=json_bytes(asdict(self)))
+        self.write(folder)
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":

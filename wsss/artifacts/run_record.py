@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from wsss.artifacts.whole_files import read_json, write_json
+from wsss.artifacts.json_files import read_json, write_json
 
 RECORD = "run.json"
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float16, UInt16
 
+from wsss.artifacts.checksums import as_written
 from wsss.artifacts.store import Named, Store
 from wsss.artifacts.whole_files import atomic, opened
-from wsss.files import intact
 
 SEED_STRIDE = 4
 """Seeds are stored at this fraction of the image's side lengths."""
@@ -49,7 +49,7 @@ class SeedStore(Store):
             DamagedFileError: they cannot be read.
         """
         path = self.there(item)
-        with intact(path), opened(path) as content:
+        with as_written(path), opened(path) as content:
             height, width = (int(side) for side in content["size"])
             return Seeds(content["classes"], content["maps"], (height, width))
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from wsss.artifacts.json_files import read_json, write_json
 from wsss.artifacts.store import Named, Store
-from wsss.artifacts.whole_files import read_json, write_json
 
 
 class StatisticsStore(Store):

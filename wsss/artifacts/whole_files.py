@@ -1,15 +1,14 @@
 """Files that are written whole or not at all, and read without running anything in them."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from wsss.files import intact, on_disk
+from wsss.files import on_disk
+from wsss.machine.ending import ending_held
 
 TEMPORARY = ".{pid}.tmp~{name}"
 """Name of a file until it is complete."""
@@ -19,11 +18,13 @@ TEMPORARY = ".{pid}.tmp~{name}"
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` when the block succeeds.
 
+    A process that is asked to end completes the file first.
+
     Raises:
-        StorageError: the disk is full; nothing is left of the file.
+        StorageError: the disk is full or read-only; nothing is left of the file.
     """
     temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
-    with on_disk(path):
+    with ending_held(), on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -36,23 +37,6 @@ def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files of a killed run; no other process may be writing to `folder`."""
     for path in folder.rglob(TEMPORARY.format(pid="*", name="*")):
         path.unlink()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON, atomically."""
-    with atomic(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        DamagedFileError: it is none.
-    """
-    with intact(path):
-        return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager

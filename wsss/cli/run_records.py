@@ -1,7 +1,7 @@
 """Records of runs, in the folders of their logs."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts.run_record import RunRecord
 from wsss.cli.error_messages import rank
+from wsss.files import StorageError
 
 if TYPE_CHECKING:
     from wsss.pipeline.execution import Outcome
@@ -51,5 +52,6 @@ def recorded(cfg: DictConfig) -> Iterator[OpenRecord]:
     try:
         yield record
     except Exception as error:
-        record.fail(str(error) or type(error).__name__)
+        with suppress(StorageError):  # A full disk is told already, by the file that met it first.
+            record.fail(str(error) or type(error).__name__)
         raise

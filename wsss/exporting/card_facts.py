@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from wsss.artifacts import SeedStore, opened, read_json
+from wsss.artifacts import SeedStore, as_written, opened, read_json
 from wsss.data.source import TRAIN, Source
 from wsss.exporting.lineage import CLASSIFIERS, EVALUATION, SEEDS, SEGMENTER, Lineage
-from wsss.files import intact
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS
 
@@ -63,7 +62,7 @@ def training_tags(lineage: Lineage, source: Source | None) -> TrainingTags | Non
 
 def _tags(seeds: Path) -> tuple[int, ...]:
     """The tags of an image, from its seeds, whose maps are not read."""
-    with intact(seeds), opened(seeds) as content:
+    with as_written(seeds), opened(seeds) as content:
         return tuple(np.asarray(content["classes"]).tolist())
 
 

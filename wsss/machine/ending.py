@@ -7,7 +7,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 from wsss.wording import INTERRUPTED
 
@@ -37,13 +39,12 @@ def ending_when_asked(is_first: bool = True) -> Iterator[None]:
         yield  # Python calls handlers in the main thread alone.
         return
 
-    def end(number: int, _: FrameType | None) -> None:
-        raise AskedToEnd(number)
-
     numbers = [signal.SIGTERM]
     if SLURM_WARNING is not None and "SLURM_JOB_ID" in os.environ:
         numbers.append(SLURM_WARNING)
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, _end) for number in numbers}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, _end)
     try:
         yield
     except AskedToEnd as asked:
@@ -56,6 +57,51 @@ def ending_when_asked(is_first: bool = True) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ending_held() -> Iterator[None]:
+    """Let the block end before an `AskedToEnd`, or the KeyboardInterrupt of Ctrl-C, is raised.
+
+    For files that are being written: libraries that close them behind an exception raise others of
+    their own, which then stand for an error of the file. Asked twice, a process ends at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _held.blocks += 1
+    try:
+        yield
+    finally:
+        _held.blocks -= 1
+        if not _held.blocks and (number := _held.asked) is not None:
+            _held.asked = None
+            _raise(number)
+
+
+@dataclass(slots=True)
+class _Held:
+    """What the main thread's blocks of `ending_held` know."""
+
+    blocks: int = 0
+    asked: int | None = None
+    """The signal that came in one."""
+
+
+_held = _Held()
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """End now, or behind the blocks that hold the end."""
+    if _held.blocks and _held.asked is None:
+        _held.asked = number
+        return
+    _held.asked = None
+    _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
+    raise KeyboardInterrupt if number == signal.SIGINT else AskedToEnd(number)
 
 
 def _requeued() -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import fingerprint, read_json, write_json
+from wsss.artifacts import fingerprint, read_json, write_checksums, write_json
 from wsss.data.data_report import DataReport, Inspection, inspect_item, summarise
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
@@ -78,6 +78,7 @@ def inspect(source: Source, folder: Path, workers: int) -> None:
         pass
     paths = (task.path(part[0]) for part in parts)
     write_json(path, [note for one in paths if one.is_file() for note in read_json(one)])
+    write_checksums(folder)
 
 
 def _readable(path: Path) -> bool:

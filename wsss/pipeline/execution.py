@@ -16,6 +16,7 @@ from wsss.machine.devices import device_name
 from wsss.machine.memory import return_freed_memory
 from wsss.machine.nondeterminism import nondeterministic_operations
 from wsss.machine.usage import Usage
+from wsss.pipeline.damage import remove_damaged
 from wsss.pipeline.stage_order import stage_module
 from wsss.pipeline.versions import commit, versions
 from wsss.refine.dense_crf.engine import DenseCrfEngine
@@ -74,6 +75,7 @@ def run_stage(
         if context.is_main:
             context.folder.mkdir(parents=True, exist_ok=True)
             remove_unfinished(context.folder)
+            remove_damaged(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
             if any(engine.compiles_first() for engine in engines_of(run)):
@@ -109,7 +111,7 @@ def run_stage(
         if context.is_main:
             if not (context.folder / METRICS).is_file():
                 write_json(context.folder / METRICS, numbers)
-            manifest.write(context.folder)
+            manifest.seal(context.folder)
         fabric.barrier()  # The next stage looks for the manifest on every rank.
         return_freed_memory()
         return Outcome(stage, context.folder, False, manifest)

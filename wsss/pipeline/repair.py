@@ -7,6 +7,7 @@ from pathlib import Path
 from wsss.artifacts import MANIFEST
 from wsss.errors import user_error
 from wsss.files import DamagedFileError
+from wsss.pipeline.damage import remove_with_item
 from wsss.pipeline.execution import Outcome
 from wsss.pipeline.fingerprints import Plan
 from wsss.stage_tools.locks import locked
@@ -45,8 +46,9 @@ def repaired(
             removed.add(error.path)
             folder = plans[owners[0]].folder
             with locked(folder):  # Another run may be repairing it as well.
-                error.path.unlink(missing_ok=True)
+                # First: without a manifest the stage is looked through, and goes on.
                 (folder / MANIFEST).unlink(missing_ok=True)
+                remove_with_item(error.path, folder)
             if owners[0] not in stages or num_processes > 1:
                 raise user_error(
                     error.path, error.problems[0].came, error.problems[0].expected,

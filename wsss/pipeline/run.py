@@ -13,6 +13,7 @@ from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
+from wsss.machine.dead_loaders import dead_loaders_told
 from wsss.pipeline import data_check
 from wsss.pipeline.check_command import check_folder, ranks_per_node, workers_per_process
 from wsss.pipeline.device_choice import described, numerics_of, on_this_machine
@@ -51,7 +52,8 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         seed_everything(cfg.seed, verbose=False)
         stages[stage] = build_stage(cfg, stage)
     trainer: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
-    with numerics_of(cfg), launched(cfg.trainer, in_this_process) as fabric:
+    work_dir = Path(cfg.work_dir).absolute()
+    with numerics_of(cfg), launched(cfg.trainer, in_this_process) as fabric, on_disk(work_dir):
         seed_everything(cfg.seed, verbose=False)
         if fabric.global_rank == 0:
             log.info(described(cfg, fabric, asked_for))
@@ -72,7 +74,6 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         # Checks come before anything that takes hours.
         report = check_usable(context)
         shared = common_basis(cfg.seed, trainer, report.unusable, cfg.tf32)
-        work_dir = Path(cfg.work_dir).absolute()
         for problem in lock_problems(work_dir) if context.is_main else ():
             log.warning("%s: %s", problem.severity, problem)
         with told_by_setting(cfg):
@@ -89,7 +90,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
                     loggers=tracking.curves(plans[stage].folder),
                     measured=Measured(),
                 )
-                with on_disk(own.folder), told_by_setting(cfg, stage):
+                with on_disk(own.folder), dead_loaders_told(stage), told_by_setting(cfg, stage):
                     basis = plans[stage].basis
                     outcome = run_stage(stage, stages[stage], own, configs[stage], basis)
                 tracking.stage(outcome, own)

@@ -16,6 +16,7 @@ from wsss.data.sample import Item
 from wsss.errors import Problem, Severity, WsssError
 from wsss.files import on_disk
 from wsss.machine.cores import usable_cores
+from wsss.machine.dead_loaders import dead_loaders_told
 from wsss.machine.devices import device_name, usable_device
 from wsss.models.saved_networks import SEGMENTER, load_segmenter
 from wsss.predict.coco import coco
@@ -99,7 +100,12 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
     folder = request.output or DEFAULT_OUTPUT / fingerprint(described)
     output = OutputFolder(folder, request.overlays, request.probabilities)
     make_folder("output", str(folder))
-    with connected(device) as fabric, on_disk(folder), _claimed(fabric, folder, described):
+    with (
+        connected(device) as fabric,
+        on_disk(folder),
+        dead_loaders_told("predict"),
+        _claimed(fabric, folder, described),
+    ):
         context = Context(
             GivenImages(items, names),
             folder / "notes",

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from wsss.artifacts import atomic, opened
-from wsss.files import intact
+from wsss.artifacts import as_written, atomic, opened
 
 CONFUSIONS = "confusions.npz"
 
@@ -29,5 +28,5 @@ def read_confusions(path: Path) -> dict[str, Counts]:
     """
     if not path.is_file():
         return {}
-    with intact(path), opened(path) as content:
+    with as_written(path), opened(path) as content:
         return dict(content)

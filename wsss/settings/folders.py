@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from wsss.errors import user_error
+from wsss.files import on_disk
 
 NOT_COUNTED = (
     "hydra/launcher", "hydra.launcher", "hydra.sweeper.n_trials", "hydra.sweeper.n_jobs",
@@ -14,16 +16,21 @@ NOT_COUNTED = (
 )  # fmt: skip
 """How settings begin that a search can go on without."""
 
+LOG_BYTES = 2**16
+"""More than the log of a run takes."""
+
 
 def make_folder(setting: str, folder: str) -> None:
     """Make the folder of a setting, unless it is there.
 
     Raises:
-        WsssError: it cannot be made, or nothing can be written there.
+        WsssError: it cannot be made, nothing can be written there, or the disk is full.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         reason = None if os.access(folder, os.W_OK | os.X_OK) else "you may not write there"
+        if reason is None:
+            _check_room(Path(folder))
     except FileExistsError:
         reason = "it is a file"
     except OSError as error:
@@ -35,6 +42,17 @@ def make_folder(setting: str, folder: str) -> None:
             "a folder, or a place where one can be made",
             f"Choose another: `{setting}=…`.",
         )
+
+
+def _check_room(folder: Path) -> None:
+    """Try whether a log fits: Hydra, which writes it before a command begins, ends in a traceback.
+
+    Raises:
+        StorageError: it does not.
+    """
+    with on_disk(folder), TemporaryFile(dir=folder) as trial:
+        trial.write(bytes(LOG_BYTES))
+        trial.flush()
 
 
 def new_log_folder(work_dir: str) -> Path:

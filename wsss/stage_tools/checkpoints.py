@@ -3,12 +3,13 @@
 import logging
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from wsss.artifacts import atomic
+from wsss.files import DamagedFileError, intact
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +30,33 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint in a folder; None where there is none."""
+    """The newest intact checkpoint in a folder; None where there is none.
+
+    Damaged ones are removed, for they hold nothing that training from an earlier one does not give
+    again. Torch itself compares no checksums, and would go on with a wrong weight.
+    """
     for path in sorted(folder.glob("epoch=*.ckpt"), reverse=True):
-        if is_zipfile(path):
+        try:
+            _check(path)
+        except DamagedFileError as error:
+            log.warning(
+                "%s: %s. It is removed; its epochs are trained again", path, error.problems[0].came
+            )
+            path.unlink()
+        else:
             return path
-        log.warning("%s is damaged and left aside", path)
     return None
+
+
+def _check(path: Path) -> None:
+    """Compare the checksums that torch writes into a checkpoint, a ZIP archive.
+
+    Raises:
+        DamagedFileError: they are others, or the file is not whole.
+    """
+    with intact(path), ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise BadZipFile(f"another checksum of {damaged}")
 
 
 def completed_epochs(checkpoint: Path | None) -> int:

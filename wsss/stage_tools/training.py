@@ -17,7 +17,6 @@ from torchmetrics import Metric
 from wsss.data.random_seeds import EpochSampler
 from wsss.data.sample import Item
 from wsss.errors import user_error
-from wsss.machine.ending import AskedToEnd
 from wsss.machine.memory import out_of_memory
 from wsss.machine.threads import one_thread
 from wsss.stage_tools.batch_items import ids_of_batch
@@ -40,8 +39,6 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
-TERMINATED_WORKER = "killed by signal: Terminated"
-"""What torch says of a loader's process that was asked to end, as those of a whole group are."""
 
 Loader = DataLoader[Any] | FeatureBatches
 
@@ -180,7 +177,8 @@ def _fit(
         log_every_n_steps=1,
         enable_model_summary=False,
     )
-    checkpoint = last_checkpoint(folder)
+    # Of one process for all, which would not see another remove a damaged one.
+    checkpoint = context.fabric.broadcast(last_checkpoint(folder) if context.is_main else None)
     completed = completed_epochs(checkpoint)
     if context.is_main and 0 < completed < max_epochs:
         log.info("%s goes on from epoch %d of %d", context.stage, completed + 1, max_epochs)
@@ -204,17 +202,10 @@ def _fit(
 
 @contextmanager
 def _interrupts_passed_on() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt, for Lightning leaves with status 1, deaf to another.
-
-    And let a loader's process that was asked to end mean this one, if it is the first to notice.
-    """
+    """Let Ctrl-C be a KeyboardInterrupt, for Lightning leaves with status 1, deaf to another."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
-    except RuntimeError as error:
-        if TERMINATED_WORKER not in str(error):
-            raise
-        raise AskedToEnd(signal.SIGTERM) from None
     except SystemExit as left:
         if not isinstance(left.__context__, KeyboardInterrupt):
             raise

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from wsss.artifacts import MANIFEST, Manifest
+from wsss.files import NO_ROOM
 from wsss.pipeline.execution import Outcome
 from wsss.pipeline.fingerprints import Plan
 from wsss.pipeline.tracking.curves import LiveCurves, Points, curve_points
@@ -166,14 +168,31 @@ def tracked(
     path = ledger_path(Path(cfg.work_dir).absolute(), goal)
     run = TrackedRun(open_trackers(cfg, name, path))
     settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    with _full_disk_told_once():
+        try:
+            run.config({**settings, "commit": commit(), "versions": versions()})
+            yield run
+            run.summary()
+        except BaseException:
+            run.close("failed")
+            raise
+        run.close("success")
+
+
+@contextmanager
+def _full_disk_told_once() -> Iterator[None]:
+    """Leave a full disk to the main thread, which meets the error of a tracker's thread as well."""
+    show = threading.excepthook
+
+    def unless_full(found: threading.ExceptHookArgs) -> None:
+        if getattr(found.exc_value, "errno", None) not in NO_ROOM:
+            show(found)
+
+    threading.excepthook = unless_full
     try:
-        run.config({**settings, "commit": commit(), "versions": versions()})
-        yield run
-        run.summary()
-    except BaseException:
-        run.close("failed")
-        raise
-    run.close("success")
+        yield
+    finally:
+        threading.excepthook = show
 
 
 def run_name(

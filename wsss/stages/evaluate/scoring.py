@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic, opened
+from wsss.artifacts import LabelStore, Seeds, SeedStore, as_written, atomic, opened
 from wsss.data.sample import Item
 from wsss.data.source import Source
-from wsss.files import intact
 from wsss.metrics.confusion import (
     confusion_matrix,
     coverage,
@@ -49,7 +48,7 @@ class CountStore:
         if not self.has(item):
             return {}
         path = self.path(item)
-        with intact(path), opened(path) as content:
+        with as_written(path), opened(path) as content:
             return dict(content)
 
 
