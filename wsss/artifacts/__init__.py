@@ -6,6 +6,7 @@ temporary name and renamed, so that a file that exists is complete.
 
 from wsss.artifacts.digests import file_digest as file_digest
 from wsss.artifacts.digests import fingerprint as fingerprint
+from wsss.artifacts.digests import fingerprint_of_rows as fingerprint_of_rows
 from wsss.artifacts.label_masks import LabelStore as LabelStore
 from wsss.artifacts.label_masks import voc_palette as voc_palette
 from wsss.artifacts.manifest import MANIFEST as MANIFEST

@@ -31,7 +31,7 @@ class Source(ABC):
     """How the user's lists were read, in a line; empty where there is one way only."""
 
     @abstractmethod
-    def items(self, split: str) -> tuple[Item, ...]:
+    def items(self, split: str) -> Sequence[Item]:
         """All items of `train` or `val`, in a fixed order."""
 
     @abstractmethod

@@ -1,0 +1,68 @@
+"""Many strings in one block of memory."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import overload
+from zlib import crc32
+
+import numpy as np
+
+ANY = "surrogatepass"
+"""File names that are not UTF-8 are among the strings, too."""
+
+
+class Texts(Sequence[str]):
+    """Strings at eight bytes each besides their characters, where a list takes sixty."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._block = bytearray()
+        self._starts = array("q", [0])
+        for text in texts:
+            self.append(text)
+
+    def append(self, text: str) -> None:
+        """Add a string at the end."""
+        self._block += text.encode(errors=ANY)
+        self._starts.append(len(self._block))
+
+    def __len__(self) -> int:
+        """Number of strings."""
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        """A string, or a list of some."""
+        rows = range(len(self))[row]
+        if isinstance(rows, range):
+            return [self[one] for one in rows]
+        return self._block[self._starts[rows] : self._starts[rows + 1]].decode(errors=ANY)
+
+
+class TextIndex:
+    """Finds the position of a string among many, at twelve bytes each."""
+
+    def __init__(self, texts: Texts) -> None:
+        """Index strings that differ."""
+        self.texts = texts
+        sums = np.fromiter(map(_check_sum, texts), dtype=np.uint32, count=len(texts))
+        order = np.argsort(sums, kind="stable")
+        self._sums = array("I", sums[order].tobytes())
+        self._rows = array("q", order.astype(np.int64).tobytes())
+
+    def find(self, text: str) -> int | None:
+        """The position of a string; None if it is not among them."""
+        wanted = _check_sum(text)
+        place = bisect_left(self._sums, wanted)
+        while place < len(self._sums) and self._sums[place] == wanted:
+            if self.texts[row := self._rows[place]] == text:
+                return row
+            place += 1
+        return None
+
+
+def _check_sum(text: str) -> int:
+    return crc32(text.encode(errors=ANY))
