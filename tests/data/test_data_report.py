@@ -7,6 +7,7 @@ from rich.console import Console
 
 from wsss.cli.tables.data_check import render
 from wsss.data.data_report import inspect_item, summarise
+from wsss.data.inspection_table import InspectionTable
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder.folder import Folder
 from wsss.errors import Severity
@@ -17,7 +18,7 @@ ERROR, SKIPPED, WARNING = Severity.ERROR, Severity.SKIPPED, Severity.WARNING
 def check(source, **options):
     items = dict.fromkeys(item for split in SPLITS for item in source.items(split))
     inspections = [inspect_item(source, item) for item in items]
-    return summarise(source, pickle.loads(pickle.dumps(inspections)), **options)
+    return summarise(source, InspectionTable.of(pickle.loads(pickle.dumps(inspections))), **options)
 
 
 def text(report, width=100):

@@ -4,13 +4,16 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import eq
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from wsss.data.sample import Item
 from wsss.data.texts import Texts
 
+Row = tuple[str, tuple[int, ...], str, str]
+"""Id, mask values, and paths of image and mask, blank where there is none."""
 _AS_IT_IS = "\0"
 """Before a path that does not begin with the table's folder."""
 
@@ -84,10 +87,8 @@ class ItemTable(Sequence[Item]):
         return cls.of_files(rows, folder)
 
     @classmethod
-    def of_files(
-        cls, rows: Iterable[tuple[str, Iterable[int], str, str]], folder: Path
-    ) -> "ItemTable":
-        """A table of ids, mask values, and paths of image and mask, blank where there is none."""
+    def of_files(cls, rows: Iterable[Row], folder: Path) -> "ItemTable":
+        """A table of rows, whose paths are below `folder` for the most part."""
         columns = _Columns(str(folder).rstrip(os.sep) + os.sep)
         for item_id, labels, image, mask in rows:
             columns.append(item_id, labels, columns.shortened(image), columns.shortened(mask))
@@ -115,6 +116,18 @@ class ItemTable(Sequence[Item]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> Any:
+        """Send what is known of these items alone to another process."""
+        known = self._columns
+        if len(self) == len(known.ids):
+            return ItemTable, (known, self._rows)
+        return _made_of, (list(self._as_rows()), known.folder)
+
+    def _as_rows(self) -> Iterator[Row]:
+        files = (self.image_files(), self.mask_files())
+        images, masks = ((file or "" for file in column) for column in files)
+        return zip(self.ids(), self.labels(), images, masks, strict=True)
+
     def take(self, positions: Iterable[int]) -> "ItemTable":
         """The items at some positions; what is known of them is shared with this table."""
         return ItemTable(self._columns, array("q", (self._rows[one] for one in positions)))
@@ -138,6 +151,24 @@ class ItemTable(Sequence[Item]):
     def mask_files(self) -> Iterator[str | None]:
         """The path of each item's mask."""
         return (self._columns.file(self._columns.masks[row]) for row in self._rows)
+
+
+def _made_of(rows: list[Row], folder: str) -> ItemTable:
+    return ItemTable.of_files(rows, Path(folder))
+
+
+def joined(*parts: Sequence[Item]) -> Sequence[Item]:
+    """Items one after another: of tables, a table."""
+    if all(isinstance(part, ItemTable) for part in parts):
+        tables = [part for part in parts if isinstance(part, ItemTable)]
+        rows = chain.from_iterable(table._as_rows() for table in tables)
+        return ItemTable.of_files(rows, Path(tables[0]._columns.folder))
+    return [*chain.from_iterable(parts)]
+
+
+def tags_of(items: Sequence[Item]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The id and the mask values of each item."""
+    return items.tags() if isinstance(items, ItemTable) else ((one.id, one.labels) for one in items)
 
 
 def take(items: Sequence[Item], positions: Iterable[int]) -> Sequence[Item]:

@@ -7,6 +7,7 @@ from typing import overload
 from zlib import crc32
 
 import numpy as np
+from jaxtyping import Int64, UInt8
 
 ANY = "surrogatepass"
 """File names that are not UTF-8 are among the strings, too."""
@@ -20,6 +21,20 @@ class Texts(Sequence[str]):
         self._starts = array("q", [0])
         for text in texts:
             self.append(text)
+
+    @classmethod
+    def from_arrays(
+        cls, block: UInt8[np.ndarray, " b"], starts: Int64[np.ndarray, " n"]
+    ) -> "Texts":
+        """The strings that `arrays` gave."""
+        texts = cls()
+        texts._block = bytearray(block.tobytes())
+        texts._starts = array("q", starts.tobytes())
+        return texts
+
+    def arrays(self) -> tuple[UInt8[np.ndarray, " b"], Int64[np.ndarray, " n"]]:
+        """The characters of all strings in UTF-8, and where each begins, and the last ends."""
+        return np.frombuffer(bytes(self._block), np.uint8), np.array(self._starts, dtype=np.int64)
 
     def append(self, text: str) -> None:
         """Add a string at the end."""
