@@ -24,3 +24,4 @@ from wsss.artifacts.whole_files import opened as opened
 from wsss.artifacts.whole_files import read_json as read_json
 from wsss.artifacts.whole_files import remove_unfinished as remove_unfinished
 from wsss.artifacts.whole_files import write_json as write_json
+from wsss.artifacts.whole_files import write_json_rows as write_json_rows

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,30 @@ def write_json(path: Path, content: Any) -> None:
     with atomic(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json_rows(path: Path, parts: Mapping[str, Iterable[tuple[str, Any]]]) -> None:
+    """`write_json` of a dictionary of dictionaries, whose rows are written one by one.
+
+    Args:
+        path: the file.
+        parts: by name, the keys and values of each inner dictionary.
+    """
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        before = "{"
+        for name, rows in parts.items():
+            stream.write(f"{before}\n  {json.dumps(name, ensure_ascii=False)}: {{")
+            end = "}"
+            for key, value in rows:
+                row = json.dumps({key: value}, indent=2, ensure_ascii=False)[1:-2]
+                stream.write(("," if end != "}" else "") + row.replace("\n", "\n  "))
+                end = "\n  }"
+            stream.write(end)
+            before = ","
+        stream.write("\n}\n" if parts else "{}\n")
 
 
 def read_json(path: Path) -> Any:

@@ -2,7 +2,8 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import overload
 from zlib import crc32
 
@@ -51,10 +52,18 @@ class Texts(Sequence[str]):
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
         """A string, or a list of some."""
-        rows = range(len(self))[row]
-        if isinstance(rows, range):
-            return [self[one] for one in rows]
-        return self._block[self._starts[rows] : self._starts[rows + 1]].decode(errors=ANY)
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        if row < 0:
+            row = range(len(self))[row]
+        return self._block[self._starts[row] : self._starts[row + 1]].decode(errors=ANY)
+
+    def __iter__(self) -> Iterator[str]:
+        """All strings."""
+        start = 0
+        for end in islice(self._starts, 1, None):
+            yield self._block[start:end].decode(errors=ANY)
+            start = end
 
 
 class TextIndex:

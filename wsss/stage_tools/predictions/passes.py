@@ -32,8 +32,7 @@ def predictions(
 
     The first scale without its mirror image is the single-scale prediction.
     """
-    sizes = {item.id: context.size(item) for item in items}
-    plan = context.share(plan_batches(items, sizes, scales, batch_size))
+    plan = context.share(plan_batches(items, context.size, scales, batch_size))
     batches = [batch for batch in plan if any(item.id in pending for item in batch)]
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     predict = predictor(context, segmenter, scales, flip)
