@@ -166,14 +166,17 @@ class _Split:
 
 def _of_split(source: Source, split: str, inspections: InspectionTable) -> _Split:
     found = _Split()
+    images: Counter[tuple[int, ...]] = Counter()
     for item_id, labels in tags_of(source.items(split)):
-        found.num_images += 1
-        found.counts.update(labels)
-        found.pairs.update(combinations(labels, 2))
+        images[labels] += 1
         if (row := inspections.index.find(item_id)) is not None:
             found.rows.append(row)
             if not inspections.usable(row):
                 found.unusable.append(item_id)
+    found.num_images = images.total()
+    for labels, count in images.items():
+        found.counts.update(dict.fromkeys(labels, count))
+        found.pairs.update(dict.fromkeys(combinations(labels, 2), count))
     return found
 
 

@@ -114,7 +114,9 @@ def walk_names(folder: Path, suffixes: Iterable[str], hidden: bool = False) -> l
             for name in names
             if name.lower().endswith(endings) and not name.startswith(left_out)
         ]
-    return sorted(found, key=lambda name: name.split("/"))
+    if any("/" in name for name in found):
+        return sorted(found, key=lambda name: name.split("/"))
+    return sorted(found)  # the same, in a third of the time
 
 
 def _image(item: Item) -> Path:
