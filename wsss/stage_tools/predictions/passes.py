@@ -9,9 +9,10 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batche
 from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.models import Segmenter
+from wsss.models.feature_maps import CPU_PX
 from wsss.models.inference import first_and_mean_probabilities
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import CPU_PX, map_batches
+from wsss.stage_tools.forward_passes import map_batches
 from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import note_failure
 
