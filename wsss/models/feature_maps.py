@@ -14,8 +14,9 @@ The network's inner maps take some kilobytes a pixel. More are no faster on one 
 def feature_maps(features: nn.Module, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
     """`features(images)` of a network in evaluation mode, whose images do not see each other.
 
-    On a CPU the images are computed in parts, to the same bytes, so that only the maps are in
-    memory for all of them.
+    On a CPU the images are computed in parts, so that only the maps are in memory for all of them.
+    Their bytes stay the same with the backbones of `configs/backbone/`; torch may round sums of
+    networks with few channels otherwise.
     """
     together = max(1, CPU_PX // (images.shape[2] * images.shape[3]))
     if images.device.type != "cpu" or len(images) <= together:
