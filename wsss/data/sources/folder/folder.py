@@ -68,8 +68,7 @@ class Folder(FileSource):
         self.root = Path(root).expanduser().absolute()
         self.name = name or self.root.name
         folder = _images_folder(self.root, images)
-        files = walk_names(folder, IMAGE_SUFFIXES, hidden=True)
-        index = ImageIndex(folder, files, self.root)
+        index = ImageIndex(folder, walk_names(folder, IMAGE_SUFFIXES, hidden=True), self.root)
         tags = find_tags(self.root, labels, index)
         classes = self.root / "classes.txt"
         table = read_labels(tags, classes, index, separator, columns or ())
