@@ -112,9 +112,7 @@ def _chosen(
 
 def _rows(context: Context, split: str, items: list[Item], height_px: int) -> Iterator[GalleryRow]:
     """Draw the rows of a group and write each as a picture; unreadable images are noted."""
-    scores = (
-        _read(context.inputs["evaluate"] / "images.json") if "evaluate" in context.inputs else {}
-    )
+    scores = _scores(context, split, items)
     names = context.source.class_names
     for item in items:
         panels: list[Panel] = []
@@ -131,10 +129,18 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
         yield GalleryRow(
             item_id=item.id,
             tags=tuple(names[label - 1] for label in item.labels),
-            score=scores.get(split, {}).get(item.id, {}).get(SCORED_BY[split]),
+            score=scores.get(item.id),
             panels=tuple(panels),
             present=evidence.present,
         )
+
+
+def _scores(context: Context, split: str, items: list[Item]) -> dict[str, float | None]:
+    """The score of each image that has one, by id."""
+    if "evaluate" not in context.inputs:
+        return {}
+    every = _read(context.inputs["evaluate"] / "images.json").get(split, {})
+    return {one.id: every.get(one.id, {}).get(SCORED_BY[split]) for one in items}
 
 
 def _read(path: Path) -> dict[str, Any]:
