@@ -55,7 +55,7 @@ def costs_of_last(
     donor, donor_folders = _folders([*common_words(smaller, work_dirs[1], workers), *SMALL])
     _copy_folder(donor_folders["classify"], folders["classify"])
     for stage, files in RESULTS.items():
-        _copy_results(donor, donor_folders[stage], source, folders[stage], files, last)
+        copy_results(donor, donor_folders[stage], source, folders[stage], files, last)
         run = ["run", *words, f"stages=[{stage}]"]
         first = measured(run)
         (folders[stage] / MANIFEST).unlink()
@@ -84,7 +84,7 @@ def _copy_folder(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("features"))
 
 
-def _copy_results(
+def copy_results(
     donor: Source,
     donor_folder: Path,
     source: Source,
