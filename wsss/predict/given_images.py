@@ -27,10 +27,8 @@ class GivenImages(FileSource):
         """Take images, as the validation split, since nothing learns from them; C class names."""
         self.root = Path.cwd()
         self.class_names = tuple(class_names)
-        self._items = {
-            TRAIN: ItemTable.of((), self.root),
-            VAL: ItemTable.of(items, self.root),
-        }
+        own = items if isinstance(items, ItemTable) else ItemTable.of(items, self.root)
+        self._items = {TRAIN: own[:0], VAL: own}
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
