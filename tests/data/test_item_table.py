@@ -12,7 +12,7 @@ ITEMS = (
     Item("a", (1, 254), ROOT / "images" / "a.jpg", ROOT / "masks" / "a.png"),
     Item("é/b", (), ROOT / "images" / "é" / "b.jpg"),
     Item("", (7,), Path("/elsewhere/c.jpg"), Path("relative.png")),
-    Item("not UTF-8 \udcff", (2,)),
+    Item("not UTF-8 \udcff", (2, 70_000)),
 )
 
 

@@ -25,8 +25,8 @@ class _Columns:
     folder: str
     """How most of the paths begin, with a separator at its end."""
     ids: Texts = field(default_factory=Texts)
-    labels: bytearray = field(default_factory=bytearray)
-    """Mask values, those of one item after those of another."""
+    labels: "array[int]" = field(default_factory=lambda: array("I"))
+    """Mask values, those of one item after those of another; too many classes are told later."""
     label_starts: "array[int]" = field(default_factory=lambda: array("q", [0]))
     images: Texts = field(default_factory=Texts)
     """Paths without `folder`; empty where there is none."""
@@ -35,7 +35,7 @@ class _Columns:
     def append(self, item_id: str, labels: Iterable[int], image: str, mask: str) -> None:
         """Add an item."""
         self.ids.append(item_id)
-        self.labels += bytes(labels)
+        self.labels.extend(labels)
         self.label_starts.append(len(self.labels))
         self.images.append(image)
         self.masks.append(mask)
