@@ -2,13 +2,15 @@
 
 Usage:
     python scripts/benchmark_scale.py --counts 1000 3000 10000 --output runs/benchmark_scale.json
-    python scripts/benchmark_scale.py --counts 100000 --only check localize refine classify
+    python scripts/benchmark_scale.py --counts 10000 100000 --last 2000 --keep <folder>
     python scripts/benchmark_scale.py --counts --folders 10000 200000
 
 Images of 48 px are generated in a temporary folder. Each stage is a command of its own that is run
 twice: the second finds it finished, which is the start alone. Costs are CPU seconds of all
 processes, so that they count on a machine that others use, too; memory is that of all processes at
-once, with shared pages shared out. `--folders` compares one folder of so many masks with 256.
+once, with shared pages shared out. `--last` measures the first of the counts as above, and of the
+others the check and `localize` and `refine` on so many of their images, with results of the first
+as those of all other images. `--folders` compares one folder of so many masks with 256.
 Prints tables and writes JSON, after each step: what an interrupted run has measured is kept.
 """
 
@@ -21,6 +23,7 @@ from typing import Any
 
 from scale_benchmark.folders import flat, operations, sharded
 from scale_benchmark.generated_images import generate
+from scale_benchmark.last_images import costs_of_last
 from scale_benchmark.stages import CHECK, STAGES, costs
 from scale_benchmark.tables import folder_table, stage_table
 
@@ -33,6 +36,7 @@ def parsed() -> argparse.Namespace:
     add = parser.add_argument
     add("--counts", type=int, nargs="*", default=[1000, 3000, 10_000], help="images")
     add("--only", nargs="+", default=[CHECK, *STAGES], choices=[CHECK, *STAGES])
+    add("--last", type=int, help="images to compute of all counts but the first")
     add("--folders", type=int, nargs="*", default=[], help="masks in a folder")
     add("--side-px", type=int, default=48)
     add("--workers", type=int, default=2)
@@ -57,7 +61,15 @@ def main() -> None:
             data, work_dir = base / f"{count}", base / f"{count}_runs"
             if not data.is_dir():
                 generate(data, count, arguments.side_px)
-            for row in costs(data, count, work_dir, arguments.only, arguments.workers):
+            smaller = base / f"{arguments.counts[0]}"
+            if arguments.last and data != smaller:
+                work_dirs = work_dir, smaller.with_name(f"{smaller.name}_runs")
+                rows = costs_of_last(
+                    data, smaller, count, arguments.last, work_dirs, arguments.workers
+                )
+            else:
+                rows = costs(data, count, work_dir, arguments.only, arguments.workers)
+            for row in rows:
                 result["stages"].append(row)
                 write_json(arguments.output, result)
                 print(row, flush=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.sources.file_source import walk_files
+from wsss.data.sources.file_source import walk_names
 from wsss.data.sources.folder.image_index import ImageIndex
 from wsss.data.sources.folder.tags.read import read_tags
 from wsss.data.sources.folder.tags.tag_table import Request, TagRow
@@ -12,7 +12,7 @@ from wsss.data.sources.folder.tags.tag_table import Request, TagRow
 
 def table_rows(root: Path) -> Sequence[TagRow]:
     """The rows of a folder data set's `labels.csv`."""
-    index = ImageIndex(root / "images", walk_files(root / "images", IMAGE_SUFFIXES))
+    index = ImageIndex(root / "images", walk_names(root / "images", IMAGE_SUFFIXES))
     return read_tags(Request(root / "labels.csv", index)).rows
 
 

@@ -87,7 +87,7 @@ def shapes_of(
     items = [item for item in composed.source.items(SPLITS[stage]) if item.id in sizes]
     counts: dict[Shape, int] = {}
     scales = settings["scales"]
-    for batch in plan_batches(items, sizes, scales, settings["batch_size"]):
+    for batch in plan_batches(items, lambda item: sizes[item.id], scales, settings["batch_size"]):
         for height, width in scales.sizes(sizes[batch[0].id]):
             shape = (len(batch), height, width)
             counts[shape] = counts.get(shape, 0) + (2 if settings["flip"] else 1)

@@ -24,6 +24,11 @@ SMALL = (
 """One pass of small networks: what grows with the number of images is what counts."""
 
 
+def common_words(data: Path, work_dir: Path, workers: int) -> list[str]:
+    """The settings of all commands on a data set."""
+    return ["data=folder", f"data.root={data}", f"work_dir={work_dir}", f"workers={workers}"]
+
+
 def costs(
     data: Path, count: int, work_dir: Path, chosen: Sequence[str], workers: int
 ) -> Iterator[dict[str, Any]]:
@@ -32,16 +37,17 @@ def costs(
     A stage's start is what the same command takes when everything is finished: imports, lists,
     fingerprints, the data check's notes. Its cost an image is what it took more, in CPU time.
     """
-    common = ["data=folder", f"data.root={data}", f"work_dir={work_dir}", f"workers={workers}"]
+    common = common_words(data, work_dir, workers)
     if CHECK in chosen:
-        yield _row(CHECK, count, *(measured(["check", *common]) for _ in range(2)))
+        yield row(CHECK, count, *(measured(["check", *common]) for _ in range(2)))
     for stage in STAGES:
         if stage in chosen:
             words = ["run", *common, *SMALL, f"stages=[{stage}]"]
-            yield _row(stage, count, *(measured(words) for _ in range(2)))
+            yield row(stage, count, *(measured(words) for _ in range(2)))
 
 
-def _row(stage: str, count: int, first: Spent, again: Spent) -> dict[str, Any]:
+def row(stage: str, count: int, first: Spent, again: Spent) -> dict[str, Any]:
+    """What is written of a stage: its cost an image is what the first run took more."""
     return {
         "stage": stage,
         "images": count,

@@ -11,12 +11,31 @@ from wsss.artifacts import (
     fingerprint,
     seed_size,
     voc_palette,
+    write_json,
+    write_json_rows,
 )
 from wsss.data.sample import Item
 from wsss.errors import WsssError
 from wsss.files import DamagedFileError
 
 ITEMS = [Item(name, (1, 3)) for name in ("plain", "with space", "猫 ü", "sub/folder", "a.b")]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"train": {}},
+        {"train": {"a": {}}, "val": {}},
+        {"train": {"ü": {"x": 0.1, "y": None}, 'b"\n': [1, {"c": []}]}, "val": {"d": 1}},
+    ],
+)
+def test_rows_are_written_as_their_dictionary_is(tmp_path, parts):
+    write_json(tmp_path / "whole.json", parts)
+    write_json_rows(
+        tmp_path / "rows.json", {name: iter(one.items()) for name, one in parts.items()}
+    )
+    assert (tmp_path / "rows.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
 def test_fingerprint_depends_on_content_not_on_the_order_of_keys():

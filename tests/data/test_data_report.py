@@ -1,4 +1,5 @@
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ from rich.console import Console
 
 from wsss.cli.tables.data_check import render
 from wsss.data.data_report import inspect_item, summarise
+from wsss.data.image_inspection import Inspection
+from wsss.data.inspection_table import InspectionTable
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder.folder import Folder
 from wsss.errors import Severity
@@ -17,7 +20,7 @@ ERROR, SKIPPED, WARNING = Severity.ERROR, Severity.SKIPPED, Severity.WARNING
 def check(source, **options):
     items = dict.fromkeys(item for split in SPLITS for item in source.items(split))
     inspections = [inspect_item(source, item) for item in items]
-    return summarise(source, pickle.loads(pickle.dumps(inspections)), **options)
+    return summarise(source, InspectionTable.of(pickle.loads(pickle.dumps(inspections))), **options)
 
 
 def text(report, width=100):
@@ -273,3 +276,30 @@ def test_names_are_no_markup(write_folder):
         write_folder({"[red]a.jpg": ["[bold]cat[/]"], "b.jpg": ["dog", "[bold]cat[/]"]})
     )
     assert "[bold]cat[/]" in text(check(source))
+
+
+def test_lists_and_report_take_tens_of_bytes_an_image(tmp_path):
+    def kept(count):
+        """Bytes that are kept of a data set of so many images, which are not decoded."""
+        root = tmp_path / str(count)
+        (root / "images").mkdir(parents=True)
+        names = [f"{number:05d}.jpg" for number in range(count)]
+        for name in names:
+            (root / "images" / name).touch()
+        rows = [f"{name},{'cat|dog' if name < '00100.jpg' else 'cat'}" for name in names]
+        (root / "labels.csv").write_text("image,labels\n" + "\n".join(rows))
+        tracemalloc.start()
+        try:
+            source = Folder(root)
+            source.keep_index(tmp_path / "index")
+            ids = (item_id for split in SPLITS for item_id in source.items(split).ids())
+            inspections = InspectionTable.of(Inspection(item_id, 480, 640) for item_id in ids)
+            report = summarise(source, inspections)
+            assert sum(report.num_images.values()) == len(report.sizes) == count
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    kept(100)  # What is imported and cached only once.
+    few, many = kept(500), kept(3500)
+    assert many - few < 150 * 3000

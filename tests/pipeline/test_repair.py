@@ -92,15 +92,15 @@ def test_a_file_that_is_damaged_again_is_told_and_not_computed_for_ever(tmp_path
     assert calls == ["localize", "localize"]
 
 
-@pytest.mark.parametrize("name", ["inspections.json", "parts/train_0003.json"])
+@pytest.mark.parametrize("name", ["inspections.npz", "parts/train_0003.json"])
 def test_a_damaged_note_of_the_data_check_is_written_again(tmp_path, name):
     source = Synthetic(num_train=4, num_val=1, size_px=64)
     data_check.inspect(source, tmp_path, 0)
-    whole = (tmp_path / "inspections.json").read_bytes()
-    (tmp_path / "inspections.json").unlink()
+    whole = (tmp_path / "inspections.npz").read_bytes()
+    (tmp_path / "inspections.npz").unlink()
     (tmp_path / name).write_text("{", encoding="utf-8")
     data_check.inspect(source, tmp_path, 0)
-    assert (tmp_path / "inspections.json").read_bytes() == whole
+    assert (tmp_path / "inspections.npz").read_bytes() == whole
 
 
 @pytest.mark.parametrize("where", ["header", "middle"])

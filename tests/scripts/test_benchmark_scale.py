@@ -65,3 +65,37 @@ def test_the_script_writes_tables(monkeypatch, tmp_path, capsys):
         "one folder", "256 folders",
     ]  # fmt: skip
     assert "| 256 folders | 5 |" in capsys.readouterr().out
+
+
+def test_the_cost_of_a_further_image_leaves_out_what_is_done_once():
+    from scale_benchmark.tables import further_ms, stage_table
+
+    def row(images, cpu_s):
+        spent = {"cpu_s": 2.0, "peak_mb": 700}
+        cost = 1000 * cpu_s / images
+        return {
+            "stage": "refine", "images": images, "cpu_ms_an_image": cost,
+            "first": spent, "again": spent,
+        }  # fmt: skip
+
+    rows = [row(3000, 5 + 3000 * 0.007), row(1000, 5 + 1000 * 0.007)]
+    assert further_ms(rows[1], rows[0]) == pytest.approx(7)
+    assert "| refine | 3,000 | 8.67 | 7.00 | 700 MB | 2.0 s | 700 MB |" in stage_table(rows)
+
+
+def test_results_of_few_images_stand_for_those_of_many(tmp_path):
+    from scale_benchmark.generated_images import DRAWINGS, generate
+    from scale_benchmark.last_images import copy_results
+
+    donor = Folder(generate(tmp_path / "few", 3 * DRAWINGS))
+    source = Folder(generate(tmp_path / "many", 4 * DRAWINGS))
+    seeds = tmp_path / "donor" / "seeds"
+    seeds.mkdir(parents=True)
+    for item in donor.items("train"):
+        (seeds / f"{item.file_stem}.npz").write_text(item.id)
+    copy_results(donor, seeds.parent, source, tmp_path / "own", ("seeds/{}.npz",), 5)
+    items = source.items("train")
+    paths = [tmp_path / "own" / "seeds" / f"{item.file_stem}.npz" for item in items]
+    assert [path.is_file() for path in paths] == [True] * (len(items) - 5) + [False] * 5
+    for item, path in zip(items[:-5], paths, strict=False):
+        assert int(path.read_text()) % DRAWINGS == int(item.id) % DRAWINGS

@@ -73,6 +73,15 @@ def test_memory_gives_the_same_batches_as_files(
     assert len(varied) > 1
 
 
+def test_features_in_memory_are_bounded_whatever_is_free(source, folder, monkeypatch):
+    context = context_of(source, folder)
+    features = FeatureViews(context, source.items("train"), folder)
+    size = 4 * len(features) * features.read(0).size
+    for bound, fits in ((size, True), (size - 1, False)):
+        monkeypatch.setattr(feature_views, "MOST_BYTES", bound)
+        assert (feature_views.loaded(context, features) is not None) == fits
+
+
 def test_validation_sees_the_unvaried_image(source, folder, monkeypatch):
     context = context_of(source, folder)
     made = []

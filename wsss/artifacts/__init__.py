@@ -9,8 +9,10 @@ from wsss.artifacts.checksums import changed_files as changed_files
 from wsss.artifacts.checksums import write_checksums as write_checksums
 from wsss.artifacts.digests import file_digest as file_digest
 from wsss.artifacts.digests import fingerprint as fingerprint
+from wsss.artifacts.digests import fingerprint_of_rows as fingerprint_of_rows
 from wsss.artifacts.json_files import read_json as read_json
 from wsss.artifacts.json_files import write_json as write_json
+from wsss.artifacts.json_files import write_json_rows as write_json_rows
 from wsss.artifacts.label_masks import LabelStore as LabelStore
 from wsss.artifacts.label_masks import voc_palette as voc_palette
 from wsss.artifacts.manifest import MANIFEST as MANIFEST

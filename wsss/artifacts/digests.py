@@ -2,17 +2,35 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 _DIGEST = partial(hashlib.blake2b, digest_size=8)
+ROWS = 1000
+"""That are in memory at once."""
 
 
 def fingerprint(content: Any) -> str:
     """Hash of plain data (dicts, lists, strings, numbers), 16 hex digits, stable across runs."""
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return _DIGEST(canonical.encode()).hexdigest()
+    return _DIGEST(_canonical(content).encode()).hexdigest()
+
+
+def fingerprint_of_rows(before: Any, rows: Iterable[Any], after: Any) -> str:
+    """`fingerprint([before, [*rows], after])`, without keeping the rows."""
+    digest = _DIGEST(f"[{_canonical(before)},[".encode())
+    remaining, between = iter(rows), ""
+    while some := [*islice(remaining, ROWS)]:
+        digest.update(f"{between}{_canonical(some)[1:-1]}".encode())
+        between = ","
+    digest.update(f"],{_canonical(after)}]".encode())
+    return digest.hexdigest()
+
+
+def _canonical(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def content_digest(content: bytes) -> str:

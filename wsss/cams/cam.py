@@ -9,6 +9,7 @@ from torch import Tensor
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.feature_maps import feature_maps
 
 
 def class_activation_maps(
@@ -29,4 +30,4 @@ class CAM(CamMethod):
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image, at the resolution of the features."""
         head = cast("LinearHead", model.head)
-        return class_activation_maps(model.features(images), head.weight, classes)
+        return class_activation_maps(feature_maps(model.features, images), head.weight, classes)

@@ -12,6 +12,7 @@ from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.machine.numerics import any_order
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.feature_maps import feature_maps
 
 
 def similar_channels(activations: Float[Tensor, "k h w"], quantile: float) -> Float[Tensor, "k k"]:
@@ -100,7 +101,7 @@ class FDCAM(CamMethod):
 
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Raw maps of `n` classes of each image; images one by one, their groups are K × K."""
-        features = model.features(images).detach()
+        features = feature_maps(model.features, images).detach()
         gradients = mean_gradients(model.head, features, classes)
         maps = []
         for activations, slopes, own in zip(features, gradients, classes, strict=True):

@@ -13,6 +13,7 @@ from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax, resize
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
+from wsss.models.feature_maps import feature_maps
 from wsss.models.layer_outputs import differentiable_from
 
 
@@ -99,7 +100,7 @@ class GradientMethod(CamMethod):
     ) -> tuple[list[Tensor], Float[Tensor, "b c"]]:
         """Activations of the layers and the logits, joined by an autograd graph."""
         if self.layers is None:
-            features, logits = differentiable_head(model.head, model.features(images))
+            features, logits = differentiable_head(model.head, feature_maps(model.features, images))
             return [features], logits
         with differentiable_from(model, self._modules(model)) as activations:
             logits = model(images)

@@ -6,6 +6,7 @@ from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.needs import Need
 from wsss.models.classifier import SplitClassifier
+from wsss.models.feature_maps import feature_maps
 from wsss.models.recam_head import ReactivatedHead
 
 
@@ -26,4 +27,4 @@ class ReCAM(CamMethod):
         """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features."""
         head = cast("ReactivatedHead", model.head)
         product = head.weight * head.second_weight
-        return class_activation_maps(model.features(images), product, classes)
+        return class_activation_maps(feature_maps(model.features, images), product, classes)

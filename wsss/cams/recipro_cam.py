@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from wsss.argument_checks import check_choice, check_whole
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.models.classifier import LinearHead, SplitClassifier
+from wsss.models.feature_maps import feature_maps
 
 # Shape suffixes: r = masked copies in a chunk, p = positions h·w in raster order.
 
@@ -177,7 +178,7 @@ class ReciproCAM(CamMethod):
 
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Scores of `n` classes at each position of the features, less those of the baseline."""
-        features = model.features(images)
+        features = feature_maps(model.features, images)
         if isinstance(model.head, LinearHead):
             logits = pooled_scores(model.head, features, self.mask)
         else:

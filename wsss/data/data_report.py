@@ -1,25 +1,29 @@
 """Statistics and problems of a data set, found before a run."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import ceil
-from statistics import median_low
+
+import numpy as np
+from jaxtyping import Int64
 
 from wsss.data.alike_problems import group_alike
 from wsss.data.image_inspection import Inspection as Inspection
 from wsss.data.image_inspection import inspect_item as inspect_item
-from wsss.data.sample import Item
+from wsss.data.inspection_table import InspectionTable
+from wsss.data.item_table import tags_of
+from wsss.data.size_table import SizeTable
 from wsss.data.source import SPLITS, TRAIN, Source
+from wsss.data.texts import Texts
 from wsss.errors import Problem, Severity
 from wsss.wording import name_some, plural
 
 MAX_SIDE_PX = 4096
 """Images with a longer side are reported: they are processed at reduced size."""
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
+SIDES = ("height", "width")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class DataReport:
     pair_counts: tuple[tuple[int, int, int], ...]
     """Mask values 1…C of two classes, and the training images that have both; frequent ones first.
     Together with `class_counts` this is the matrix of co-occurrence, without its zeros."""
-    sizes: Mapping[str, Size]
+    sizes: SizeTable
     """Height and width of each decoded image by id."""
     unusable_ids: Mapping[str, tuple[str, ...]]
     """Ids of unusable images, by split."""
@@ -71,11 +75,9 @@ class DataReport:
         """Smallest, median and largest `height` and `width` in pixels; empty without images."""
         if not self.sizes:
             return {}
-        heights, widths = zip(*self.sizes.values(), strict=True)
-        return {
-            name: (min(sides), median_low(sides), max(sides))
-            for name, sides in (("height", heights), ("width", widths))
-        }
+        ascending = np.sort(self.sizes.sides, axis=0)
+        low, median, high = ascending[[0, (len(ascending) - 1) // 2, -1]].tolist()
+        return {name: (low[axis], median[axis], high[axis]) for axis, name in enumerate(SIDES)}
 
     def _too_few(self) -> Iterator[Problem]:
         usable = self.num_images[TRAIN] - len(self.unusable_ids[TRAIN])
@@ -107,7 +109,7 @@ class DataReport:
 
 
 def summarise(
-    source: Source, inspections: Iterable[Inspection], max_failed_fraction: float = 0.01
+    source: Source, inspections: InspectionTable, max_failed_fraction: float = 0.01
 ) -> DataReport:
     """The report of a data set, from its lists and the inspections of all items.
 
@@ -116,34 +118,31 @@ def summarise(
         inspections: one of every item, in any order.
         max_failed_fraction: fraction of a split's images that a run may leave out, in [0, 1].
     """
-    by_id = {inspection.id: inspection for inspection in inspections}
-    items = {split: source.items(split) for split in SPLITS}
-    ordered = [
-        by_id[i] for i in dict.fromkeys(i.id for s in SPLITS for i in items[s]) if i in by_id
-    ]
+    found = {split: _of_split(source, split, inspections) for split in SPLITS}
+    ordered = _in_order([one.rows for one in found.values()], len(inspections))
     return DataReport(
         name=source.name,
         class_names=tuple(source.class_names),
-        num_images={split: len(items[split]) for split in SPLITS},
+        num_images={split: one.num_images for split, one in found.items()},
         num_masks={
-            split: sum(i.id in by_id and by_id[i.id].has_mask for i in items[split])
-            for split in SPLITS
+            split: int(inspections.has_mask[one.rows].sum()) for split, one in found.items()
         },
         class_counts={
-            split: _class_counts(items[split], len(source.class_names)) for split in SPLITS
+            split: tuple(one.counts[label] for label in range(1, len(source.class_names) + 1))
+            for split, one in found.items()
         },
-        pair_counts=_pair_counts(items[TRAIN]),
-        sizes={i.id: (i.height, i.width) for i in ordered if i.decoded},
-        unusable_ids={
-            split: tuple(i.id for i in items[split] if i.id in by_id and not by_id[i.id].usable)
-            for split in SPLITS
-        },
+        pair_counts=tuple(
+            (a, b, n)
+            for (a, b), n in sorted(found[TRAIN].pairs.items(), key=lambda e: (-e[1], e[0]))
+        ),
+        sizes=SizeTable(inspections.index, inspections.sides),
+        unusable_ids={split: tuple(one.unusable) for split, one in found.items()},
         problems=group_alike(
             [
                 *source.audit(),
-                *(problem for inspection in ordered for problem in inspection.problems),
-                *_conversions(source.name, ordered),
-                *_large_images(source.name, ordered),
+                *(one for row in ordered for one in inspections.problems.get(int(row), ())),
+                *_conversions(source.name, inspections, ordered),
+                *_large_images(source.name, inspections, ordered),
             ]
         ),
         max_failed_fraction=max_failed_fraction,
@@ -151,22 +150,51 @@ def summarise(
     )
 
 
-def _class_counts(items: Sequence[Item], num_classes: int) -> tuple[int, ...]:
-    counts = Counter(label for item in items for label in item.labels)
-    return tuple(counts[label] for label in range(1, num_classes + 1))
+@dataclass(slots=True)
+class _Split:
+    """What a pass over the items of a split finds."""
+
+    num_images: int = 0
+    counts: Counter[int] = field(default_factory=Counter)
+    """Images with each label."""
+    pairs: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """Images with each two labels."""
+    unusable: list[str] = field(default_factory=list)
+    rows: "array[int]" = field(default_factory=lambda: array("q"))
+    """Of the items that were inspected."""
 
 
-def _pair_counts(items: Sequence[Item]) -> tuple[tuple[int, int, int], ...]:
-    counts = Counter(pair for item in items for pair in combinations(item.labels, 2))
-    return tuple((a, b, n) for (a, b), n in sorted(counts.items(), key=lambda e: (-e[1], e[0])))
+def _of_split(source: Source, split: str, inspections: InspectionTable) -> _Split:
+    found = _Split()
+    images: Counter[tuple[int, ...]] = Counter()
+    for item_id, labels in tags_of(source.items(split)):
+        images[labels] += 1
+        if (row := inspections.index.find(item_id)) is not None:
+            found.rows.append(row)
+            if not inspections.usable(row):
+                found.unusable.append(item_id)
+    found.num_images = images.total()
+    for labels, count in images.items():
+        found.counts.update(dict.fromkeys(labels, count))
+        found.pairs.update(dict.fromkeys(combinations(labels, 2), count))
+    return found
 
 
-def _conversions(name: str, inspections: Sequence[Inspection]) -> Iterator[Problem]:
+def _in_order(parts: Iterable[Sequence[int]], count: int) -> Int64[np.ndarray, " n"]:
+    """The rows of all parts, each where it is first, of `count` rows."""
+    rows = np.concatenate([np.array(part, dtype=np.int64) for part in parts])
+    _, first = np.unique(rows, return_index=True)
+    return rows[np.sort(first)]
+
+
+def _conversions(
+    name: str, inspections: InspectionTable, rows: Int64[np.ndarray, " n"]
+) -> Iterator[Problem]:
     """One problem for all images that are not plain RGB."""
-    ids_by_kind: dict[str, list[str]] = {}
-    for inspection in inspections:
-        for kind in inspection.conversions:
-            ids_by_kind.setdefault(kind, []).append(inspection.id)
+    ids_by_kind: dict[str, Texts] = {}
+    for row in rows[np.array(inspections.conversion)[rows] > 0]:
+        for kind in inspections.conversions[inspections.conversion[row]]:
+            ids_by_kind.setdefault(kind, Texts()).append(inspections.index.texts[row])
     if ids_by_kind:
         kinds = (f"{len(ids):,} {kind} ({name_some(ids)})" for kind, ids in ids_by_kind.items())
         yield Problem(
@@ -178,13 +206,16 @@ def _conversions(name: str, inspections: Sequence[Inspection]) -> Iterator[Probl
         )
 
 
-def _large_images(name: str, inspections: Sequence[Inspection]) -> Iterator[Problem]:
+def _large_images(
+    name: str, inspections: InspectionTable, rows: Int64[np.ndarray, " n"]
+) -> Iterator[Problem]:
     """One problem for all images that are processed at reduced size."""
-    large = [i.id for i in inspections if max(i.height, i.width) > MAX_SIDE_PX]
-    if large:
+    large = rows[inspections.sides[rows].max(axis=1, initial=0) > MAX_SIDE_PX]
+    if len(large):
+        ids = Texts(inspections.index.texts[row] for row in large)
         yield Problem(
             name,
-            f"{plural(len(large), 'image')} with a side over {MAX_SIDE_PX} px: {name_some(large)}",
+            f"{plural(len(ids), 'image')} with a side over {MAX_SIDE_PX} px: {name_some(ids)}",
             "photographs of a few hundred to a few thousand pixels",
             "Nothing to do: they are processed at reduced size. Reducing the files saves time.",
             Severity.WARNING,

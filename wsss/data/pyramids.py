@@ -1,7 +1,8 @@
 """Images at several scales, in batches of equal size, independent of the number of processes."""
 
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from wsss.argument_checks import check_positive, check_whole
 from wsss.data.datasets import to_tensor
+from wsss.data.item_table import take
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.errors import InvalidOptionError, WsssError
@@ -93,25 +95,31 @@ class PyramidBatch:
 
 
 def plan_batches(
-    items: Sequence[Item], sizes: Mapping[str, Size], scales: Scales, batch_size: int
-) -> list[list[Item]]:
+    items: Sequence[Item], size: Callable[[Item], Size], scales: Scales, batch_size: int
+) -> list[Sequence[Item]]:
     """Group items that have the same size at every scale into batches of at most `batch_size`.
 
     The plan depends on the data alone. Ranks and resumed stages process whole batches, so that an
     image is always computed in the same batch, with the same bytes as a result. The largest images
     come first: a run short of memory fails early, and freed blocks fit all later batches.
+
+    Args:
+        items: images.
+        size: from an item to the height and width of its image.
+        scales: at which they are seen.
+        batch_size: images of a batch at most.
     """
-    groups: dict[tuple[Size, ...], list[Item]] = defaultdict(list)
-    for item in items:
-        groups[scales.sizes(sizes[item.id])].append(item)
+    groups: dict[tuple[Size, ...], array[int]] = defaultdict(lambda: array("q"))
+    for position, item in enumerate(items):
+        groups[scales.sizes(size(item))].append(position)
     return [
-        group[start : start + batch_size]
+        take(items, group[start : start + batch_size])
         for _, group in sorted(groups.items(), key=_largest_first)
         for start in range(0, len(group), batch_size)
     ]
 
 
-def _largest_first(group: tuple[tuple[Size, ...], list[Item]]) -> tuple[int, tuple[Size, ...]]:
+def _largest_first(group: tuple[tuple[Size, ...], Sequence[int]]) -> tuple[int, tuple[Size, ...]]:
     sizes = group[0]
     return -sum(height * width for height, width in sizes), sizes
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from wsss.data.sample import Item
 from wsss.errors import Problem
@@ -31,7 +31,7 @@ class Source(ABC):
     """How the user's lists were read, in a line; empty where there is one way only."""
 
     @abstractmethod
-    def items(self, split: str) -> tuple[Item, ...]:
+    def items(self, split: str) -> Sequence[Item]:
         """All items of `train` or `val`, in a fixed order."""
 
     @abstractmethod
@@ -81,3 +81,10 @@ class Source(ABC):
         tags = np.zeros(len(self.class_names), dtype=bool)
         tags[[label - 1 for label in item.labels]] = True
         return tags
+
+    def tag_matrix(self, items: Sequence[Item]) -> Bool[np.ndarray, "n c"]:
+        """Multi-hot tags of items."""
+        matrix = np.zeros((len(items), len(self.class_names)), dtype=bool)
+        for row, item in enumerate(items):
+            matrix[row] = self.tags(item)
+        return matrix

@@ -1,16 +1,17 @@
 """Read the whole data set once, before hours are spent on it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import fingerprint, read_json, write_checksums, write_json
 from wsss.data.data_report import DataReport, Inspection, inspect_item, summarise
+from wsss.data.inspection_table import InspectionTable, problem_of
+from wsss.data.item_table import joined, select
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
-from wsss.errors import Problem, Severity
 from wsss.files import DamagedFileError
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.progress import track
@@ -19,7 +20,7 @@ from wsss.stage_tools.worker_pool import failure_noted, process_items
 log = logging.getLogger(__name__)
 
 VERSION = 1
-INSPECTIONS = "inspections.json"
+INSPECTIONS = "inspections.npz"
 MOST_TOGETHER = 256
 """Images whose notes are one file."""
 LEAST_PARTS = 64
@@ -63,28 +64,40 @@ def run(context: Context) -> DataReport:
 def inspect(source: Source, folder: Path, workers: int) -> None:
     """Inspect every image once, on all cores, and keep the notes in the folder."""
     path = folder / INSPECTIONS
-    if _readable(path):
+    if _readable(path, InspectionTable.load):
         return
-    unique = {item.file_stem: item for split in SPLITS for item in source.items(split)}
-    items = list(unique.values())
+    items = _unique(joined(*map(source.items, SPLITS)))
     task = InspectItems(source.reader, folder)
     size = min(MOST_TOGETHER, max(1, len(items) // LEAST_PARTS))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
-    pending = {part[0].id: part for part in parts if not _readable(task.path(part[0]))}
-    calls = ((part[0], part) for part in pending.values())
+    pending = {part[0].id: part for part in parts if not _readable(task.path(part[0]), read_json)}
+    calls = ((part[0], [*part]) for part in pending.values())
     done = len(items) - sum(map(len, pending.values()))
     found = process_items(task, calls, workers, folder)
     for _ in track(found, len(items), "check", done, count=lambda first: len(pending[first.id])):
         pass
     paths = (task.path(part[0]) for part in parts)
-    write_json(path, [note for one in paths if one.is_file() for note in read_json(one)])
+    notes = (note for one in paths if one.is_file() for note in read_json(one))
+    InspectionTable.of(map(_inspection, notes)).save(path)
     write_checksums(folder)
 
 
-def _readable(path: Path) -> bool:
+def _unique(items: Sequence[Item]) -> Sequence[Item]:
+    """The items without those whose notes and results have the name of an earlier one's."""
+    names: set[str] = set()
+
+    def is_first(item: Item) -> bool:
+        number = len(names)
+        names.add(item.file_stem)
+        return len(names) > number
+
+    return select(items, is_first)
+
+
+def _readable(path: Path, read: Callable[[Path], Any]) -> bool:
     """Whether a note is there; a damaged one is removed, to be written again."""
     try:
-        return path.is_file() and bool(read_json(path))
+        return path.is_file() and bool(read(path))
     except DamagedFileError:
         log.warning("%s is damaged: the images are checked again", path)
         path.unlink()
@@ -97,13 +110,9 @@ def report(source: Source, folder: Path, max_failed_fraction: float) -> DataRepo
     It is made anew each time, since rows and files without an image of the data set may have
     changed.
     """
-    inspections = [_inspection(note) for note in read_json(folder / INSPECTIONS)]
-    return summarise(source, inspections, max_failed_fraction)
+    return summarise(source, InspectionTable.load(folder / INSPECTIONS), max_failed_fraction)
 
 
 def _inspection(note: dict[str, Any]) -> Inspection:
-    problems = tuple(
-        Problem(**{**problem, "severity": Severity(problem["severity"])})
-        for problem in note["problems"]
-    )
+    problems = tuple(map(problem_of, note["problems"]))
     return Inspection(**{**note, "problems": problems, "conversions": tuple(note["conversions"])})

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from wsss.data.images import read_header
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.file_source import FileSource
@@ -26,7 +27,8 @@ class GivenImages(FileSource):
         """Take images, as the validation split, since nothing learns from them; C class names."""
         self.root = Path.cwd()
         self.class_names = tuple(class_names)
-        self._items = {TRAIN: (), VAL: tuple(items)}
+        own = items if isinstance(items, ItemTable) else ItemTable.of(items, self.root)
+        self._items = {TRAIN: own[:0], VAL: own}
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""

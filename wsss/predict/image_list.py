@@ -7,6 +7,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from wsss.data.images import IMAGE_SUFFIXES
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item, safe_file_stem
 from wsss.data.sources.file_source import walk_files
 from wsss.data.sources.lists import read_lines
@@ -22,7 +23,7 @@ Named = tuple[Path, Path]
 
 def find_images(
     words: Sequence[str], results: Path | None = None
-) -> tuple[tuple[Item, ...], list[Problem]]:
+) -> tuple[ItemTable, list[Problem]]:
     """The images of words in their order, those of a folder sorted; each once.
 
     A word is a file, a folder, whose images at any depth are meant, a pattern that the shell did
@@ -50,9 +51,8 @@ def find_images(
             problems += error.problems
     ids = unique_ids([*found.values()])
     paths = (path for path, _ in found.values())
-    return tuple(
-        Item(item_id, (), path) for item_id, path in zip(ids, paths, strict=True)
-    ), problems
+    items = (Item(item_id, (), path) for item_id, path in zip(ids, paths, strict=True))
+    return ItemTable.of(items, Path.cwd()), problems
 
 
 def unique_ids(found: Sequence[Named]) -> list[str]:

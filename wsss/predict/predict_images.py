@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wsss.data.item_table import select
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.data.source import VAL
@@ -53,9 +54,9 @@ def predict_images(
         settings: how images are seen.
         output: what is written, and where.
     """
-    items = [item for item in context.source.items(VAL) if item.id in context.sizes]
-    tiled = [item for item in items if settings.tiling.cuts(context.sizes[item.id])]
-    whole = [item for item in items if not settings.tiling.cuts(context.sizes[item.id])]
+    items = select(context.source.items(VAL), lambda item: item.id in context.sizes)
+    tiled = select(items, lambda item: settings.tiling.cuts(context.sizes[item.id]))
+    whole = select(items, lambda item: not settings.tiling.cuts(context.sizes[item.id]))
     write = WriteResults(
         context.source,
         output,
@@ -94,7 +95,7 @@ def _predict_tiled(
     settings: Settings,
     write: WriteResults,
 ) -> None:
-    own = [item for item in context.share(items) if not write.output.has(item)]
+    own = select(context.share(items), lambda item: not write.output.has(item))
     count = count_tiles(settings.tiling, [context.sizes[item.id] for item in own])
     few = replace(context, workers=min(context.workers, settings.tiles_at_once))
     finished = predict_in_tiles(
@@ -109,12 +110,13 @@ def note_segments(
 ) -> None:
     """Note COCO's annotations of this rank's share of masks."""
     own = context.share(items)
-    calls = [(item,) for item in own if not output.segments.has(item)]
+    pending = select(own, lambda item: not output.segments.has(item))
+    calls = ((item,) for item in pending)
     finished = process_items(
         NoteSegments(output, num_classes), calls, context.workers, context.folder
     )
-    if calls:
-        _show(context, finished, len(own), "COCO segments", len(own) - len(calls))
+    if pending:
+        _show(context, finished, len(own), "COCO segments", len(own) - len(pending))
 
 
 def classify_images(
@@ -125,9 +127,9 @@ def classify_images(
 ) -> None:
     """Tag and explain this rank's share of images that are not yet."""
     own = context.share(items)
-    calls = [item for item in own if not has(item)]
-    if calls:
-        _show(context, classify(calls), len(own), "classify", len(own) - len(calls))
+    pending = select(own, lambda item: not has(item))
+    if pending:
+        _show(context, classify(pending), len(own), "classify", len(own) - len(pending))
 
 
 def _show(

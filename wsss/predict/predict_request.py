@@ -11,6 +11,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from wsss.artifacts import file_digest, fingerprint, remove_unfinished, write_json
+from wsss.data.item_table import select
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.errors import Problem, Severity, WsssError
@@ -123,7 +124,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         fabric.barrier()
         # Of one process for all: file systems tell others later what is there.
         ids = fabric.broadcast({i.id for i in items if i.id in sizes and output.has(i)})
-        done = [item for item in items if item.id in ids]
+        done = select(items, lambda item: item.id in ids)
         tagged: Sequence[Item] = ()
         if explainer is not None:
             from wsss.predict.classifier import Tagger, classifier_digests
@@ -133,7 +134,7 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
             task = partial(tagger.tag, notes=context.folder)
             classify_images(context, done, task, tagger.has)
             fabric.barrier()
-            tagged = [item for item in done if tagger.has(item)]
+            tagged = select(done, tagger.has)
         if request.coco:
             note_segments(context, done, output, len(names))
         fabric.barrier()

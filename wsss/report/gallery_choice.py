@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 BEST, MEDIAN, WORST, SAMPLE = "best", "median", "worst", "sample"
 """Names of the groups of a gallery."""
@@ -37,8 +40,8 @@ def choose_gallery(scores: Mapping[str, float], per_group: int) -> dict[str, lis
     }
 
 
-def sample_gallery(ids: Sequence[str], count: int) -> dict[str, list[str]]:
-    """`count` ids, evenly spaced over all of them, for images that have no score.
+def sample_gallery(ids: Sequence[T], count: int) -> dict[str, list[T]]:
+    """`count` ids or items, evenly spaced over all of them, for images that have no score.
 
     Example:
         >>> sample_gallery(["a", "b", "c", "d", "e"], 3)

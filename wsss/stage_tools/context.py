@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wsss.data.item_table import select
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.stage_tools.measured import Measured
@@ -71,9 +72,9 @@ class Context:
         """Whether this process is rank 0, which shows progress and closes manifests."""
         return self.fabric.global_rank == 0
 
-    def share(self, things: Sequence[T]) -> list[T]:
+    def share(self, things: Sequence[T]) -> Sequence[T]:
         """This rank's share of `things`: every world-size-th, without padding."""
-        return list(things[self.fabric.global_rank :: self.fabric.world_size])
+        return things[self.fabric.global_rank :: self.fabric.world_size]
 
     def size(self, item: Item) -> tuple[int, int]:
         """Height and width of an image; read from the file where no check measured it."""
@@ -82,6 +83,9 @@ class Context:
         height, width, _ = self.source.read_image(item).shape
         return height, width
 
-    def items(self, split: str) -> tuple[Item, ...]:
+    def items(self, split: str) -> Sequence[Item]:
         """The usable items of a split."""
-        return tuple(item for item in self.source.items(split) if item.id not in self.unusable)
+        items = self.source.items(split)
+        if not self.unusable:
+            return items
+        return select(items, lambda item: item.id not in self.unusable)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence, Sized
 from typing import Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -56,16 +57,18 @@ class FeatureBatches:
 
     def __iter__(self) -> Iterator[TaggedBatch]:
         """Features float32 [b, K, 1, 1] and tags float32 [b, C] of an epoch."""
-        keys = list(self.sampler)
-        indices = self._sent([index for _, index in keys])
-        views = self._sent([self.view_of(epoch, index) for epoch, index in keys])
+        count = len(self.sampler)
+        keys = np.fromiter(self.sampler, dtype=np.dtype((np.int64, 2)), count=count)
+        chosen = (self.view_of(epoch, index) for epoch, index in map(np.ndarray.tolist, keys))
+        indices = self._sent(keys[:, 1])
+        views = self._sent(np.fromiter(chosen, dtype=np.int64, count=count))
         for number in range(len(self)):
             own = slice(number * self.batch_size, (number + 1) * self.batch_size)
             features = self.views[indices[own], views[own]]
             yield {"images": features[..., None, None], "tags": self.tags[indices[own]]}
 
-    def _sent(self, numbers: list[int]) -> Int64[Tensor, " n"]:
-        return torch.tensor(numbers).to(self.views.device)
+    def _sent(self, numbers: Int64[np.ndarray, " n"]) -> Int64[Tensor, " n"]:
+        return torch.from_numpy(np.ascontiguousarray(numbers)).to(self.views.device)
 
 
 class ViewChoice(Protocol):

@@ -21,12 +21,6 @@ from wsss.wording import plural
 
 log = logging.getLogger(__name__)
 
-CPU_PX = 250_000
-"""Pixels of a batch's largest scale that a thread of a CPU sends through a network at once.
-
-The network's inner maps take some kilobytes a pixel. More are no faster on one thread.
-"""
-
 R = TypeVar("R")
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wsss.artifacts.store import Store
+from wsss.data.item_table import select
 from wsss.data.sample import Item
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.progress import track
@@ -18,7 +19,7 @@ def write_item_files(
     items: Sequence[Item],
     store: Store,
     task: ItemTask,
-    calls: Callable[[list[Item]], Calls],
+    calls: Callable[[Sequence[Item]], Calls],
     description: str,
 ) -> None:
     """Have processes write the files of this rank's share of items; all ranks leave together.
@@ -35,7 +36,7 @@ def write_item_files(
         WsssError: too many items failed.
     """
     own = context.share(items)
-    pending = [item for item in own if not store.has(item)]
+    pending = select(own, lambda item: not store.has(item))
     results = process_items(task, calls(pending), context.workers, context.folder, context.measured)
     done = len(own) - len(pending)
     for _ in track(results, len(own), description, done, visible=context.is_main):

@@ -84,10 +84,9 @@ def pending_batches(
     scales: Scales,
     batch_size: int,
     is_done: Callable[[Item], bool],
-) -> list[list[Item]]:
+) -> list[Sequence[Item]]:
     """This rank's planned batches of which at least one item is not done yet."""
-    sizes = {item.id: context.size(item) for item in items}
-    plan = plan_batches(items, sizes, scales, batch_size)
+    plan = plan_batches(items, context.size, scales, batch_size)
     return [batch for batch in context.share(plan) if not all(map(is_done, batch))]
 
 
@@ -97,9 +96,8 @@ class _TaggedBatches(Dataset[TaggedBatch]):
     def __init__(self, context: Context, items: Sequence[Item]) -> None:
         """Plan the batches of `items`, at least one for each rank."""
         scales = Scales()
-        sizes = {item.id: context.size(item) for item in items}
         batch_size = max(1, min(BATCH_SIZE, len(items) // context.fabric.world_size))
-        plan = context.share(plan_batches(items, sizes, scales, batch_size))
+        plan = context.share(plan_batches(items, context.size, scales, batch_size))
         self.batches = PyramidBatches(context.source, plan, scales)
 
     def __len__(self) -> int:

@@ -15,8 +15,9 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
 from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
 from wsss.models import Backbone
+from wsss.models.feature_maps import CPU_PX
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import CPU_PX, map_batches, ready
+from wsss.stage_tools.forward_passes import map_batches, ready
 from wsss.stage_tools.loaders import BATCH_SIZE, pending_batches
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import note_failure

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from wsss.argument_checks import check_whole
+from wsss.data.item_table import joined
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
@@ -121,19 +122,20 @@ def run(
         trunk = backbone(freeze=freeze).to(memory_format=memory_format(context.fabric.device))
     model = SplitClassifier.linear(trunk, len(names), bias)
     items = context.items(TRAIN)
-    tags = torch.stack([torch.from_numpy(context.source.tags(item)) for item in items])
+    weights = None
+    if class_balanced:
+        weights = balanced_class_weights(torch.from_numpy(context.source.tag_matrix(items)))
     frozen = freeze == "backbone"
     train: Loader
     val: Loader
     if frozen:
         scales = feature_scales or Scales()
         folder = context.folder / "features"
-        store_pooled_features(
-            context, trunk, (*items, *context.items(VAL)), scales, feature_windows, folder
-        )
-        check_failures(context, len(items) + len(context.items(VAL)))
+        everything = joined(items, context.items(VAL))
+        store_pooled_features(context, trunk, everything, scales, feature_windows, folder)
+        check_failures(context, len(everything))
         views = FeatureViews(context, items, folder)
-        items = tuple(views.items)
+        items = views.items
         train = feature_loader(context, views, batch_size)
         val = feature_validation(context, folder)
     else:
@@ -145,7 +147,7 @@ def run(
         optimizer,
         lr,
         head_lr_factor,
-        balanced_class_weights(tags) if class_balanced else None,
+        weights,
     )
     numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:

@@ -123,7 +123,7 @@ def _scores(model: SplitClassifier, features: FeatureViews) -> dict[str, float]:
     if not len(features):
         return {}
     logits = [model.head(features[0, index]["images"][None]) for index in range(len(features))]
-    tags = torch.stack(features.tags)
+    tags = features.tags.float()
     shares = tags.mean(dim=0)
     if not shares.any():
         return {}

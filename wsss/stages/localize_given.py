@@ -115,7 +115,7 @@ def run(context: Context, *, folder: str, untagged: str = REFUSE) -> dict[str, f
     store = SeedStore(context.folder / "seeds")
     task = TakeSeeds(context.source.class_names, store, untagged)
 
-    def calls(pending: list[Item]) -> Calls:
+    def calls(pending: Sequence[Item]) -> Calls:
         return ((item, found.get(item.id), context.size(item)) for item in pending)
 
     write_item_files(context, items, store, task, calls, "given seeds")

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 
 from wsss.cams.meng.representatives import Grouping, class_descriptors, group_classes, pairs_of
+from wsss.data.item_table import joined
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
@@ -120,8 +121,7 @@ def run(
     whole = torch.stack(
         [unvaried[0, index]["images"].flatten() for index in range(len(unvaried))]
     ).double()
-    tags = torch.stack(train.tags).bool()
-    descriptors = class_descriptors(whole.numpy(), tags.numpy(), min_single_label_images)
+    descriptors = class_descriptors(whole.numpy(), train.tags.numpy(), min_single_label_images)
     groups = context.fabric.broadcast(group_classes(descriptors, num_representatives, grouping))
     pairs = pairs_of(groups, range(len(names)), replace_self)
     if alone := set(range(len(names))) - {target for target, _ in pairs}:
@@ -168,7 +168,7 @@ def _pooled_features(context: Context) -> Path:
         return stored
     folder = context.folder / "features"
     backbone = cast("Backbone", trained_classifier(context).features)
-    items = (*context.items(TRAIN), *context.items(VAL))
+    items = joined(context.items(TRAIN), context.items(VAL))
     scales = Scales(multiple_px=backbone.output_stride)
     store_pooled_features(context, backbone, items, scales, 0, folder)
     return folder

@@ -1,5 +1,6 @@
 """Take the user's own pseudo masks in place of refined seeds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def run(context: Context, *, masks: str, untagged: str = REFUSE) -> dict[str, fl
     statistics = StatisticsStore(context.folder / "statistics")
     task = TakeMask(context.source.class_names, store, statistics, untagged)
 
-    def calls(pending: list[Item]) -> Calls:
+    def calls(pending: Sequence[Item]) -> Calls:
         return ((item, found.get(item.id), context.size(item)) for item in pending)
 
     write_item_files(context, items, store, task, calls, "given masks")

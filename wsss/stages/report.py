@@ -86,7 +86,8 @@ def run(
 
 def _choice(context: Context, sample_size: int) -> dict[str, Any]:
     """Ids of each split's groups: the evaluation's choice, or a sample of the training images."""
-    sample = {TRAIN: sample_gallery([item.id for item in context.items(TRAIN)], sample_size)}
+    groups = sample_gallery(context.items(TRAIN), sample_size)
+    sample = {TRAIN: {name: [item.id for item in items] for name, items in groups.items()}}
     if "evaluate" not in context.inputs:
         return sample
     return _read(context.inputs["evaluate"] / "gallery.json") or sample
@@ -96,22 +97,22 @@ def _chosen(
     context: Context, choice: Mapping[str, Any], per_group: int
 ) -> dict[str, dict[str, list[Item]]]:
     """The items of each split's groups, cut to the wanted number."""
-    items = {split: {item.id: item for item in context.items(split)} for split in SPLITS}
     most = {SAMPLE: 3 * per_group}
-    return {
-        split: {
-            name: [items[split][i] for i in ids if i in items[split]][: most.get(name, per_group)]
-            for name, ids in choice.get(split, {}).items()
+    found: dict[str, dict[str, list[Item]]] = {}
+    for split in SPLITS:
+        groups = choice.get(split, {})
+        wanted = {item_id for ids in groups.values() for item_id in ids}
+        items = {item.id: item for item in context.items(split) if item.id in wanted}
+        found[split] = {
+            name: [items[one] for one in ids if one in items][: most.get(name, per_group)]
+            for name, ids in groups.items()
         }
-        for split in SPLITS
-    }
+    return found
 
 
 def _rows(context: Context, split: str, items: list[Item], height_px: int) -> Iterator[GalleryRow]:
     """Draw the rows of a group and write each as a picture; unreadable images are noted."""
-    scores = (
-        _read(context.inputs["evaluate"] / "images.json") if "evaluate" in context.inputs else {}
-    )
+    scores = _scores(context, split, items)
     names = context.source.class_names
     for item in items:
         panels: list[Panel] = []
@@ -128,10 +129,18 @@ def _rows(context: Context, split: str, items: list[Item], height_px: int) -> It
         yield GalleryRow(
             item_id=item.id,
             tags=tuple(names[label - 1] for label in item.labels),
-            score=scores.get(split, {}).get(item.id, {}).get(SCORED_BY[split]),
+            score=scores.get(item.id),
             panels=tuple(panels),
             present=evidence.present,
         )
+
+
+def _scores(context: Context, split: str, items: list[Item]) -> dict[str, float | None]:
+    """The score of each image that has one, by id."""
+    if "evaluate" not in context.inputs:
+        return {}
+    every = _read(context.inputs["evaluate"] / "images.json").get(split, {})
+    return {one.id: every.get(one.id, {}).get(SCORED_BY[split]) for one in items}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 
 from wsss.artifacts import LabelStore
 from wsss.data.datasets import MaskedImages
+from wsss.data.item_table import select
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
@@ -107,7 +108,7 @@ def run(
     if compiled:
         model.compile()
     masks = LabelStore(context.inputs["refine"] / "masks")
-    items = [item for item in context.items(TRAIN) if masks.has(item)]
+    items = select(context.items(TRAIN), masks.has)
     images = MaskedImages(context.source, items, masks.read, augmentation, context.seed)
     task = SegmentationTask(model, len(names), optimizer, lr, head_lr_factor)
     train = training_loader(context, images, batch_size)

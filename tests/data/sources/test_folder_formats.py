@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from wsss.data.data_report import inspect_item, summarise
+from wsss.data.inspection_table import InspectionTable
 from wsss.data.sources.folder.folder import Folder
 from wsss.errors import Severity
 
@@ -19,7 +20,9 @@ PILLOW = ("a.gif", "b.jfif", "c.avif", "d.jp2", "e.j2k", "f.tif", "UPPER.JPG", "
 def report_of(root):
     source = Folder(root)
     items = {item.id: item for split in ("train", "val") for item in source.items(split)}
-    return summarise(source, [inspect_item(source, item) for item in items.values()])
+    return summarise(
+        source, InspectionTable.of(inspect_item(source, item) for item in items.values())
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from wsss.cams.core.method import CamMethod, Classes, Images, Maps, Provenance
 from wsss.cams.core.postprocess import normalise_minmax
 from wsss.metrics.explanation.replacement_images import Blur
 from wsss.models.classifier import SplitClassifier
+from wsss.models.feature_maps import feature_maps
 
 OPTIONS = {
     "feature": ("shape", "raw"),
@@ -96,7 +97,7 @@ class ClusterCAM(CamMethod):
         """Raw maps in [-1, 1] of `n` classes of each image, at the resolution of the features."""
         maps = [
             self._image_maps(model, *one)
-            for one in zip(images, model.features(images), classes, strict=True)
+            for one in zip(images, feature_maps(model.features, images), classes, strict=True)
         ]
         return torch.stack(maps)
 

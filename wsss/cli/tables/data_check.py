@@ -92,7 +92,7 @@ def size_table(report: DataReport) -> Table:
         table.add_column(heading, justify="right")
     for name, sides in report.side_ranges.items():
         table.add_row(name, *(f"{side:,}" for side in sides))
-    table.caption = plural(len(set(report.sizes.values())), "distinct size")
+    table.caption = plural(len({*map(tuple, report.sizes.sides.tolist())}), "distinct size")
     return table
 
 

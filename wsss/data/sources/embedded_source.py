@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import fingerprint
+from wsss.artifacts import fingerprint_of_rows
 from wsss.data.images import (
     check_mask_size,
     read_embedded,
@@ -46,13 +46,15 @@ class EmbeddedSource(ListedSource):
 
     def fingerprint(self, split: str) -> str:
         """Hash of class names, ids, tags and image contents of a split."""
-        index = [[item.id, *item.labels] for item in self._items[split]]
-        return fingerprint([self.class_names, index, _joined(self._samples(split, masks=False))])
+        items = self._items[split]
+        tagged = ([item_id, *tags] for item_id, tags in items.tags())
+        images = _joined(self._samples(split, masks=False))
+        return fingerprint_of_rows(self.class_names, tagged, images)
 
     def mask_fingerprint(self, split: str) -> str:
         """Hash of class names, ids and mask contents of a split."""
-        ids = [item.id for item in self._items[split]]
-        return fingerprint([self.class_names, ids, _joined(self._samples(split, masks=True))])
+        masks = _joined(self._samples(split, masks=True))
+        return fingerprint_of_rows(self.class_names, self._items[split].ids(), masks)
 
     @abstractmethod
     def _image(self, item: Item) -> tuple[bytes, str]:

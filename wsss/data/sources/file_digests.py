@@ -2,8 +2,10 @@
 
 import os
 import time
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from wsss.artifacts import atomic, opened
+from wsss.data.texts import TextIndex, Texts
 from wsss.files import intact
 
 SAMPLED_BYTES = 4096
@@ -25,6 +28,56 @@ State = tuple[int, int, int]
 """Size in bytes, times of the last change of content and of attributes in nanoseconds."""
 
 
+class _Notes:
+    """State and digest of files, in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        self.names = Texts()
+        self.states = array("q")
+        self.digests = bytearray()
+        self._next = 0
+
+    def __len__(self) -> int:
+        """Number of files."""
+        return len(self.names)
+
+    def add(self, name: str, state: State, digest: bytes) -> None:
+        """Note a file."""
+        self.names.append(name)
+        self.states.extend(state)
+        self.digests += digest
+
+    def digest(self, name: str, state: State) -> bytes | None:
+        """The digest of a file in a state; None if it is not known.
+
+        Files are asked for in one order in all runs: it is found without a search but where some
+        were added or removed.
+        """
+        row = self._next
+        if row >= len(self) or self.names[row] != name:
+            if (found := self._index.find(name)) is None:
+                return None
+            row = found
+        self._next = row + 1
+        if tuple(self.states[3 * row : 3 * row + 3]) != state:
+            return None
+        return bytes(self.digests[DIGEST_BYTES * row : DIGEST_BYTES * (row + 1)])
+
+    @cached_property
+    def _index(self) -> TextIndex:
+        return TextIndex(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is known of the same files, in the same order."""
+        if not isinstance(other, _Notes):
+            return NotImplemented
+        return (self.states, self.digests) == (other.states, other.digests) and all(
+            map(str.__eq__, self.names, other.names)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(slots=True)
 class FileDigests:
     """Digests of the files of a data set, kept in a file from one run to the next.
@@ -35,39 +88,45 @@ class FileDigests:
 
     path: Path | None = None
     """An `.npz` file; None keeps nothing."""
-    _known: dict[bytes, tuple[State, bytes]] = field(default_factory=dict)
-    _found: dict[bytes, tuple[State, bytes]] = field(default_factory=dict)
+    _known: _Notes = field(default_factory=_Notes)
+    _found: _Notes = field(default_factory=_Notes)
 
     def load(self) -> "FileDigests":
         """Take what the file knows; one that is damaged or missing knows nothing."""
         if self.path is None or not self.path.is_file():
             return self
+        known = _Notes()
         try:
             with intact(self.path), opened(self.path) as content:
-                names = content["names"].tobytes().split(b"\0")
                 states: Int64[np.ndarray, "n 3"] = content["states"]
                 digests: UInt8[np.ndarray, "n 16"] = content["digests"]
-                rows = zip(names, map(tuple, states.tolist()), map(bytes, digests), strict=True)
-                self._known = {name: (state, digest) for name, state, digest in rows}
+                for name in content["names"].tobytes().split(b"\0"):
+                    known.names.append(os.fsdecode(name))
+                known.states.frombytes(states.tobytes())
+                known.digests += digests.tobytes()
+                if not len(known) == len(states) == len(digests):
+                    raise ValueError("arrays of different lengths")
         except Exception:  # An index is no result: it is made again, whatever is wrong with it.
-            self._known = {}
+            return self
+        self._known = known
         return self
 
     def save(self) -> None:
         """Write the digests of the files that were asked for, if others are known."""
-        if self.path is None or self._found == self._known or not self._found:
+        found = self._found
+        if self.path is None or not len(found) or found == self._known:
             return
-        states, digests = zip(*self._found.values(), strict=True)
+        names = b"\0".join(os.fsencode(name) for name in found.names)
         with atomic(self.path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
-                names=np.frombuffer(b"\0".join(self._found), dtype=np.uint8),
-                states=np.array(states, dtype=np.int64),
-                digests=np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_BYTES),
+                names=np.frombuffer(names, dtype=np.uint8),
+                states=np.array(found.states, dtype=np.int64).reshape(-1, 3),
+                digests=np.frombuffer(found.digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
             )
-        self._known = dict(self._found)
+        self._known, self._found = found, _Notes()
 
-    def of(self, paths: Iterable[Path | None]) -> str:
+    def of(self, paths: Iterable[str | Path | None]) -> str:
         """Hash of the contents of files, in their order.
 
         Hashed are size, first and last 4 KiB of each file, independent of paths and times; 100,000
@@ -76,32 +135,30 @@ class FileDigests:
         """
         digest = blake2b(digest_size=DIGEST_BYTES)
         for path in paths:
-            digest.update(self._sample(path) if path else b"none")
+            digest.update(self._sample(str(path)) if path else b"none")
         return digest.hexdigest()
 
-    def _sample(self, path: Path) -> bytes:
+    def _sample(self, path: str) -> bytes:
         """Hash of a file's size and both ends; a constant if it cannot be read."""
         if self.path is None:
             return sample_file(path)
         try:
-            found = path.stat()
+            found = os.stat(path)  # noqa: PTH116 – paths would take half of the time
         except OSError:
             return sample_file(path)
         state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        name = os.fsencode(path)
-        if (known := self._known.get(name)) is not None and known[0] == state:
-            self._found[name] = known
-            return known[1]
-        sample = sample_file(path)
-        if len(sample) == DIGEST_BYTES and max(state[1:]) < time.time_ns() - SETTLED_S * 1e9:
-            self._found[name] = state, sample
+        known = self._known.digest(path, state)
+        sample = sample_file(path) if known is None else known
+        settled = known is not None or max(state[1:]) < time.time_ns() - SETTLED_S * 1e9
+        if len(sample) == DIGEST_BYTES and settled:
+            self._found.add(path, state, sample)
         return sample
 
 
-def sample_file(path: Path) -> bytes:
+def sample_file(path: str | Path) -> bytes:
     """Hash of a file's size and both ends; a constant if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb") as stream:  # noqa: PTH123 – likewise
             return sample_part(stream, 0, stream.seek(0, os.SEEK_END))
     except OSError:
         return b"unreadable"

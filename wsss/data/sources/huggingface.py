@@ -1,10 +1,12 @@
 """Hugging Face `datasets`: images in columns of Arrow tables, read in any order."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from wsss.argument_checks import check_inside_unit
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.embedded_source import EmbeddedSource
@@ -83,7 +85,8 @@ class HuggingFace(EmbeddedSource):
         if VAL not in ids:
             ids = split_by_hash(ids[TRAIN], val_fraction)
         self._items = {
-            split: tuple(Item(key, values[key]) for key in keys) for split, keys in ids.items()
+            split: ItemTable.of((Item(key, values[key]) for key in keys), self.root)
+            for split, keys in ids.items()
         }
 
     def _image(self, item: Item) -> tuple[bytes, str]:
@@ -115,13 +118,13 @@ class HuggingFace(EmbeddedSource):
     def _samples(self, split: str, masks: bool) -> Iterable[bytes]:
         column = self._columns[masks]
         if column is None:
-            return (b"none" for _ in self._items[split])
+            return repeat(b"none", len(self._items[split]))
         known = {
             (where, row): one
             for where, table in self._tables.items()
             for row, one in enumerate(_samples_of(table, column))
         }
-        return (known[self._rows[item.id]] for item in self._items[split])
+        return (known[self._rows[item_id]] for item_id in self._items[split].ids())
 
 
 def _opened(path: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wsss.data.sample import Item
+from wsss.data.item_table import ItemTable
 from wsss.data.source import SPLITS, TRAIN, VAL, Source
 from wsss.errors import Problem, Severity
 from wsss.wording import name_some, plural
@@ -15,9 +15,9 @@ class ListedSource(Source):
 
     root: Path
     """The folder or file that holds everything; absolute."""
-    _items: dict[str, tuple[Item, ...]]
+    _items: dict[str, ItemTable]
 
-    def items(self, split: str) -> tuple[Item, ...]:
+    def items(self, split: str) -> ItemTable:
         """All items of `train` or `val`, in a fixed order."""
         return self._items[split]
 
@@ -41,8 +41,8 @@ class ListedSource(Source):
                 )
 
     def _audit_overlap(self) -> Iterator[Problem]:
-        val_ids = {item.id for item in self._items[VAL]}
-        shared = [item.id for item in self._items[TRAIN] if item.id in val_ids]
+        val_ids = {*self._items[VAL].ids()}
+        shared = [item_id for item_id in self._items[TRAIN].ids() if item_id in val_ids]
         if shared:
             yield Problem(
                 str(self.root),
@@ -54,7 +54,7 @@ class ListedSource(Source):
             )
 
     def _audit_tags(self) -> Iterator[Problem]:
-        counts = Counter(label for item in self._items[TRAIN] for label in item.labels)
+        counts = Counter(label for labels in self._items[TRAIN].labels() for label in labels)
         unseen = [name for label, name in enumerate(self.class_names, 1) if not counts[label]]
         if unseen and self._items[TRAIN]:
             yield Problem(
@@ -65,23 +65,31 @@ class ListedSource(Source):
                 "Add such images; a class never seen is never found, and scores 0.",
                 Severity.WARNING,
             )
-        items = dict.fromkeys(item for split in SPLITS for item in self._items[split])
-        untagged = [item.id for item in items if not item.labels]
+        untagged = dict.fromkeys(
+            item_id
+            for items in (self._items[split] for split in SPLITS)
+            for item_id, labels in items.tags()
+            if not labels
+        )
         if untagged:
             yield Problem(
                 str(self.root),
                 f"{plural(len(untagged), 'image has', 'images have')} no labels: "
-                f"{name_some(untagged)}",
+                f"{name_some([*untagged])}",
                 "the label of every object an image shows",
                 "Nothing to do if they show background only; else add their labels.",
                 Severity.WARNING,
             )
 
     def _audit_missing_masks(self) -> Iterator[Problem]:
-        if not any(item.mask for items in self._items.values() for item in items):
+        if not any(file for items in self._items.values() for file in items.mask_files()):
             return
         for split, items in self._items.items():
-            missing = [item.id for item in items if item.mask is None]
+            missing = [
+                item_id
+                for item_id, file in zip(items.ids(), items.mask_files(), strict=True)
+                if file is None
+            ]
             if missing:
                 yield Problem(
                     str(self.root),

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from filelock import FileLock
 
 from wsss.data.alike_problems import group_alike
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.file_source import FileSource
@@ -85,7 +86,7 @@ class Voc(FileSource):
             else:
                 self._problems.append(_no_image(devkit / "JPEGImages" / f"{item_id}.jpg"))
         self._items = {
-            split: tuple(items[item_id] for item_id in ids[split] if item_id in items)
+            split: ItemTable.of((items[one] for one in ids[split] if one in items), devkit)
             for split in ids
         }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from wsss.argument_checks import check_inside_unit
 from wsss.data.images import IMAGE_SUFFIXES
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.embedded_source import EmbeddedSource
@@ -143,7 +144,8 @@ class WebDataset(EmbeddedSource):
         self._images = {key: one.image for key, one in found.items() if one.image}
         self._masks = {key: one.mask for key, one in found.items() if one.mask}
         self._items = {
-            split: tuple(Item(key, values[key]) for key in keys) for split, keys in ids.items()
+            split: ItemTable.of((Item(key, values[key]) for key in keys), self.root)
+            for split, keys in ids.items()
         }
 
     def _image(self, item: Item) -> tuple[bytes, str]:
@@ -154,8 +156,8 @@ class WebDataset(EmbeddedSource):
 
     def _samples(self, split: str, masks: bool) -> Iterable[bytes]:
         parts = self._masks if masks else self._images
-        for item in self._items[split]:
-            if (part := parts.get(item.id)) is None:
+        for item_id in self._items[split].ids():
+            if (part := parts.get(item_id)) is None:
                 yield b"none"
                 continue
             with part.shard.open("rb") as stream:

@@ -1,8 +1,9 @@
 """Results of a stage over a few images, the same ones in every run on a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wsss.data.item_table import select
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.pipeline.tracking.records import Picture
@@ -43,7 +44,7 @@ def overlays(context: Context, stage: str, folders: Mapping[str, Path]) -> dict[
     return found
 
 
-def shown_items(items: tuple[Item, ...], count: int = NUM_IMAGES) -> list[Item]:
+def shown_items(items: Sequence[Item], count: int = NUM_IMAGES) -> list[Item]:
     """Evenly spaced images with tags; any images where none has some."""
-    tagged = {item.id: item for item in items if item.labels} or {item.id: item for item in items}
-    return [tagged[item_id] for item_id in sample_gallery(list(tagged), count)[SAMPLE]]
+    tagged = select(items, lambda item: bool(item.labels)) or items
+    return sample_gallery(tagged, count)[SAMPLE]

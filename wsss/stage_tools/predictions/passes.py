@@ -9,9 +9,10 @@ from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales, plan_batche
 from wsss.data.resizing import shrunk_size
 from wsss.data.sample import Item
 from wsss.models import Segmenter
+from wsss.models.feature_maps import CPU_PX
 from wsss.models.inference import first_and_mean_probabilities
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import CPU_PX, map_batches
+from wsss.stage_tools.forward_passes import map_batches
 from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import note_failure
 
@@ -32,8 +33,7 @@ def predictions(
 
     The first scale without its mirror image is the single-scale prediction.
     """
-    sizes = {item.id: context.size(item) for item in items}
-    plan = context.share(plan_batches(items, sizes, scales, batch_size))
+    plan = context.share(plan_batches(items, context.size, scales, batch_size))
     batches = [batch for batch in plan if any(item.id in pending for item in batch)]
     loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     predict = predictor(context, segmenter, scales, flip)

@@ -8,6 +8,7 @@ import torch
 from wsss.argument_checks import check_layers
 from wsss.artifacts import SEED_STRIDE, LabelStore, SeedStore
 from wsss.data.datasets import MaskedImages
+from wsss.data.item_table import select
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
@@ -116,7 +117,7 @@ def run(
     names = _layer_names(trunk, layers)
     torch.manual_seed(context.seed)
     heads = AffinityHeads(names, _channels(trunk, names), displacement_channels)
-    labelled = [item for item in items if store.has(item)]
+    labelled = select(items, store.has)
     images = MaskedImages(context.source, labelled, store.read, augmentation, context.seed)
     task = AffinityTask(trunk, heads, optimizer, lr, displacement_lr_factor, radius)
     train = training_loader(context, images, batch_size)
@@ -134,7 +135,7 @@ def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> N
         WsssError: too many failed.
     """
 
-    def calls(pending: list[Item]) -> Calls:
+    def calls(pending: Sequence[Item]) -> Calls:
         if task.labels.engine.in_batches:
             return masks_in_batches(context, task.labels, pending, task.read)
         return ((item,) for item in pending)

@@ -1,6 +1,6 @@
 """Scores of label masks against ground truth, image by image: the only reader of masks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,13 +125,18 @@ def total_counts(store: CountStore, items: Iterable[Item]) -> dict[str, np.ndarr
     return {name: total for name, total in totals.items() if total.any()}
 
 
-def image_scores(store: CountStore, items: Sequence[Item], subject: str) -> dict[str, float]:
-    """Mean IoU of each single image over the labels present in it, by id."""
-    scores = {}
+def image_scores(
+    store: CountStore, items: Iterable[Item], subjects: Sequence[str]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """The id of each image, and its mean IoU over the labels present in it, by subject."""
     for item in items:
-        if subject in (counts := store.read(item)):
-            scores[item.id] = mean_iou(void_as_background(counts[subject]))
-    return {item_id: score for item_id, score in scores.items() if not np.isnan(score)}
+        counts = store.read(item)
+        scores = {
+            subject: mean_iou(void_as_background(counts[subject]))
+            for subject in subjects
+            if subject in counts
+        }
+        yield item.id, {name: score for name, score in scores.items() if not np.isnan(score)}
 
 
 def share_of_exact_masks(store: CountStore, items: Iterable[Item], subject: str) -> float:
@@ -139,10 +144,13 @@ def share_of_exact_masks(store: CountStore, items: Iterable[Item], subject: str)
 
     Of images with a class in their ground truth; 0 where there are none.
     """
-    every = [store.read(item).get(subject) for item in items]
-    shown = [matrix for matrix in every if matrix is not None and matrix[1:].any()]
-    exact = sum(int(np.trace(matrix)) == int(matrix.sum()) for matrix in shown)
-    return exact / max(1, len(shown))
+    shown = exact = 0
+    for item in items:
+        matrix = store.read(item).get(subject)
+        if matrix is not None and matrix[1:].any():
+            shown += 1
+            exact += int(np.trace(matrix)) == int(matrix.sum())
+    return exact / max(1, shown)
 
 
 def without_class(store: CountStore, items: Iterable[Item]) -> set[str]:

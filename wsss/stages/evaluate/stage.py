@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import LabelStore, Manifest, SeedStore, write_json
+from wsss.artifacts import LabelStore, Manifest, SeedStore, write_json, write_json_rows
+from wsss.data.item_table import select
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
@@ -121,7 +122,7 @@ def run(
     gallery = {TRAIN: _gallery(train, counts[TRAIN], "pseudo_masks", gallery_images)}
     if "segment" in context.inputs:
         shown = {item_id for group in gallery[TRAIN].values() for item_id in group}
-        tasks = ((TRAIN, [i for i in train if i.id in shown]), (VAL, val))
+        tasks = ((TRAIN, select(train, lambda item: item.id in shown)), (VAL, val))
         for split, items in tasks:
             store = CountStore(context.folder / "counts" / f"{split}_predictions")
             _predict(context, split, items, store, scales, flip, crf, batch_size)
@@ -141,11 +142,11 @@ def run(
         for split, items in ((TRAIN, train), (VAL, val))
     }
     write_json(context.folder / "gallery.json", {**gallery, "without_class": empty})
-    write_json(
+    write_json_rows(
         context.folder / "images.json",
         {
-            TRAIN: _per_image(counts[TRAIN], train, ("pseudo_masks",)),
-            VAL: _per_image(counts[VAL], val, ("segmenter", "segmenter_tta_crf")),
+            TRAIN: image_scores(counts[TRAIN], train, ("pseudo_masks",)),
+            VAL: image_scores(counts[VAL], val, ("segmenter", "segmenter_tta_crf")),
         },
     )
     return {f"{name}_miou": subject["miou"] for name, subject in subjects.items()}
@@ -168,9 +169,10 @@ def _score_train(
     masks = LabelStore(context.inputs["refine"] / "masks")
     task = ScoreTrainItem(context.source.reader, counts, seeds, masks, THRESHOLDS, seed_threshold)
     own = context.share(items)
-    calls = [(item,) for item in own if not counts.has(item)]
+    pending = select(own, lambda item: not counts.has(item))
+    calls = ((item,) for item in pending)
     scored = process_items(task, calls, context.workers, context.folder, context.measured)
-    done = len(own) - len(calls)
+    done = len(own) - len(pending)
     for _ in track(scored, len(own), "score seeds and masks", done, visible=context.is_main):
         pass
 
@@ -210,21 +212,17 @@ def _gallery(
     items: Sequence[Item], counts: CountStore, subject: str, per_group: int
 ) -> dict[str, list[str]]:
     """Best, median and worst ids among images that show a class; an even sample without scores."""
-    scores = image_scores(counts, items, subject)
-    for empty in without_class(counts, items):
-        scores.pop(empty, None)
+    empty = without_class(counts, items)
+    scores = {
+        item_id: own[subject]
+        for item_id, own in image_scores(counts, items, (subject,))
+        if own and item_id not in empty
+    }
     if scores:
         return choose_gallery(scores, per_group)
-    return sample_gallery([item.id for item in items], 3 * per_group)
-
-
-def _per_image(
-    counts: CountStore, items: Sequence[Item], subjects: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    scores = {subject: image_scores(counts, items, subject) for subject in subjects}
     return {
-        item.id: {subject: by_id[item.id] for subject, by_id in scores.items() if item.id in by_id}
-        for item in items
+        name: [item.id for item in shown]
+        for name, shown in sample_gallery(items, 3 * per_group).items()
     }
 
 

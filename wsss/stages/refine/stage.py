@@ -1,5 +1,6 @@
 """Turn seeds into pseudo masks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def run(
         context.source.reader, seeds, masks, statistics, method, min_region_px, keep_tags
     )
 
-    def calls(pending: list[Item]) -> Calls:
+    def calls(pending: Sequence[Item]) -> Calls:
         if isinstance(method, CrfLabelling) and method.engine.in_batches:
             return masks_in_batches(context, method, pending, task.read, batch_size, max_batch_px)
         return ((item,) for item in pending)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from wsss.data.data_report import inspect_item, summarise
+from wsss.data.inspection_table import InspectionTable
 from wsss.data.sources.folder.folder import Folder
 from wsss.errors import Severity, WsssError
 
@@ -66,7 +67,9 @@ def test_names_of_images(root, name, delimiter, with_extension):
     assert item.labels == (2,)
     assert os.fsencode(item.image) == os.fsencode(root / "images" / name)
     assert not errors(source)
-    report = summarise(source, [inspect_item(source, one) for one in items_of(source).values()])
+    report = summarise(
+        source, InspectionTable.of(inspect_item(source, one) for one in items_of(source).values())
+    )
     assert not report.unusable
     assert len(os.fsencode(f"{item.file_stem}.json")) <= 255
     assert "/" not in item.file_stem
@@ -108,7 +111,9 @@ def test_links_to_files_and_folders_and_to_nothing(root, tmp_path, find_problem)
     source = read(root, ("link.jpg", "dog"), ("folder/in.jpg", "dog"), ("dangling.jpg", "dog"))
     items = items_of(source)
     assert set(items) == {"other", "link", "folder/in", "dangling"}
-    report = summarise(source, [inspect_item(source, item) for item in items.values()])
+    report = summarise(
+        source, InspectionTable.of(inspect_item(source, item) for item in items.values())
+    )
     assert report.unusable == {"dangling"}
     find_problem(report.problems, Severity.SKIPPED, "dangling.jpg: no such file")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from wsss.argument_checks import check_inside_unit
 from wsss.data.alike_problems import group_alike
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.sample import Item, safe_file_stem
+from wsss.data.item_table import ItemTable
+from wsss.data.sample import safe_file_stem
 from wsss.data.source import TRAIN, VAL
-from wsss.data.sources.file_source import FileSource, walk_files
+from wsss.data.sources.file_source import FileSource, walk_names
 from wsss.data.sources.folder.image_index import ImageIndex, file_id
 from wsss.data.sources.folder.labels import read_labels
 from wsss.data.sources.folder.splits import read_splits, split_by_hash
@@ -67,8 +68,7 @@ class Folder(FileSource):
         self.root = Path(root).expanduser().absolute()
         self.name = name or self.root.name
         folder = _images_folder(self.root, images)
-        files = walk_files(folder, IMAGE_SUFFIXES, hidden=True)
-        index = ImageIndex(folder, files, self.root)
+        index = ImageIndex(folder, walk_names(folder, IMAGE_SUFFIXES, hidden=True), self.root)
         tags = find_tags(self.root, labels, index)
         classes = self.root / "classes.txt"
         table = read_labels(tags, classes, index, separator, columns or ())
@@ -81,13 +81,22 @@ class Folder(FileSource):
         else:
             ids, split_problems = split_by_hash(table.labels, val_fraction), []
         mask_files = {
-            file_id(file): self.root / masks / file
-            for file in walk_files(self.root / masks, [".png"], hidden=True)
+            file_id(file): file for file in walk_names(self.root / masks, [".png"], hidden=True)
         }
+        # The folders may have absolute paths of their own.
+        image_prefix, mask_prefix = (f"{self.root / one}/" for one in (images, masks))
         self._items = {
-            split: tuple(
-                Item(item_id, table.labels[item_id], index.path(item_id), mask_files.get(item_id))
-                for item_id in ids[split]
+            split: ItemTable.of_files(
+                (
+                    (
+                        item_id,
+                        table.labels[item_id],
+                        image_prefix + index.file(item_id),
+                        mask_prefix + mask_files[item_id] if item_id in mask_files else "",
+                    )
+                    for item_id in ids[split]
+                ),
+                self.root,
             )
             for split in lists
         }
@@ -152,15 +161,15 @@ def _colliding_stems(folder: Path, ids: Collection[str]) -> Iterator[Problem]:
 
 
 def _unused_masks(
-    folder: Path, ids: Collection[str], mask_files: dict[str, Path]
+    folder: Path, ids: Collection[str], mask_files: dict[str, str]
 ) -> Iterator[Problem]:
     """A problem if there are masks, but none of a labelled image."""
-    present = list(mask_files.values()) or list(walk_files(folder, IMAGE_SUFFIXES))
+    present = list(mask_files.values()) or walk_names(folder, IMAGE_SUFFIXES)
     if present and ids and not mask_files.keys() & set(ids):
         yield Problem(
             str(folder),
             f"no image for any of {plural(len(present), 'file')}, like "
-            f"'{readable(present[0].name)}'",
+            f"'{readable(Path(present[0]).name)}'",
             f"masks named after their images, like '{next(iter(ids))}.png'",
             "Rename the masks, or remove the folder to run without evaluation.",
             Severity.WARNING,

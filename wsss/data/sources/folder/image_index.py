@@ -1,7 +1,7 @@
 """Looking up the image file of an entry in a list."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
@@ -16,44 +16,36 @@ class ImageIndex:
     Ids are in Unicode's composed form (NFC), as some systems decompose accents in file names.
     """
 
-    def __init__(self, folder: Path, files: Iterable[Path], root: Path | None = None) -> None:
+    def __init__(self, folder: Path, files: Iterable[str], root: Path | None = None) -> None:
         """Index files.
 
         Args:
             folder: the images folder.
-            files: images in it, relative to it; of those with the same id the first is used, but
-                everyday formats before others: a telephone's `1.heic` gives way to `1.jpg`. Names
-                that are not UTF-8 are left out, as lists cannot contain them. Hidden images,
-                `.photo.jpg`, are found where an entry names them, and else left out.
+            files: images in it, relative to it, with `/`; of those with the same id the first is
+                used, but everyday formats before others: a telephone's `1.heic` gives way to
+                `1.jpg`. Names that are not UTF-8 are left out, as lists cannot contain them. Hidden
+                images, `.photo.jpg`, are found where an entry names them, and else left out.
             root: folder from which entries may name a path, too; the parent of `folder` if None.
         """
         self.folder = folder
         self._bases = _bases(folder, folder.parent if root is None else root)
         self._prefixes = tuple(f"{base}/" for base in self._bases)
-        self._hidden: dict[str, Path] = {}
-        self._files: dict[str, list[Path]] = defaultdict(list)
-        self._id_by_file: dict[str, str] = {}
-        self._id_by_name: dict[str, str] = {}
-        self._id_by_number: dict[str, str] = {}
+        self._hidden: dict[str, list[str]] = {}
+        self._files: dict[str, str] = {}
+        self._alike: dict[str, list[str]] = {}
         self._not_utf8: list[str] = []
         for file in files:
-            if readable(str(file)) != str(file):
-                self._not_utf8.append(str(file))
+            if readable(file) != file:
+                self._not_utf8.append(file)
                 continue
             item_id = file_id(file)
-            if file.name.startswith("."):
-                self._hidden.setdefault(item_id, file)
-                self._id_by_file[normalize("NFC", file.as_posix())] = item_id
-                continue
-            self._files[item_id].append(file)
-            self._id_by_file[normalize("NFC", file.as_posix())] = item_id
-            name = _bare_name(item_id)
-            self._id_by_name.setdefault(name, item_id)
-            if name.isdecimal():
-                self._id_by_number.setdefault(_without_zeros(name), item_id)
-        for alike in self._files.values():
-            if len(alike) > 1:
-                alike.sort(key=_is_uncommon)
+            if file.rpartition("/")[2].startswith("."):
+                self._hidden.setdefault(item_id, []).append(file)
+            elif (first := self._files.setdefault(item_id, file)) is not file:
+                self._alike.setdefault(item_id, [first]).append(file)
+        for item_id, alike in self._alike.items():
+            alike.sort(key=_is_uncommon)
+            self._files[item_id] = alike[0]
 
     def __len__(self) -> int:
         """Number of ids."""
@@ -69,9 +61,7 @@ class ImageIndex:
 
     def file(self, item_id: str) -> str:
         """The image file of an id, relative to the images folder."""
-        if item_id in self._hidden:
-            return self._hidden[item_id].as_posix()
-        return self._files[item_id][0].as_posix()
+        return self._hidden[item_id][0] if item_id in self._hidden else self._files[item_id]
 
     def find(self, entry: str) -> str | None:
         r"""Id of the image of an entry; None if there is none.
@@ -79,19 +69,46 @@ class ImageIndex:
         An entry is a path in the images folder, with or without extension, or from the folder that
         holds it, or an absolute one; with `/` or Windows' `\`.
         """
-        if known := self._id_by_file.get(entry):
+        if known := self._id_of_file(entry):
             return known
         for prefix in self._prefixes:  # A shortcut for large tables.
-            if known := self._id_by_file.get(entry.removeprefix(prefix)):
+            if entry.startswith(prefix) and (known := self._id_of_file(entry[len(prefix) :])):
                 return known
         for name in (entry, entry.replace("\\", "/")):
             inner = self._inside(PurePosixPath(normalize("NFC", name)))
             for path in inner:
-                if path in self._id_by_file:
-                    return self._id_by_file[path]
+                if known := self._id_of_file(path):
+                    return known
                 if path in self._files or path in self._hidden:
                     return path
         return None
+
+    def _id_of_file(self, name: str) -> str | None:
+        """The id of a file in the images folder, named in composed form, with its ending."""
+        item_id = _without_ending(name)
+        if self._files.get(item_id) == name:
+            return item_id
+        others = [*self._alike.get(item_id, ()), *self._hidden.get(item_id, ())]
+        if item_id in self._files:
+            others.append(self._files[item_id])
+        return item_id if any(normalize("NFC", one) == name for one in others) else None
+
+    @cached_property
+    def _id_by_name(self) -> dict[str, str]:
+        """The first id with a name, whatever its folder and case."""
+        found: dict[str, str] = {}
+        for item_id in self._files:
+            found.setdefault(_bare_name(item_id), item_id)
+        return found
+
+    @cached_property
+    def _id_by_number(self) -> dict[str, str]:
+        """The first id with a number, without the zeros before it."""
+        found: dict[str, str] = {}
+        for name, item_id in self._id_by_name.items():
+            if name.isdecimal():
+                found.setdefault(_without_zeros(name), item_id)
+        return found
 
     def suggest(self, entry: str) -> str:
         """` (did you mean 'cats/1.jpg'?)` if a file is alike.
@@ -128,19 +145,18 @@ class ImageIndex:
 
     def audit(self) -> Iterator[Problem]:
         """Images that share an id, and those whose names are not UTF-8."""
-        for item_id, files in self._files.items():
-            if len(files) > 1:
-                listed = " and ".join(f"'{file.as_posix()}'" for file in files)
-                is_clear = _is_uncommon(files[1]) and not _is_uncommon(files[0])
-                yield Problem(
-                    str(self.folder),
-                    f"{listed} share the id '{item_id}'",
-                    "one image for each name without extension",
-                    f"Nothing to do: those in everyday formats are used, like '{files[0].suffix}'."
-                    if is_clear
-                    else "Rename or remove one of them: masks and results are named after the id.",
-                    Severity.WARNING if is_clear else Severity.ERROR,
-                )
+        for item_id, files in self._alike.items():
+            listed = " and ".join(f"'{file}'" for file in files)
+            is_clear = _is_uncommon(files[1]) and not _is_uncommon(files[0])
+            yield Problem(
+                str(self.folder),
+                f"{listed} share the id '{item_id}'",
+                "one image for each name without extension",
+                f"Nothing to do: those in everyday formats are used, like '{_ending(files[0])}'."
+                if is_clear
+                else "Rename or remove one of them: masks and results are named after the id.",
+                Severity.WARNING if is_clear else Severity.ERROR,
+            )
         if names := self._not_utf8:
             yield Problem(
                 str(self.folder),
@@ -152,9 +168,9 @@ class ImageIndex:
             )
 
 
-def file_id(file: Path) -> str:
-    """Id of an image or mask file given relative to its folder."""
-    return normalize("NFC", file.as_posix().removesuffix(file.suffix))
+def file_id(file: str) -> str:
+    """Id of an image or mask file given relative to its folder, with `/`."""
+    return normalize("NFC", _without_ending(file))
 
 
 def entry_id(entry: str) -> str:
@@ -179,9 +195,20 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _is_uncommon(file: Path) -> bool:
+def _is_uncommon(file: str) -> bool:
     """Whether a file is of no everyday format."""
-    return file.suffix.lower() not in COMMON_SUFFIXES
+    return _ending(file).lower() not in COMMON_SUFFIXES
+
+
+def _ending(file: str) -> str:
+    """What `Path.suffix` is, with the point."""
+    point = file.rfind(".")
+    has_name = point > file.rfind("/") + 1
+    return file[point:] if has_name and point < len(file) - 1 else ""
+
+
+def _without_ending(file: str) -> str:
+    return file.removesuffix(_ending(file))
 
 
 def _without_zeros(name: str) -> str:

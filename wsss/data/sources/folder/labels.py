@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from wsss.data.sample import MAX_CLASSES
@@ -72,12 +73,14 @@ def read_labels(
     problems += _check_labels(path, table.rows, class_names)
     found, rejected, misses = _find_images(path, table, index)
     value = {name: label for label, name in enumerate(class_names, 1)}
+
+    @cache  # Images with the same labels share them.
+    def mask_values(names: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(sorted(value[name] for name in names if name in value))
+
     return FolderLabels(
         class_names,
-        {
-            item_id: tuple(sorted(value[name] for name in row.labels if name in value))
-            for item_id, row in found.items()
-        },
+        {item_id: mask_values(row.labels) for item_id, row in found.items()},
         rejected,
         _described(path, len(found), len(rejected), len(class_names), table),
         (*problems, *misses, *_without_row(path, index, found)),

@@ -1,6 +1,6 @@
 """The embedded data set: eight classes on eight backdrops, drawn on the fly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -63,7 +63,7 @@ class Synthetic(Source):
         self._items: dict[str, tuple[Item, ...]] = {}
         self._digests: dict[tuple[str, str], str] = {}
 
-    def items(self, split: str) -> tuple[Item, ...]:
+    def items(self, split: str) -> Sequence[Item]:
         """All items of `train` or `val`, with the labels of their visible objects."""
         if split not in self._items:
             names = (f"{split}_{index:04d}" for index in range(self.num_items[split]))

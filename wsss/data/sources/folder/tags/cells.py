@@ -1,6 +1,7 @@
 """The labels in a table's cells: text with a separator, or lists of JSON or Python."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from wsss.data.sources.folder.tags.grid import Cell, Grid
 from wsss.data.sources.folder.tags.list_cells import (
@@ -55,9 +56,10 @@ def cell_rows(
     def labels_of(cell: Cell, place: str) -> Labels:
         return labels[cell] if isinstance(cell, str) else labels_of_list(cell, place, request)
 
+    joined = cache(_joined)  # Rows with the same labels share them.
     cells_by_row = zip(*(grid.column(number) for number in columns), strict=True)
     rows = [
-        TagRow(place, str(entry), _joined(labels_of(cell, place) for cell in cells))
+        TagRow(place, str(entry), joined(tuple(labels_of(cell, place) for cell in cells)))
         for place, entry, cells in zip(grid.places, grid.column(image), cells_by_row, strict=True)
     ]
     names = ", ".join(grid.name(number) for number in (image, *columns))
