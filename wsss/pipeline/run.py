@@ -13,7 +13,6 @@ from wsss.data.data_report import DataReport
 from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.files import on_disk
-from wsss.machine.dead_loaders import dead_loaders_told
 from wsss.pipeline import data_check
 from wsss.pipeline.check_command import check_folder, ranks_per_node, workers_per_process
 from wsss.pipeline.device_choice import described, numerics_of, on_this_machine
@@ -25,6 +24,7 @@ from wsss.pipeline.stage_order import select, stage_module
 from wsss.pipeline.tracking.tracked_run import tracked
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.dead_loaders import dead_loaders_told
 from wsss.stage_tools.lock_reach import lock_problems
 from wsss.stage_tools.measured import Measured
 

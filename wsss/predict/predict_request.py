@@ -17,7 +17,6 @@ from wsss.data.sample import Item
 from wsss.errors import Problem, Severity, WsssError
 from wsss.files import on_disk
 from wsss.machine.cores import usable_cores
-from wsss.machine.dead_loaders import dead_loaders_told
 from wsss.machine.devices import device_name, usable_device
 from wsss.models.saved_networks import SEGMENTER, load_segmenter
 from wsss.predict.coco import coco
@@ -33,6 +32,7 @@ from wsss.predict.tiles import Tiling
 from wsss.predict.voc_submission import check_classes, told, write_submission
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.dead_loaders import dead_loaders_told
 from wsss.stage_tools.locks import locked
 from wsss.stage_tools.worker_pool import failures, forget_failures
 from wsss.wording import plural

@@ -7,8 +7,8 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from wsss.errors import WsssError
-from wsss.machine.dead_loaders import dead_loaders_told
 from wsss.machine.ending import AskedToEnd
+from wsss.stage_tools.dead_loaders import dead_loaders_told
 
 
 class EndsIn(Dataset):
