@@ -12,7 +12,7 @@ HAS_COMPILER := command -v c++ >/dev/null
 COMPILER := $(shell $(HAS_COMPILER) || echo 'CC="$(CURDIR)/.uv/bin/python -m ziglang cc"' \
 	'CXX="$(CURDIR)/.uv/bin/python -m ziglang c++"')
 
-.PHONY: help demo test test-clusters lint docs docs-commands pins clean
+.PHONY: help demo test test-long lint docs docs-commands pins clean
 
 help: ## show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,8 +32,8 @@ lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-test-clusters: .venv/dev.done .venv/compiled ## run several processes and nodes, and kill some: minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m minutes tests/pipeline
+test-long: .venv/dev.done .venv/compiled ## tests of an hour: processes, nodes, every fault in every stage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m minutes --ignore=tests/docs
 
 docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes
 	$(BIN)/python -m pytest -m minutes tests/docs

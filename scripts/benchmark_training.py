@@ -43,6 +43,7 @@ from wsss.data.datasets import MaskedImages
 from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import TRAIN
 from wsss.machine.devices import memory_format
+from wsss.machine.numerics import numerics_kept
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.training import fit
 from wsss.tasks import SegmentationTask
@@ -152,7 +153,8 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             calls[name] = partial(
                 stage_rates, composed, folder, masks, items, arguments.epochs, **options
             )
-    found = interleaved(calls, arguments.rounds)
+    with numerics_kept():
+        found = interleaved(calls, arguments.rounds)
     rates = {name: [rate for _, rates in one for rate in rates] for name, one in found.items()}
     firsts = {name: median(first for first, _ in one) for name, one in found.items()}
     medians = {name: median(one) for name, one in rates.items()}

@@ -107,7 +107,7 @@ def test_networks_of_other_strides_become_programs(stride):
         program(torch.zeros(1, 3, deployed.min_side_px - 1, 64, dtype=torch.uint8))
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_the_same_weights_give_the_same_bytes(everything, finished, tmp_path):
     export_network(
         "segmenter", finished.stage("segment"), tmp_path, ("onnx", "torch_export"), lambda _: None

@@ -1,4 +1,4 @@
-"""Whole runs of several processes and nodes, some of which are killed: `make test-clusters`."""
+"""Whole runs of several processes and nodes, some of which are killed: `make test-long`."""
 
 import os
 import shutil

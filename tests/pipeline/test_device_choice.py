@@ -5,6 +5,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
+from wsss.artifacts import Manifest
 from wsss.pipeline.device_choice import described, on_this_machine
 from wsss.pipeline.execution import devices_of
 from wsss.refine import ConfidentLabels, CrfRefinement, NumbaEngine, Threshold
@@ -113,7 +114,8 @@ def test_a_manifest_names_what_a_stage_computes_on(monkeypatch, stage, keywords,
 
 def test_a_cached_stage_says_that_its_batches_were_halved(run, tmp_path, caplog):
     folder = run(tmp_path, "stages=[classify]")["classify"].folder
-    path = folder / "manifest.json"
-    path.write_text(path.read_text().replace('"halvings": 0', '"halvings": 2'))
+    manifest = Manifest.read(folder)
+    manifest.halvings = 2
+    manifest.seal(folder)
     assert run(tmp_path, "stages=[classify]")["classify"].cached
     assert "classify was computed with batches halved 2 times" in caplog.text

@@ -91,7 +91,7 @@ def test_killed_after_an_epoch_it_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", STAGES)
+@pytest.mark.parametrize("method", [pytest.param("recam", marks=pytest.mark.minutes), "meng"])
 def test_own_stages_train_on_two_processes(start, learned, tiny_methods, method, tmp_path):
     done = learned[method]["classify"].folder
     shutil.copytree(done, tmp_path / "classify" / done.name)

@@ -78,8 +78,11 @@ def test_a_killed_process_ends_the_others_with_a_message(start, second_of, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("to_all", "number", "status"),
-    [(True, signal.SIGINT, 130), (False, signal.SIGINT, 130), (True, signal.SIGTERM, 143)],
-    ids=["Ctrl-C", "kill -INT", "a job that ends"],
+    [
+        pytest.param(True, signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(False, signal.SIGINT, 130, id="kill -INT", marks=pytest.mark.minutes),
+        pytest.param(True, signal.SIGTERM, 143, id="a job that ends"),
+    ],
 )
 def test_an_interruption_of_several_processes_is_told_once(start, tmp_path, to_all, number, status):
     process = start(tmp_path, *ENDLESS, "classify.max_epochs=100000")
@@ -115,7 +118,7 @@ def connected(rank, port, messages, say):
     fabric = SimpleNamespace(global_rank=rank, world_size=2)
     for message in messages:
         if message is None:
-            time.sleep(5)
+            time.sleep(4)
             say.send(None)
         else:
             say.send(told_by_first(fabric, message))

@@ -42,7 +42,7 @@ def benchmark(monkeypatch, tmp_path):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_a_tiny_benchmark(benchmark, write_folder, tmp_path, capsys):
     data = write_folder(masks=True, size=SIZE)
     words = ["--rounds", 1, "--steps", 2, "--images", 3, "--shape-seconds", 0]

@@ -61,7 +61,7 @@ def write_stage(work_dir, stage, files, nondeterministic=(), inputs=()):
     Manifest(stage, "0123", {}, {}, basis=basis, nondeterministic=named).write(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_a_tiny_check(monkeypatch, tmp_path, capsys):
     import check_gpu
 
