@@ -195,7 +195,7 @@ def test_missing_seeds_alone_are_computed_again(run, spread, tiny_methods, tmp_p
     assert [path.read_bytes() for path in paths] == before
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_killed_after_an_epoch_it_ends_with_the_same_bytes(
     start, run, spread, tiny_methods, tmp_path
 ):
@@ -218,7 +218,7 @@ def test_killed_after_an_epoch_it_ends_with_the_same_bytes(
             assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_stages_run_on_two_processes(start, spread, tiny_methods, tmp_path):
     done = spread["affinity"]
     for stage in ("classify", "localize"):

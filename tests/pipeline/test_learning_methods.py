@@ -90,8 +90,8 @@ def test_killed_after_an_epoch_it_ends_with_the_same_bytes(
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", [pytest.param("recam", marks=pytest.mark.minutes), "meng"])
+@pytest.mark.minutes
+@pytest.mark.parametrize("method", STAGES)
 def test_own_stages_train_on_two_processes(start, learned, tiny_methods, method, tmp_path):
     done = learned[method]["classify"].folder
     shutil.copytree(done, tmp_path / "classify" / done.name)
@@ -102,7 +102,7 @@ def test_own_stages_train_on_two_processes(start, learned, tiny_methods, method,
     assert len(list(tmp_path.glob("localize/*/seeds/*.npz"))) == 9
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_pairs_learn_a_last_stage_each(run, tmp_path):
     words = ("oppose=meng_finetune", "oppose.augmentation.crop_px=64", "oppose.max_epochs=1")
     words = ("cam=meng", *words, "oppose.batch_size=4", "oppose.num_representatives=2")
@@ -148,7 +148,7 @@ def test_a_fine_tuned_classifier_is_reactivated_and_opposed(
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_a_sweep_over_methods_shares_the_classifier(start, finished, tmp_path):
     done = finished["classify"].folder
     shutil.copytree(done, tmp_path / "classify" / done.name)

@@ -86,7 +86,7 @@ def test_runs_of_two_processes_follow_each_other(command, tmp_path):
     assert len([*tmp_path.glob("classify/*/manifest.json")]) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.skipif(find_spec("optuna") is None, reason="needs the extra optuna")
 def test_a_search_that_is_killed_goes_on(start, tmp_path):
     words = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_engines_are_timed_beside_the_reference_and_have_its_labels(monkeypatch, tmp_path):
     import benchmark_crf
 

@@ -69,7 +69,7 @@ print(json.dumps([[*work(RefineItem, num_steps)], [*work(Leaking, num_leaking_st
 """
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
     """Step by step: once in a while the allocator takes a block more, but a leak never rests.
 

@@ -90,6 +90,7 @@ def slurm(tmp_path):
 QUEUED = "SLURM ends job 4711 soon: it is in the queue again."
 
 
+@pytest.mark.minutes
 def test_slurms_warning_puts_a_job_into_the_queue_again(
     start_anew, start, slurm, finished, kept, told_once, results, tmp_path
 ):
