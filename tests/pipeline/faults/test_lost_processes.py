@@ -1,7 +1,6 @@
 """Processes that die beside the command: those of loaders, and other ranks."""
 
 import os
-import shutil
 import signal
 import time
 
@@ -34,14 +33,12 @@ def test_a_loader_process_killed_in_any_stage(
 
 @pytest.mark.minutes
 def test_a_loader_process_killed_in_a_training(
-    start, finished, loader_of, told_once, kept, results, tmp_path
+    start, finished, copied, loader_of, told_once, kept, results, tmp_path
 ):
     """In the middle of it; the run goes on from the last epoch, to the same bytes."""
     for name in ("killed", "left alone"):
-        for stage in ("classify", "localize", "refine"):
-            folder = finished[stage].folder
-            shutil.copytree(folder, tmp_path / name / stage / folder.name)
-    words = ["stages=[segment]", "segment.max_epochs=8", "workers=1"]
+        copied(finished["classify"].folder.parents[1], tmp_path / name, until="segment")
+    words = ["stages=[segment]", "segment.max_epochs=20", "workers=1"]
     work_dir = tmp_path / "killed"
     before = kept(work_dir)
     process = start(work_dir, *words)
@@ -60,12 +57,10 @@ def test_a_loader_process_killed_in_a_training(
 
 
 @pytest.mark.minutes
-def test_a_lost_rank_is_named(start, finished, said, kept, results, tmp_path):
+def test_a_lost_rank_is_named(start, second_of, finished, copied, said, kept, results, tmp_path):
     """In every stage: see `test_clusters.py`."""
     for name in ("lost", "left alone"):
-        for stage in ("classify", "localize", "refine"):
-            folder = finished[stage].folder
-            shutil.copytree(folder, tmp_path / name / stage / folder.name)
+        copied(finished["classify"].folder.parents[1], tmp_path / name, until="segment")
     words = ["trainer=ddp_cpu", "stages=[segment]", "segment.max_epochs=6"]
     work_dir = tmp_path / "lost"
     before = kept(work_dir)
@@ -75,11 +70,7 @@ def test_a_lost_rank_is_named(start, finished, said, kept, results, tmp_path):
         assert process.poll() is None, process.output.read_text(encoding="utf-8")
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    (lost,) = (
-        one for one in psutil.Process(process.pid).children()
-        if one.name() == "rank 1" or one.environ().get("LOCAL_RANK") == "1"
-    )  # fmt: skip
-    lost.kill()
+    second_of(psutil.Process(process.pid)).kill()
     assert process.wait() == 1
     text = said(process)
     assert text.count(said("process 1 of 2 was killed by SIGKILL")) == 1
