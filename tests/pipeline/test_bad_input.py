@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsss.artifacts import INPUTS
 from wsss.errors import WsssError
 from wsss.pipeline.execution import DEVICES
 
@@ -305,7 +306,7 @@ def test_a_hub_out_of_reach_is_said_in_one_message(wsss, offline, tmp_path, word
     assert f"{setting}=hub" in said
     assert "name a .safetensors or .pth file instead" in said
     left = {path.name for path in (tmp_path / "runs").glob("classify/*/*")}
-    assert left <= {DEVICES}
+    assert left <= {DEVICES, INPUTS}
 
 
 @pytest.mark.parametrize(

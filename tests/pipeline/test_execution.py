@@ -2,6 +2,7 @@ from functools import partial
 
 import pytest
 
+from wsss.artifacts import INPUTS, read_json
 from wsss.pipeline.execution import run_stage
 from wsss.refine import CrfRefinement, NumbaEngine
 from wsss.stage_tools.context import Context
@@ -18,3 +19,10 @@ def test_a_compilation_is_announced(tmp_path, monkeypatch, caplog, compiles):
     caplog.clear()
     assert run_stage("refine", stage, context, {}, {}).cached
     assert "compiled" not in caplog.text
+
+
+def test_a_stage_notes_what_it_is_computed_from_before_it_begins(tmp_path):
+    context = Context(source=None, folder=tmp_path / "refine" / "0123")
+    stage = partial(lambda own: {"classify": len(read_json(own.folder / INPUTS)["classify"])})
+    done = run_stage("refine", stage, context, {}, {"inputs": {"classify": "89ab"}})
+    assert done.manifest.numbers == {"classify": 4}

@@ -6,7 +6,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from wsss.artifacts import Manifest
+from wsss.artifacts import INPUTS, Manifest, write_json
 from wsss.cli.main import main
 from wsss.errors import WsssError
 from wsss.runs.catalogue import catalogue
@@ -94,6 +94,25 @@ def test_unfinished_stages_are_kept_for_some_days(work_dir, days, kept):
 def test_an_unfinished_stage_with_a_recent_file_is_kept(work_dir):
     (work_dir / "segment" / "u1" / "masks" / "dog.png").write_bytes(b"")
     assert ("segment", "u1") not in chosen(work_dir)
+
+
+def test_what_a_recent_unfinished_stage_is_computed_from_is_kept(work_dir):
+    """A run that was killed in its last stage, whose result no manifest names yet."""
+    folder = work_dir / "segment" / "u2"
+    write_json(folder / INPUTS, {"refine": "a9"})
+    for key, inputs in {
+        ("classify", "c9"): {},
+        ("localize", "a8"): {"classify": "c9"},
+        ("refine", "a9"): {"localize": "a8"},
+    }.items():
+        write_stage(work_dir, key, inputs)
+    of_killed = {("segment", "u2"), ("refine", "a9"), ("localize", "a8"), ("classify", "c9")}
+    assert catalogue(work_dir).origins([("segment", "u2")]) == of_killed
+    assert not of_killed & {*chosen(work_dir)}
+    assert not of_killed & {*chosen(work_dir, [B])}
+    assert of_killed <= {*chosen(work_dir, now_s=time.time() + 8 * DAY_S)}
+    (folder / INPUTS).write_text("{", encoding="utf-8")
+    assert catalogue(work_dir).folders["segment", "u2"].inputs == frozenset()
 
 
 def test_nothing_is_chosen_while_a_run_goes_on(work_dir):

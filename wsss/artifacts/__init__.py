@@ -15,6 +15,7 @@ from wsss.artifacts.json_files import write_json as write_json
 from wsss.artifacts.json_files import write_json_rows as write_json_rows
 from wsss.artifacts.label_masks import LabelStore as LabelStore
 from wsss.artifacts.label_masks import voc_palette as voc_palette
+from wsss.artifacts.manifest import INPUTS as INPUTS
 from wsss.artifacts.manifest import MANIFEST as MANIFEST
 from wsss.artifacts.manifest import METRICS as METRICS
 from wsss.artifacts.manifest import Manifest as Manifest

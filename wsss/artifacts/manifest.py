@@ -9,6 +9,8 @@ from wsss.artifacts.json_files import json_bytes, read_json, write_json
 
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
+INPUTS = "inputs.json"
+"""Fingerprints of the stages that a stage is computed from, by name; also before it finishes."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from wsss.artifacts import METRICS, Manifest, read_json, remove_unfinished, write_json
+from wsss.artifacts import INPUTS, METRICS, Manifest, read_json, remove_unfinished, write_json
 from wsss.machine.devices import device_name
 from wsss.machine.memory import return_freed_memory
 from wsss.machine.nondeterminism import nondeterministic_operations
@@ -80,6 +80,7 @@ def run_stage(
             log.info("%s → %s", stage, context.folder)
             if any(engine.compiles_first() for engine in engines_of(run)):
                 log.info("%s: %s", stage, COMPILES)
+            write_json(context.folder / INPUTS, basis.get("inputs", {}))
             devices = note_devices(context.folder, devices_of(stage, run, fabric.device, config))
         fabric.barrier()
         start = time.monotonic()

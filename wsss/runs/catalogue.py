@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss.artifacts import Manifest
+from wsss.artifacts import INPUTS, Manifest, read_json
 from wsss.errors import user_error
 from wsss.files import DamagedFileError
 from wsss.stage_tools.locks import is_locked
@@ -28,17 +29,13 @@ class StageFolder:
     """When a file in it was last written, in seconds since 1970."""
     locked: bool
     """Whether a run is computing it."""
+    inputs: frozenset[Key]
+    """The stages that it is computed from."""
 
     @property
     def key(self) -> Key:
         """The stage's name and fingerprint."""
         return self.folder.parent.name, self.folder.name
-
-    @property
-    def inputs(self) -> frozenset[Key]:
-        """The stages that it was computed from; unknown of one that has not finished."""
-        basis = self.manifest.basis if self.manifest else {}
-        return frozenset((stage, str(name)) for stage, name in basis.get("inputs", {}).items())
 
     @property
     def state(self) -> str:
@@ -56,11 +53,11 @@ class Catalogue:
     folders: Mapping[Key, StageFolder]
 
     def needed_by(self, key: Key) -> list[Key]:
-        """The stages that were computed from this one, directly."""
+        """The stages that are computed from this one, directly."""
         return [other for other, one in self.folders.items() if key in one.inputs]
 
     def origins(self, keys: Iterator[Key] | list[Key]) -> set[Key]:
-        """These stages, and all that they were computed from, as far as they are there."""
+        """These stages, and all that they are computed from, as far as they are there."""
         found: set[Key] = set()
         waiting = [key for key in keys if key in self.folders]
         while waiting:
@@ -102,7 +99,18 @@ def _stage_folder(folder: Path) -> StageFolder:
     for status in _files(folder):
         num_bytes += status.st_size
         changed_s = max(changed_s, status.st_mtime)
-    return StageFolder(folder, manifest, num_bytes, changed_s, is_locked(folder))
+    return StageFolder(
+        folder, manifest, num_bytes, changed_s, is_locked(folder), _inputs(folder, manifest)
+    )
+
+
+def _inputs(folder: Path, manifest: Manifest | None) -> frozenset[Key]:
+    """The inputs of a stage; of one that has not finished, those that it noted when it began."""
+    inputs = manifest.basis.get("inputs", {}) if manifest else {}
+    if manifest is None and (folder / INPUTS).is_file():
+        with suppress(DamagedFileError):
+            inputs = read_json(folder / INPUTS)
+    return frozenset((stage, str(name)) for stage, name in inputs.items())
 
 
 def _files(folder: Path) -> Iterator[os.stat_result]:

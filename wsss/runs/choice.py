@@ -28,8 +28,8 @@ def choose(found: Catalogue, keep: Sequence[Key], unfinished_days: float, now_s:
     """The stages that can be removed without anything kept losing what it came from.
 
     Kept are the results that runs are made for – segmenters, evaluations, reports –, or those alone
-    that are named, and all that they came from; and unfinished stages that were written to lately,
-    since the same command goes on with them.
+    that are named; unfinished stages that were written to lately, since the same command goes on
+    with them; and all that these came from.
 
     Args:
         found: all stages.
@@ -40,14 +40,20 @@ def choose(found: Catalogue, keep: Sequence[Key], unfinished_days: float, now_s:
     goals = list(keep) or [
         key for key, one in found.folders.items() if one.manifest and key[0] in GOALS
     ]
-    kept = found.origins(goals)
+    days = {key: (now_s - one.changed_s) / DAY_S for key, one in found.folders.items()}
+    going_on = [
+        key
+        for key, one in found.folders.items()
+        if one.manifest is None and days[key] < unfinished_days
+    ]
+    kept = found.origins([*goals, *going_on])
     removed = []
     for key, one in reversed([*found.folders.items()]):
-        days = (now_s - one.changed_s) / DAY_S
-        if one.manifest is None and days >= unfinished_days and key not in kept:
-            removed.append((one, f"unfinished, for {days:.0f} days"))
-        elif one.manifest is not None and key not in kept:
-            removed.append((one, "no result that is kept came from it"))
+        if key not in kept:
+            unfinished = f"unfinished, for {days[key]:.0f} days"
+            removed.append(
+                (one, "no result that is kept came from it" if one.manifest else unfinished)
+            )
     return Choice(tuple(removed))
 
 
