@@ -1,11 +1,15 @@
 """Signs of life, with processes that are threads here and a store in memory."""
 
 import time
+from functools import partial
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
+import torch
 from torch.distributed import HashStore
 
-from wsss.pipeline import heartbeats
+from wsss.pipeline import heartbeats, watch
 from wsss.pipeline.heartbeats import DONE, FAILED, MISSED, Heartbeats
 from wsss.pipeline.watch import GRACE_S
 
@@ -97,3 +101,30 @@ def test_a_suspended_run_finds_all_others_alive(begin, monkeypatch):
 def test_a_loss_is_told_within_a_minute():
     one = Heartbeats(HashStore(), 0, 2, print)
     assert one.patience_s + GRACE_S + 1 < 60
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_process_that_has_ended_meanwhile_is_not_killed(monkeypatch, has_ended):
+    """Its own error may be told while it is waited for: the next run of a sweep has begun."""
+    store, left = HashStore(), []
+    store.set("where/1", "node9, pid 12")
+    store.set("beat/1", FAILED)
+    monkeypatch.setattr(HashStore, "clone", lambda self: self, raising=False)
+    c10d = torch.distributed.distributed_c10d
+    monkeypatch.setattr(c10d, "_get_default_store", lambda: store)
+    monkeypatch.setattr(watch, "Heartbeats", partial(Heartbeats, interval_s=INTERVAL_S))
+    monkeypatch.setattr(watch, "_leave", lambda message, _: left.append(message))
+    begun, waited = Event(), []
+
+    def grace(_):
+        begun.wait()
+        if has_ended:
+            one.end(FAILED)
+        waited.append(True)
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=grace))
+    one = watch.watch_all(SimpleNamespace(world_size=2, global_rank=0, local_rank=0), ())
+    begun.set()
+    assert wait_for(waited)
+    assert bool(wait_for(left, 0.2 if has_ended else 20)) is not has_ended
+    one.end(FAILED)

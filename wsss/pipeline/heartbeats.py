@@ -45,6 +45,11 @@ class Heartbeats:
         """How long a process can be gone before it is told."""
         return (MISSED + 2) * self.interval_s
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether this process has given its last sign."""
+        return self._ended.is_set()
+
     def start(self) -> None:
         """Begin: every process says where it runs, and waits for no other."""
         self.store.set(f"where/{self.rank}", f"{socket.gethostname()}, pid {os.getpid()}")

@@ -45,7 +45,8 @@ def watch_all(fabric: Fabric, children: Sequence["Popen[bytes]"]) -> Heartbeats 
         time.sleep(GRACE_S)
         if fabric.local_rank:
             time.sleep(1)  # One message of each node is enough.
-        _leave(_stopped(reason), children)
+        if not heartbeats.has_ended:  # With a message of its own: a sweep goes on.
+            _leave(_stopped(reason), children)
 
     store = torch.distributed.distributed_c10d._get_default_store().clone()
     heartbeats = Heartbeats(store, fabric.global_rank, fabric.world_size, leave)
