@@ -12,8 +12,9 @@ from wsss.data.inspection_table import InspectionTable, problem_of
 from wsss.data.item_table import joined, select
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, Source
-from wsss.files import DamagedFileError
+from wsss.files import DamagedFileError, on_disk
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.locks import locked
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import failure_noted, process_items
 
@@ -62,10 +63,19 @@ def run(context: Context) -> DataReport:
 
 
 def inspect(source: Source, folder: Path, workers: int) -> None:
-    """Inspect every image once, on all cores, and keep the notes in the folder."""
+    """Inspect every image once, on all cores, and keep the notes in the folder.
+
+    Of runs that start at the same time one inspects, and the others wait for it.
+    """
     path = folder / INSPECTIONS
     if _readable(path, InspectionTable.load):
         return
+    with on_disk(folder), locked(folder):
+        if not _readable(path, InspectionTable.load):
+            _inspect(source, folder, workers)
+
+
+def _inspect(source: Source, folder: Path, workers: int) -> None:
     items = _unique(joined(*map(source.items, SPLITS)))
     task = InspectItems(source.reader, folder)
     size = min(MOST_TOGETHER, max(1, len(items) // LEAST_PARTS))
@@ -78,7 +88,7 @@ def inspect(source: Source, folder: Path, workers: int) -> None:
         pass
     paths = (task.path(part[0]) for part in parts)
     notes = (note for one in paths if one.is_file() for note in read_json(one))
-    InspectionTable.of(map(_inspection, notes)).save(path)
+    InspectionTable.of(map(_inspection, notes)).save(folder / INSPECTIONS)
     write_checksums(folder)
 
 
