@@ -132,6 +132,14 @@ def test_fingerprints_are_those_of_the_folder(folder, embedded):
         assert embedded.mask_fingerprint(split) == folder.mask_fingerprint(split)
 
 
+def test_fingerprints_are_found_once_in_a_run(folder, embedded, monkeypatch, tmp_path):
+    embedded.keep_index(tmp_path / "index")
+    monkeypatch.setattr(embedded, "_samples", None)
+    for split in SPLITS:
+        assert embedded.fingerprint(split) == folder.fingerprint(split)
+        assert embedded.mask_fingerprint(split) == folder.mask_fingerprint(split)
+
+
 def test_a_process_reads_what_it_is_sent(embedded):
     (item, *_) = embedded.items(VAL)
     sent = pickle.loads(pickle.dumps(embedded.reader))

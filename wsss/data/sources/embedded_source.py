@@ -18,6 +18,7 @@ from wsss.data.images import (
     read_rgb,
 )
 from wsss.data.sample import Item
+from wsss.data.source import SPLITS
 from wsss.data.sources.file_digests import DIGEST_BYTES
 from wsss.data.sources.listed_source import ListedSource
 
@@ -28,6 +29,9 @@ class EmbeddedSource(ListedSource):
     Its fingerprints are those of a folder data set of the same ids, tags, and files: results of the
     one are results of the other.
     """
+
+    _fingerprints: dict[str, tuple[str, str]] | None = None
+    """By split, of what fingerprints see and of the ground truth, once `keep_index` was called."""
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
@@ -46,15 +50,30 @@ class EmbeddedSource(ListedSource):
 
     def fingerprint(self, split: str) -> str:
         """Hash of class names, ids, tags and image contents of a split."""
-        items = self._items[split]
-        tagged = ([item_id, *tags] for item_id, tags in items.tags())
-        images = _joined(self._samples(split, masks=False))
-        return fingerprint_of_rows(self.class_names, tagged, images)
+        return self._digests(split)[0]
 
     def mask_fingerprint(self, split: str) -> str:
         """Hash of class names, ids and mask contents of a split."""
-        masks = _joined(self._samples(split, masks=True))
-        return fingerprint_of_rows(self.class_names, self._items[split].ids(), masks)
+        return self._digests(split)[1]
+
+    def keep_index(self, folder: Path) -> None:
+        """Keep the fingerprints in this instance: every stage asks for them. No file is written."""
+        self._fingerprints = {split: self._fingerprints_of(split) for split in SPLITS}
+
+    def _digests(self, split: str) -> tuple[str, str]:
+        if self._fingerprints is not None:
+            return self._fingerprints[split]
+        return self._fingerprints_of(split)
+
+    def _fingerprints_of(self, split: str) -> tuple[str, str]:
+        """Hashes of the weakly supervised part of a split, and of its ground truth."""
+        items = self._items[split]
+        tagged = ([item_id, *tags] for item_id, tags in items.tags())
+        images, masks = (_joined(self._samples(split, masks)) for masks in (False, True))
+        return (
+            fingerprint_of_rows(self.class_names, tagged, images),
+            fingerprint_of_rows(self.class_names, items.ids(), masks),
+        )
 
     @abstractmethod
     def _image(self, item: Item) -> tuple[bytes, str]:

@@ -119,12 +119,13 @@ class HuggingFace(EmbeddedSource):
         column = self._columns[masks]
         if column is None:
             return repeat(b"none", len(self._items[split]))
+        rows = [self._rows[item_id] for item_id in self._items[split].ids()]
         known = {
             (where, row): one
-            for where, table in self._tables.items()
-            for row, one in enumerate(_samples_of(table, column))
+            for where in {where for where, _ in rows}
+            for row, one in enumerate(_samples_of(self._tables[where], column))
         }
-        return (known[self._rows[item_id]] for item_id in self._items[split].ids())
+        return map(known.__getitem__, rows)
 
 
 def _opened(path: str) -> dict[str, Any]:

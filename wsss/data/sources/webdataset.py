@@ -4,6 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +157,13 @@ class WebDataset(EmbeddedSource):
 
     def _samples(self, split: str, masks: bool) -> Iterable[bytes]:
         parts = self._masks if masks else self._images
-        for item_id in self._items[split].ids():
-            if (part := parts.get(item_id)) is None:
-                yield b"none"
+        found = map(parts.get, self._items[split].ids())
+        for shard, some in groupby(found, lambda part: part.shard if part else None):
+            if shard is None:
+                yield from (b"none" for _ in some)
                 continue
-            with part.shard.open("rb") as stream:
-                yield sample_part(stream, part.start, part.size)
+            with shard.open("rb") as stream:
+                yield from (sample_part(stream, one.start, one.size) for one in some if one)
 
 
 def _paths(root: Path, names: str | None) -> list[Path]:
