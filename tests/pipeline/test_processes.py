@@ -73,6 +73,8 @@ def test_a_killed_process_ends_the_others_with_a_message(start, second_of, tmp_p
     if killed == 1:
         assert status == 1
         assert "process 1 of 2 was killed by SIGKILL" in text
+    else:
+        assert "process 0, which started the others, was killed" in text
 
 
 @pytest.mark.slow

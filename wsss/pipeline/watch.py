@@ -33,7 +33,8 @@ def watch_children(fabric: Fabric, children: Sequence["Popen[bytes]"], interrupt
 
 def watch_parent(fabric: Fabric, finished: Event) -> None:
     """End this process when the one that started it is gone before the run has finished."""
-    _watch(_wait_for_parent, fabric.global_rank, psutil.Process(os.getppid()), finished)
+    first = fabric.global_rank - fabric.local_rank
+    _watch(_wait_for_parent, first, psutil.Process(os.getppid()), finished)
 
 
 def watch_all(fabric: Fabric, children: Sequence["Popen[bytes]"]) -> Heartbeats | None:
@@ -77,11 +78,11 @@ def _wait_for_child(
     _leave(_stopped(f"process {rank} of {len(children) + 1} {how}"), children)
 
 
-def _wait_for_parent(rank: int, parent: psutil.Process, finished: Event) -> None:
+def _wait_for_parent(first: int, parent: psutil.Process, finished: Event) -> None:
     """End this process when the one that started it is gone before the run has finished."""
     parent.wait()
     if not finished.is_set():
-        _leave(_stopped(f"process {rank} ends, since the one that started it was killed"))
+        _leave(_stopped(f"process {first}, which started the others, was killed"))
 
 
 def _stopped(reason: str) -> str:
