@@ -1,5 +1,6 @@
 """A work folder of two runs that share a classifier, drawn by hand."""
 
+import errno
 import os
 import time
 
@@ -9,9 +10,11 @@ from filelock import FileLock
 from wsss.artifacts import INPUTS, Manifest, write_json
 from wsss.cli.main import main
 from wsss.errors import WsssError
+from wsss.files import StorageError
 from wsss.runs.catalogue import catalogue
 from wsss.runs.choice import DAY_S, check_idle, choose
 from wsss.runs.removal import remove
+from wsss.stage_tools import locks
 
 STAGES = {
     ("classify", "c1"): {},
@@ -135,6 +138,19 @@ def test_a_stage_that_a_run_has_begun_to_compute_is_left_alone(work_dir):
         assert [free for _, free in remove(both)] == [True, False]
     assert ("segment", "u1") in there(work_dir)
     assert ("classify", "c2") not in there(work_dir)
+
+
+def test_a_folder_of_another_user_is_told(work_dir, monkeypatch):
+    found = catalogue(work_dir)
+    (work_dir / "classify" / "c2.lock").touch()
+
+    def refused(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(locks, "kernel_lock", refused)
+    with pytest.raises(StorageError, match=r"c2\.lock: it cannot be written"):
+        next(remove([found.folders["classify", "c2"]]))
+    assert ("classify", "c2") in there(work_dir)
 
 
 def test_a_damaged_manifest_is_an_unfinished_stage(work_dir):

@@ -1,5 +1,6 @@
 """Locks of stages: between processes, where flock does nothing, and of holders that were killed."""
 
+import errno
 import fcntl
 import json
 import os
@@ -91,6 +92,20 @@ def test_a_holder_excludes_is_named_and_is_taken_over_when_killed(
     (said,) = asked
     assert f"{folder}: process {holder.pid} on {socket.gethostname()}" in said
     assert ("since 20" in said) == (not words)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_whether_a_folder_of_another_user_is_locked_is_told_by_its_lease(
+    tmp_path, monkeypatch, code
+):
+    def refused(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    in_time(tmp_path / "0a1b", 1)
+    monkeypatch.setattr(locks, "kernel_lock", refused)
+    assert not locks.is_locked(tmp_path / "0a1b")
+    (tmp_path / "0a1b.lease").write_text(ELSEWHERE)
+    assert locks.is_locked(tmp_path / "0a1b")
 
 
 def test_a_lock_that_is_free_leaves_no_lease(tmp_path):

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
+from wsss.files import READ_ONLY, REFUSED
+
 log = logging.getLogger(__name__)
 
 LOCK, LEASE = ".lock", ".lease"
@@ -109,11 +111,19 @@ def if_free(folder: Path) -> Iterator[bool]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a run holds the locks of a stage's folder; none is made to find out."""
+    """Whether a run holds the locks of a stage's folder; none is made to find out.
+
+    Where this user may not write, a lease tells, which is gone with its run.
+    """
     if not any(folder.with_suffix(end).exists() for end in (LOCK, LEASE)):
         return False
-    with if_free(folder) as free:
-        return not free
+    try:
+        with if_free(folder) as free:
+            return not free
+    except OSError as error:
+        if error.errno not in {*READ_ONLY, *REFUSED}:
+            raise
+        return folder.with_suffix(LEASE).exists()
 
 
 def _write_holder(descriptor: int) -> None:
