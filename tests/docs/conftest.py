@@ -29,7 +29,8 @@ from wsss.settings.compose import compose, setting_names
 CHECKOUT = Path(cli.__file__).parents[2]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REASONS = (
-    "needs a cluster", "needs a container", "needs a GPU", "needs a network", "takes minutes",
+    "needs a cluster", "needs a container", "needs a GPU", "needs a network", "needs finished runs",
+    "takes minutes",
 )  # fmt: skip
 """What the first line of a block that is not run says."""
 
