@@ -90,9 +90,9 @@ def _distinct_stores(runs: Sequence[ComparedRun], result: Shown) -> Stores:
 def _images(
     source: Source, result: Shown, stores: Stores, count: int, height_px: int
 ) -> Iterator[SameImage]:
-    by_id = {item.id: item for item in source.items(result.split)}
-    looked_at = [by_id[one] for one in sample_gallery([*by_id], LOOKED_AT)[SAMPLE]]
+    looked_at = sample_gallery(source.items(result.split), LOOKED_AT)[SAMPLE]
     looked_at = [item for item in looked_at if all(one.has(item) for one in stores.values())]
+    by_id = {item.id: item for item in looked_at}
     scores: dict[str, float] = {}
     if result.kind is LabelStore and len(stores) > 1:
         scores = {
