@@ -26,7 +26,8 @@ IGNORED = {
     "max_batch_px": "how much memory a batch takes; its images do not see each other",
     "group_px": "how many images a GPU solves together; their bytes do not depend on each other",
     "trainer.accelerator": "changes results by rounding alone, like `device`",
-    "trainer.devices": "a batch counts all processes together; changes results by rounding",
+    "trainer.devices": "a batch counts all processes together; changes results by rounding, but "
+    "for batch norm on CPUs, which torch does not synchronise: as another seed would",
     "trainer.num_nodes": "like `trainer.devices`",
     "trainer.strategy": "how processes exchange the same gradients",
     "trainer.deterministic": "which kernel computes a sum; changes results by rounding alone",
