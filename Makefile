@@ -32,7 +32,7 @@ lint: .venv/dev.done docs ## ruff, mypy, and the documentation
 docs: .venv/dev.done ## the documentation as a site, build/site/index.html; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-test-long: .venv/dev.done .venv/compiled ## tests of an hour: processes, nodes, every fault in every stage
+test-long: .venv/dev.done .venv/compiled ## tests of half an hour: processes, nodes, every fault in every stage
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m minutes --ignore=tests/docs
 
 docs-commands: .venv/dev.done .venv/compiled ## run the documentation's commands that take minutes

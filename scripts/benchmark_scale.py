@@ -9,8 +9,9 @@ Images of 48 px are generated in a temporary folder. Each stage is a command of 
 twice: the second finds it finished, which is the start alone. Costs are CPU seconds of all
 processes, so that they count on a machine that others use, too; memory is that of all processes at
 once, with shared pages shared out. `--last` measures the first of the counts as above, and of the
-others the check and `localize` and `refine` on so many of their images, with results of the first
-as those of all other images. `--folders` compares one folder of so many masks with 256.
+others the check and `localize` and `refine` on so many of their images (or on all, where there are
+no more), with results of the first as those of all other images. `--folders` compares one folder of
+so many masks with 256.
 Prints tables and writes JSON, after each step: what an interrupted run has measured is kept.
 """
 

@@ -5,24 +5,27 @@ Usage:
     python scripts/benchmark_training.py --output runs/benchmark_training.json
     python scripts/benchmark_training.py --data my_images --rounds 3 --output …
     python scripts/benchmark_training.py --ways stage bf16 compiled --set experiment=demo
+    OMP_WAIT_POLICY=passive python scripts/benchmark_training.py --ways stage --beside 1
 
 Without `--data` it is that of `experiment=demo`. The bare loop takes the same network, optimiser,
 schedule, batch and size, with random images that are in memory already, and nothing else. The stage
 reads, decodes and augments images and pseudo masks (random ones, of the images' sizes), checks each
 loss and measures its agreement. Epochs are timed from their start to their last step; the first,
 in which images are decoded, is told beside the median of the others. Ways take turns, after a round
-that warms up. Prints a table and writes JSON.
+that warms up. `--beside` keeps so many cores busy meanwhile, as other people's work does. Prints a
+table and writes JSON.
 """
 
 import argparse
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -130,6 +133,18 @@ def random_masks(composed: Composed, items: Sequence[Item], folder: Path) -> Lab
     return store
 
 
+@contextmanager
+def busy(cores: int) -> Iterator[None]:
+    """Programs that compute without end, each of which takes a core."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for one in programs:
+            one.kill()
+            one.wait()
+
+
 def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Images a second of each way."""
     words = [f"work_dir={folder}", *arguments.set]
@@ -153,7 +168,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             calls[name] = partial(
                 stage_rates, composed, folder, masks, items, arguments.epochs, **options
             )
-    with numerics_kept():
+    with numerics_kept(), busy(arguments.beside):
         found = interleaved(calls, arguments.rounds)
     rates = {name: [rate for _, rates in one for rate in rates] for name, one in found.items()}
     firsts = {name: median(first for first, _ in one) for name, one in found.items()}
@@ -165,6 +180,8 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "batch_size": batch_size,
         "crop_px": side,
         "threads": torch.get_num_threads(),
+        "beside": arguments.beside,
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY"),
         "images_per_s": medians,
         "first_epoch_images_per_s": firsts,
         "of_bare_loop": {name: rate / best for name, rate in medians.items()},
@@ -184,6 +201,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="besides one that warms up")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--ways", nargs="*", help="last words of the stage's ways; all by default")
+    parser.add_argument("--beside", type=int, default=0, help="busy programs beside it")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the run")
     arguments = parser.parse_args()
     if not arguments.data and not any("experiment" in word for word in arguments.set):

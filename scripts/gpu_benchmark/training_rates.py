@@ -118,7 +118,7 @@ def random_batch(composed: Composed, count: int, side_px: int, device: torch.dev
     labels = len(composed.source.class_names) + 1
     images = torch.randint(256, (count, 3, side_px, side_px), generator=generator)
     masks = torch.randint(labels, (count, side_px, side_px), generator=generator)
-    return {"images": images.byte().to(device), "masks": masks.to(device)}
+    return {"images": images.byte().to(device), "masks": masks.byte().to(device)}
 
 
 def network_of(composed: Composed, form: torch.memory_format) -> Any:
@@ -180,7 +180,7 @@ def bare_seconds(
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16) if lower else nullcontext():
                 logits = network(batch["images"].float() / 255)
-                loss = void_aware_cross_entropy(logits, batch["masks"])
+                loss = void_aware_cross_entropy(logits, batch["masks"].long())
             loss.backward()
             optimizer.step()
             schedule.step()

@@ -55,7 +55,8 @@ def costs_of_last(
     source, folders = _folders(words)
     donor, donor_folders = _folders([*common_words(smaller, work_dirs[1], workers), *SMALL])
     _copy_folder(donor_folders["classify"], folders["classify"])
-    training = len(source.items(TRAIN)) / count
+    training = len(source.items(TRAIN))
+    computed = min(last, training)
     for stage, files in RESULTS.items():
         copy_results(donor, donor_folders[stage], source, folders[stage], files, last)
         run = ["run", *words, f"stages=[{stage}]"]
@@ -64,8 +65,10 @@ def costs_of_last(
         resumed, again = measured(run), measured(run)
         yield {
             **row(stage, count, first, again),
-            "cpu_ms_an_image": round(training * 1000 * (first.cpu_s - resumed.cpu_s) / last, 3),
-            "computed": last,
+            "cpu_ms_an_image": round(
+                training / count * 1000 * (first.cpu_s - resumed.cpu_s) / computed, 3
+            ),
+            "computed": computed,
             "resumed": asdict(resumed),
         }
 

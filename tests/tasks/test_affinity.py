@@ -41,7 +41,7 @@ def batch():
     torch.manual_seed(1)
     images = torch.randint(0, 40, (2, 3, 32, 32), dtype=torch.uint8)
     images[:, 0, :, 16:] += 200
-    masks = torch.zeros(2, 32, 32, dtype=torch.int64)
+    masks = torch.zeros(2, 32, 32, dtype=torch.uint8)
     masks[:, :, 16:] = 3
     masks[:, :4] = VOID
     return {"images": images, "masks": masks}
@@ -65,7 +65,7 @@ def test_the_loss_is_that_of_both_heads(batch, width, monkeypatch):
     task = task_of(width)
     loss, logged = step(task, batch, monkeypatch)
     maps = [task.trunk(batch["images"].float() / 255)]
-    pairs = pairs_of(batch["masks"][:, 2::4, 2::4].byte(), 4)
+    pairs = pairs_of(batch["masks"][:, 2::4, 2::4], 4)
     boundary = task.heads.boundary(maps, (8, 8)).sigmoid()
     counts = count_pairs(pairs)
     expected = affinity_loss(boundary_affinity(boundary, 4), pairs, counts)

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -30,7 +30,7 @@ class MaskedBatch(TypedDict):
     """Input of a segmenter's training step."""
 
     images: UInt8[Tensor, "b 3 s s"]
-    masks: Int64[Tensor, "b s s"]
+    masks: UInt8[Tensor, "b s s"]
 
 
 class AugmentedImages:
@@ -86,11 +86,11 @@ class MaskedImages(AugmentedImages, Dataset[MaskedBatch]):
         self.read_pseudo_mask = read_pseudo_mask
 
     def __getitem__(self, key: tuple[int, int]) -> MaskedBatch:
-        """One image uint8 [3, s, s] and its pseudo mask int64 [s, s]."""
+        """One image uint8 [3, s, s] and its pseudo mask uint8 [s, s]."""
         epoch, index = key
         image, mask = self.kept.get(index, lambda: self._read(index))
         image, mask = self.augmentation(image, mask, sample_seed(self.seed, epoch, index))
-        return {"images": to_tensor(image), "masks": torch.from_numpy(mask.astype(np.int64))}
+        return {"images": to_tensor(image), "masks": torch.from_numpy(mask.copy())}
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """An image and its pseudo mask, of one size."""

@@ -59,7 +59,7 @@ class AffinityTask(pl.LightningModule):
         images = in_unit_range(batch["images"])
         layers = [self.trunk.inner_layers[name] for name in self.heads.layers]
         maps, size = inner_maps(self.trunk, layers, images), grid_of(images)
-        pairs = pairs_of(quarter(batch["masks"].byte()), self.radius)
+        pairs = pairs_of(quarter(batch["masks"]), self.radius)
         # Gradients are averaged over ranks, which have different numbers of pairs.
         counts = self.trainer.strategy.reduce(count_pairs(pairs), reduce_op="mean")
         boundary = self.heads.boundary(maps, size).float().sigmoid()

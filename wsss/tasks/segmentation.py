@@ -43,14 +43,15 @@ class SegmentationTask(pl.LightningModule):
 
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
         """Loss of a batch; agreement with the pseudo masks is logged beside it."""
+        masks = batch["masks"]
         logits = self.segmenter(in_unit_range(batch["images"]))
         # Gradients are averaged over ranks, which have different numbers of labelled pixels.
-        labelled = (batch["masks"] != VOID_LABEL).sum().float()
+        labelled = (masks != VOID_LABEL).sum().float()
         labelled = self.trainer.strategy.reduce(labelled, reduce_op="mean")
-        loss = void_aware_cross_entropy(logits, batch["masks"], labelled)
+        loss = void_aware_cross_entropy(logits, masks.long(), labelled)
         # The same as `argmax`, which takes six times as long on a CPU.
         labels = logits.detach().max(dim=1).indices
-        self.pseudo_miou.update(labels.byte(), batch["masks"].byte())
+        self.pseudo_miou.update(labels.byte(), masks)
         self.log(
             "segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
         )
