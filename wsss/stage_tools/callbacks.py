@@ -19,11 +19,14 @@ from wsss.wording import plural, readable
 
 log = logging.getLogger(__name__)
 
+EPOCH = "epoch"
+"""What Lightning's loggers call the number of an epoch."""
+
 
 class SeedEpoch(Callback):
-    """Reseeds torch at the start of every epoch.
+    """Reseeds torch at the start of every epoch, or of every stretch of a long one.
 
-    Random numbers then depend on the epoch alone: a resumed run ends with the same bytes as an
+    Random numbers then depend on it alone: a resumed run ends with the same bytes as an
     uninterrupted one.
     """
 
@@ -31,7 +34,7 @@ class SeedEpoch(Callback):
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Seed by run, epoch and rank."""
+        """Seed by run, epoch or stretch, and rank."""
         torch.manual_seed(sample_seed(self.seed, trainer.current_epoch, trainer.global_rank))
 
 
@@ -47,7 +50,9 @@ class LastNumbers(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the numbers of the epoch; checkpoints are written after this."""
         metrics = trainer.callback_metrics
-        self.numbers = {key.partition("/")[2]: float(value) for key, value in metrics.items()}
+        self.numbers = {
+            key.partition("/")[2]: float(value) for key, value in metrics.items() if key != EPOCH
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """The part of a checkpoint."""
@@ -61,15 +66,20 @@ class LastNumbers(Callback):
 class StopAtNan(Callback):
     """Ends a training run, on all ranks at once, when a loss or a weight is no finite number."""
 
-    def __init__(self, stage: str, ids_of_batch: Callable[[int, int], list[str]]) -> None:
+    def __init__(
+        self, stage: str, ids_of_batch: Callable[[int, int], list[str]], stretches: int = 1
+    ) -> None:
         """Watch a stage.
 
         Args:
             stage: its name.
-            ids_of_batch: from epoch and batch, counted from 0, to the ids of this rank's images.
+            ids_of_batch: from stretch and its batch, counted from 0, to the ids of this rank's
+                images.
+            stretches: of an epoch.
         """
         self.stage = stage
         self.ids_of_batch = ids_of_batch
+        self.stretches = stretches
 
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
@@ -81,7 +91,8 @@ class StopAtNan(Callback):
         """
         good = bool(loss.isfinite())
         if not trainer.strategy.reduce_boolean_decision(good):
-            batch = f"batch {trainer.fit_loop.batch_idx + 1}"
+            done = trainer.current_epoch % self.stretches * int(trainer.num_training_batches)
+            batch = f"batch {done + trainer.fit_loop.batch_idx + 1}"
             self._stop(trainer, batch, "the training loss", good)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,7 +113,7 @@ class StopAtNan(Callback):
         ids = of_all_ranks([] if good else own, trainer.world_size)
         images = f" (images {', '.join(map(readable, ids))})" if ids else ""
         raise user_error(
-            f"{self.stage}, epoch {trainer.current_epoch + 1}, {batch}{images}",
+            f"{self.stage}, epoch {trainer.current_epoch // self.stretches + 1}, {batch}{images}",
             f"{what} is NaN or infinite",
             "finite numbers",
             f"Lower {self.stage}.lr, or train in 32 bit: `trainer.precision=32-true`.",
@@ -148,24 +159,42 @@ class NoteSchedule(Callback):
             )  # fmt: skip
 
 
-class ReportEpochs(Callback):
-    """Tells the epochs that are done, in fractions, and the last one's logged numbers."""
+class NumberEpochs(Callback):
+    """Lets loggers tell the epoch where Lightning counts its stretches."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, stretches: int) -> None:
+        self._stretches = stretches
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """With the numbers of a stretch."""
+        pl_module.log(EPOCH, float(trainer.current_epoch // self._stretches))
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """With those of a validation."""
+        pl_module.log(EPOCH, float(trainer.current_epoch // self._stretches))
+
+
+class ReportEpochs(Callback):
+    """Tells the epochs that are done, in fractions, and the last logged numbers."""
+
+    def __init__(self, report: Report, stretches: int = 1) -> None:
         self._report = report
+        self._stretches = stretches
         self._numbers = ""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Tell the part of the epoch."""
         done = (trainer.fit_loop.batch_idx + 1) / trainer.num_training_batches
         # Only its end is a whole epoch, which may come after a validation.
-        self._report(trainer.current_epoch + min(done, 0.999), self._numbers)
+        self._report((trainer.current_epoch + min(done, 0.999)) / self._stretches, self._numbers)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tell the epoch with its numbers."""
-        numbers = trainer.callback_metrics.items()
-        self._numbers = ", ".join(f"{key.partition('/')[2]} {float(v):.3g}" for key, v in numbers)
-        self._report(trainer.current_epoch + 1, self._numbers)
+        numbers = {key: v for key, v in trainer.callback_metrics.items() if key != EPOCH}
+        self._numbers = ", ".join(
+            f"{key.partition('/')[2]} {float(v):.3g}" for key, v in numbers.items()
+        )
+        self._report((trainer.current_epoch + 1) / self._stretches, self._numbers)
 
 
 class MeasureWaits(Callback):

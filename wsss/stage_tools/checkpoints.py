@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from wsss.artifacts import atomic
 from wsss.files import DamagedFileError, intact
@@ -27,6 +30,29 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         # To a path torch writes itself, and its errors do not say why.
         with atomic(Path(path)) as temporary, temporary.open("wb") as stream:
             torch.save(checkpoint, stream)
+
+
+class NumberedCheckpoints(ModelCheckpoint):
+    """Keeps the last checkpoint, named after Lightning's number of the epoch.
+
+    That counts stretches of long epochs, and is not the number that loggers are told.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        """Write a checkpoint into `folder` after `every` such epochs."""
+        super().__init__(
+            folder,
+            filename="{epoch:04d}",
+            every_n_epochs=every,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def _monitor_candidates(self, trainer: pl.Trainer) -> dict[str, Tensor]:
+        return {
+            **super()._monitor_candidates(trainer),
+            "epoch": torch.tensor(trainer.current_epoch),
+        }
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -16,6 +16,8 @@ from wsss.machine.processes import loader_context
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.measuring_loader import MeasuringLoader
 
+STEPS_OF_STRETCH = 1000
+"""Longer epochs are trained in stretches, so that a run that is ended loses no more than one."""
 BATCH_SIZE = 8
 """Whole images of a batch."""
 
@@ -27,6 +29,10 @@ def training_loader(
     fabric = context.fabric
     own_batch = batch_size // fabric.world_size  # See `check_schedule`.
     sampler = epoch_sampler(dataset, fabric.global_rank, fabric.world_size, context.seed)
+    steps = len(sampler) // own_batch
+    if steps > STEPS_OF_STRETCH and "limit_train_batches" not in context.trainer:
+        stretches = -(-steps // STEPS_OF_STRETCH)
+        sampler.split(stretches, steps // stretches * own_batch)
     workers = context.workers if workers is None else workers
     options: dict[str, Any] = {
         "batch_size": own_batch,

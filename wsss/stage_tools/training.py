@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
@@ -24,11 +24,17 @@ from wsss.stage_tools.callbacks import (
     LastNumbers,
     MeasureWaits,
     NoteSchedule,
+    NumberEpochs,
     ReportEpochs,
     SeedEpoch,
     StopAtNan,
 )
-from wsss.stage_tools.checkpoints import AtomicCheckpointIO, completed_epochs, last_checkpoint
+from wsss.stage_tools.checkpoints import (
+    AtomicCheckpointIO,
+    NumberedCheckpoints,
+    completed_epochs,
+    last_checkpoint,
+)
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_batches import FeatureBatches
 from wsss.stage_tools.loaders import smaller_batches
@@ -54,9 +60,12 @@ def fit(
 ) -> Mapping[str, float]:
     """Train a module for `max_epochs`, from its last checkpoint if there is one.
 
-    The last weights are kept, never a selection by a mask-level score. Where memory does not
-    suffice for a batch, the training goes on from its last checkpoint with the gradients of two
-    halves added up, of four quarters, and so on; batch norm then sees these parts.
+    The last weights are kept, never a selection by a mask-level score. An epoch of many steps is
+    trained in stretches, with a checkpoint after each (see `training_loader`).
+
+    Where memory does not suffice for a batch, the training goes on from its last checkpoint with
+    the gradients of two halves added up, of four quarters, and so on; batch norm then sees these
+    parts.
 
     Args:
         context: folder, processes, trackers.
@@ -64,11 +73,12 @@ def fit(
         train: this rank's share of the samples, shuffled.
         val: likewise, for the numbers of an epoch; None has none.
         max_epochs: passes over the training samples.
-        checkpoint_every_n_epochs: how much a killed run loses at most.
+        checkpoint_every_n_epochs: how much a killed run loses at most; 1: a stretch of an epoch.
         items: the images of `train` by its sampler's index, which a message about a batch names.
 
     Returns:
-        The last value of everything that was logged, by its name without the task's prefix.
+        The last value of everything that was logged, by its name without the task's prefix: of the
+        last epoch, or of its last stretch.
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C; a whole checkpoint is left of every epoch.
@@ -138,19 +148,16 @@ def _fit(
 ) -> Mapping[str, float]:
     """Train with every batch in `parts`, whose gradients are added up."""
     folder = context.folder / CHECKPOINTS
+    sampler = train.sampler
+    stretches = sampler.stretches if isinstance(sampler, EpochSampler) else 1
+    every = 1 if checkpoint_every_n_epochs == 1 else checkpoint_every_n_epochs * stretches
     last = LastNumbers()
     callbacks: list[Callback] = [
         SeedEpoch(context.seed),
-        StopAtNan(context.stage, lambda *batch: ids_of_batch(train, items, *batch)),
+        StopAtNan(context.stage, lambda *batch: ids_of_batch(train, items, *batch), stretches),
         MeasureWaits(context.measured),
         last,
-        ModelCheckpoint(
-            folder,
-            filename="{epoch:04d}",
-            every_n_epochs=checkpoint_every_n_epochs,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        ),
+        NumberedCheckpoints(folder, every),
     ]
     curves = CSVLogger(context.folder, name=CURVES)
     settings = dict(context.trainer)
@@ -162,9 +169,13 @@ def _fit(
         settings["accumulate_grad_batches"] = parts * settings.get("accumulate_grad_batches", 1)
         train = smaller_batches(train, parts)
     callbacks.append(NoteSchedule(context.stage, train.batch_size or 1, context.measured))
+    if stretches > 1:
+        callbacks.insert(0, NumberEpochs(stretches))
+        validated = settings.get("check_val_every_n_epoch", 1)
+        settings["check_val_every_n_epoch"] = validated and validated * stretches
     trainer = make_trainer(
         settings,
-        max_epochs=max_epochs,
+        max_epochs=max_epochs * stretches,
         callbacks=callbacks,
         enable_progress_bar=False,  # See `ReportEpochs`.
         logger=[curves, *context.loggers],
@@ -180,15 +191,17 @@ def _fit(
     # Of one process for all, which would not see another remove a damaged one.
     checkpoint = context.fabric.broadcast(last_checkpoint(folder) if context.is_main else None)
     completed = completed_epochs(checkpoint)
-    if context.is_main and 0 < completed < max_epochs:
-        log.info("%s goes on from epoch %d of %d", context.stage, completed + 1, max_epochs)
-    if checkpoint is not None and isinstance(train.sampler, EpochSampler):
+    if context.is_main and 0 < completed < max_epochs * stretches:
+        epoch = completed // stretches + 1
+        log.info("%s goes on from epoch %d of %d", context.stage, epoch, max_epochs)
+    if checkpoint is not None and isinstance(sampler, EpochSampler):
         # Lightning starts the first epoch's iterator before it tells the sampler the epoch.
-        train.sampler.set_epoch(completed)
+        sampler.set_epoch(completed)
     alone = one_thread() if isinstance(train, FeatureBatches) else nullcontext()
-    epochs = reporting(max_epochs, context.stage, visible, unit="epoch", done=completed)
+    done = completed / stretches
+    epochs = reporting(max_epochs, context.stage, visible, unit="epoch", done=done)
     with alone, _interrupts_passed_on(), epochs as report:
-        trainer.callbacks.insert(0, ReportEpochs(report))  # type: ignore[attr-defined]
+        trainer.callbacks.insert(0, ReportEpochs(report, stretches))  # type: ignore[attr-defined]
         trainer.fit(module, train, val, ckpt_path=checkpoint, weights_only=True)
     if "train_loss" not in last.numbers:
         raise user_error(
@@ -196,7 +209,7 @@ def _fit(
             "See which setting of `trainer` leaves none, such as limit_train_batches.",
         )  # fmt: skip
     if max_epochs % checkpoint_every_n_epochs:
-        trainer.save_checkpoint(folder / f"epoch={max_epochs - 1:04d}.ckpt")
+        trainer.save_checkpoint(folder / f"epoch={max_epochs * stretches - 1:04d}.ckpt")
     return last.numbers
 
 
