@@ -15,6 +15,7 @@ from wsss.cli.commands.runs import runs
 from wsss.cli.error_messages import readable_errors
 from wsss.cli.hydra_commands import VERSION, with_hydra
 from wsss.cli.settings_help import settings_help
+from wsss.machine.openmp import wait_briefly
 from wsss.settings.config_dir import config_dir
 
 RUNS = {
@@ -64,6 +65,7 @@ examples:
 
 def main(first: Sequence[str] = ()) -> None:
     """Entry point of the command line, whose words come after those of `first`."""
+    wait_briefly()
     parser = argparse.ArgumentParser(
         prog="wsss",
         description="Weakly-supervised semantic segmentation: from image tags to a network.",
