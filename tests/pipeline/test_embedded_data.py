@@ -40,7 +40,6 @@ def folder(write_folder):
     return Folder(write_folder(masks=True, splits=splits, classes=classes, size=(64, 64)))
 
 
-@pytest.mark.minutes
 def test_shards_give_the_seeds_and_masks_of_the_folder(folder, run, run_on, content, tmp_path):
     root = pack(folder, tmp_path / "shards")
 
