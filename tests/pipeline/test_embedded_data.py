@@ -1,8 +1,11 @@
 """A run on shards is the run on the folder that they were packed from."""
 
+from pathlib import Path
+
 import pytest
 
 from wsss.artifacts import LabelStore, SeedStore
+from wsss.data.images import embedded
 from wsss.data.source import SPLITS, TRAIN
 from wsss.data.sources.folder import Folder
 
@@ -57,3 +60,23 @@ def test_shards_give_the_seeds_and_masks_of_the_folder(folder, run, run_on, cont
         assert all(store(folders[0] / name).has(item) for item in folder.items(TRAIN))
     # Results are found again, whatever the images are packed in.
     assert all(outcome.cached for outcome in on_shards(tmp_path / "runs").values())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_memory_ends_a_check_in_words(folder, wsss, tmp_path, monkeypatch):
+    """No image is left out, however many may be: there is nothing wrong with them."""
+    root = pack(folder, tmp_path / "shards")
+    data = ("data=webdataset", f"data.root={root}", "data.labels=txt")
+    words = (*data, f"work_dir={tmp_path / 'w'}")
+
+    def full_file(**_):
+        return Path("/dev/full").open("wb")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedded, "NamedTemporaryFile", full_file)
+        status, said = wsss("check", *words, "max_failed_fraction=0.9")
+    assert status == 1
+    assert "it cannot be written: No space left on device" in said
+    assert "run the same command again" in said
+    assert not [*(tmp_path / "w").rglob("failures")]
+    assert wsss("check", *words)[0] == 0
