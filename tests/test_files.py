@@ -85,6 +85,29 @@ def test_a_damaged_file_keeps_its_name_between_processes(tmp_path):
         assert one.problems == error.problems
 
 
+class Full(Dataset):
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, _):
+        with on_disk(self.folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_keeps_its_name_between_processes(tmp_path):
+    folder = tmp_path / "a (1): b"
+    with pytest.raises(StorageError) as caught:
+        next(iter(DataLoader(Full(folder), num_workers=1)))
+    (problem,) = caught.value.problems
+    assert problem.where == str(folder)
+    assert problem.came == "it cannot be written: No space left on device"
+    assert problem.expected == "room on the disk"
+    assert problem.remedy.startswith("Make room and run the same command again")
+
+
 def test_json_that_is_none_is_told(tmp_path):
     (tmp_path / "a.json").write_text('{"a": ')
     with pytest.raises(DamagedFileError, match=r"a\.json"):

@@ -22,6 +22,19 @@ SHORT_WRITE = re.compile(r"^\d+ requested and \d+ written$")
 class StorageError(WsssError):
     """An error of a run's files, which concerns more than one item."""
 
+    def __init__(self, *problems: Problem | str) -> None:
+        """Hold problems; a text is that of an error which torch re-raises from a loader process."""
+        super().__init__(*(_from_text(one) if isinstance(one, str) else one for one in problems))
+
+
+def _from_text(text: str) -> Problem | str:
+    """The problem in an error's text, if it is one of `on_disk`."""
+    found = _CANNOT_BE_WRITTEN.search(text.rpartition("StorageError: ")[2].strip())
+    if found is None:
+        return text
+    where, came, expected, remedy = found.groups()
+    return Problem(where, came, expected, remedy)
+
 
 class DamagedFileError(StorageError):
     """A file that a stage wrote cannot be read any more."""
@@ -44,6 +57,9 @@ class DamagedFileError(StorageError):
 
 
 _DAMAGED = ": the file is damaged ("
+_CANNOT_BE_WRITTEN = re.compile(
+    r"^(.+?): (it cannot be written: .+?)\. Expected (.+?)\. (.+)$", re.DOTALL
+)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
+import gc
+import io
+import json
 import pickle
+import tarfile
 import tracemalloc
 
 import numpy as np
@@ -12,6 +16,8 @@ from wsss.data.image_inspection import Inspection
 from wsss.data.inspection_table import InspectionTable
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder.folder import Folder
+from wsss.data.sources.huggingface import HuggingFace
+from wsss.data.sources.webdataset import WebDataset
 from wsss.errors import Severity
 
 ERROR, SKIPPED, WARNING = Severity.ERROR, Severity.SKIPPED, Severity.WARNING
@@ -278,28 +284,79 @@ def test_names_are_no_markup(write_folder):
     assert "[bold]cat[/]" in text(check(source))
 
 
-def test_lists_and_report_take_tens_of_bytes_an_image(tmp_path):
+def folder_of(names, root):
+    (root / "images").mkdir(parents=True)
+    for name in names:
+        (root / "images" / name).touch()
+    rows = [f"{name},{'cat|dog' if name < '00100.jpg' else 'cat'}" for name in names]
+    (root / "labels.csv").write_text("image,labels\n" + "\n".join(rows))
+    return lambda: Folder(root)
+
+
+def shards_of(names, root):
+    pytest.importorskip("webdataset")
+    root.mkdir()
+    for start in range(0, len(names), 500):
+        with tarfile.open(root / f"train-{start:05d}.tar", "w") as shard:
+            for name in names[start : start + 500]:
+                tags = ["cat", "dog"] if name < "00100.jpg" else ["cat"]
+                for ending, content in (
+                    (".jpg", b"image"),
+                    (".mask.png", b"mask"),
+                    (".json", json.dumps({"labels": tags}).encode()),
+                ):
+                    member = tarfile.TarInfo(name.replace(".jpg", ending))
+                    member.size = len(content)
+                    shard.addfile(member, io.BytesIO(content))
+    return lambda: WebDataset(root)
+
+
+def table_of(names, root):
+    datasets = pytest.importorskip("datasets")
+    image = {"bytes": b"image", "path": None}
+    columns = {
+        "image": [image] * len(names),
+        "mask": [image] * len(names),
+        "labels": [["cat", "dog"] if name < "00100.jpg" else ["cat"] for name in names],
+        "name": [name.removesuffix(".jpg") for name in names],
+    }
+    features = {
+        "image": datasets.Image(),
+        "mask": datasets.Image(),
+        "labels": datasets.Sequence(datasets.Value("string")),
+        "name": datasets.Value("string"),
+    }
+    table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+    table.save_to_disk(root)
+    return lambda: HuggingFace(root, mask="mask", id="name")
+
+
+@pytest.mark.parametrize("made_of", [folder_of, shards_of, table_of])
+def test_lists_and_report_take_tens_of_bytes_an_image(tmp_path, made_of):
+    sent = []
+
     def kept(count):
         """Bytes that are kept of a data set of so many images, which are not decoded."""
-        root = tmp_path / str(count)
-        (root / "images").mkdir(parents=True)
-        names = [f"{number:05d}.jpg" for number in range(count)]
-        for name in names:
-            (root / "images" / name).touch()
-        rows = [f"{name},{'cat|dog' if name < '00100.jpg' else 'cat'}" for name in names]
-        (root / "labels.csv").write_text("image,labels\n" + "\n".join(rows))
+        open_source = made_of(
+            [f"{number:05d}.jpg" for number in range(count)], tmp_path / f"{count}"
+        )
         tracemalloc.start()
         try:
-            source = Folder(root)
+            source = open_source()
             source.keep_index(tmp_path / "index")
+            assert [source.fingerprint(split) for split in SPLITS]
             ids = (item_id for split in SPLITS for item_id in source.items(split).ids())
             inspections = InspectionTable.of(Inspection(item_id, 480, 640) for item_id in ids)
             report = summarise(source, inspections)
             assert sum(report.num_images.values()) == len(report.sizes) == count
-            return tracemalloc.get_traced_memory()[0]
+            gc.collect()
+            kept = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
+        sent.append(len(pickle.dumps(source.reader)))
+        return kept
 
     kept(100)  # What is imported and cached only once.
-    few, many = kept(500), kept(3500)
-    assert many - few < 150 * 3000
+    few, many = kept(300), kept(1800)
+    assert many - few < 150 * 1500
+    assert sent[-1] - sent[-2] < 1000, "what is sent to each process grows with the data set"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.data.item_table import ItemTable, select, take
+from wsss.data.item_table import ItemTable, joined, select, take
 from wsss.data.sample import Item
 
 ROOT = Path("/data/pets")
@@ -46,13 +46,23 @@ def test_items_are_chosen_by_position_and_by_what_they_are(items):
     assert list(select(items, lambda item: not item.mask)) == [ITEMS[1], ITEMS[3]]
 
 
+def test_places_in_larger_files_are_kept_with_the_items():
+    items = [Item(f"{row}", (1,), place=(row, 2**40 + row, -1)) for row in range(5)]
+    table = ItemTable.of(iter(items), ROOT)
+    assert [*table] == items
+    assert [*table.take([4, 0])] == [items[4], items[0]]
+    assert [*joined(table[:2], table[4:])] == [*items[:2], items[4]]
+    assert [*pickle.loads(pickle.dumps(table[1:3]))] == items[1:3]
+    assert [*table[::-1].places()] == [one.place for one in items[::-1]]
+
+
 def test_an_item_takes_some_tens_of_bytes():
     count = 20_000
     names = [f"{number:06d}" for number in range(count)]
     tracemalloc.start()
     try:
         table = ItemTable.of_files(
-            ((name, (1, 2), f"{ROOT}/images/{name}.jpg", f"{ROOT}/masks/{name}.png")
+            ((name, (1, 2), f"{ROOT}/images/{name}.jpg", f"{ROOT}/masks/{name}.png", ())
              for name in names),
             ROOT,
         )  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from wsss.data.datasets import AugmentedImages
+from wsss.data.sources.synthetic import Synthetic
 from wsss.stage_tools.measuring_loader import MeasuringLoader
 
 
@@ -11,7 +12,7 @@ class Slow(AugmentedImages):
     """Numbers that take a while to come, and may be kept."""
 
     def __init__(self, seconds, limit_bytes=0):
-        super().__init__(None, range(6), None, seed=0)
+        super().__init__(Synthetic(), range(6), None, seed=0)
         self.seconds = seconds
         self.kept.limit_bytes = limit_bytes
 

@@ -16,6 +16,7 @@ from wsss.comparing.differences import shared_settings
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL, Source
 from wsss.errors import WsssError
+from wsss.files import StorageError
 from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.overlays import heat_overlay, label_overlay
 from wsss.report.panels import Panel, fit, strongest
@@ -105,6 +106,8 @@ def _images(
         item = by_id[item_id]
         try:
             panels = tuple(_panels(source, item, stores, height_px))
+        except StorageError:
+            raise
         except WsssError:  # An image that no stage could read either.
             continue
         tags = tuple(source.class_names[label - 1] for label in item.labels)

@@ -39,7 +39,7 @@ class AugmentedImages:
     def __init__(
         self, source: Source, items: Sequence[Item], augmentation: Augmentation, seed: int
     ) -> None:
-        self.source = source
+        self.source = source.reader
         self.items = items
         self.augmentation = augmentation
         self.seed = seed

@@ -8,6 +8,7 @@ from wsss.data.images import read_header
 from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.errors import Problem, Severity, WsssError
+from wsss.files import StorageError
 
 MIN_SIDE_PX = 16
 """Images with a shorter side are left out."""
@@ -42,6 +43,8 @@ def inspect_item(source: Source, item: Item) -> Inspection:
     try:
         conversions = read_header(item.image).conversions if item.image else ()
         height, width, _ = source.read_image(item).shape
+    except StorageError:  # It concerns all images.
+        raise
     except WsssError as error:
         skipped = (replace(problem, severity=Severity.SKIPPED) for problem in error.problems)
         return Inspection(item.id, problems=tuple(skipped))
@@ -63,6 +66,8 @@ def _inspect_mask(source: Source, item: Item) -> tuple[bool, list[Problem]]:
     """Whether an item has a mask, and the problems of the mask."""
     try:
         mask = source.read_mask(item)
+    except StorageError:  # It concerns all images.
+        raise
     except WsssError as error:
         way_out = " Or remove the masks folder to run without evaluation."
         return True, [

@@ -12,8 +12,8 @@ from typing import Any, overload
 from wsss.data.sample import Item
 from wsss.data.texts import Texts
 
-Row = tuple[str, tuple[int, ...], str, str]
-"""Id, mask values, and paths of image and mask, blank where there is none."""
+Row = tuple[str, tuple[int, ...], str, str, tuple[int, ...]]
+"""Id, mask values, paths of image and mask, blank where there is none, and place."""
 _AS_IT_IS = "\0"
 """Before a path that does not begin with the table's folder."""
 
@@ -31,14 +31,18 @@ class _Columns:
     images: Texts = field(default_factory=Texts)
     """Paths without `folder`; empty where there is none."""
     masks: Texts = field(default_factory=Texts)
+    places: "array[int]" = field(default_factory=lambda: array("q"))
+    """Equally many numbers of each item."""
 
-    def append(self, item_id: str, labels: Iterable[int], image: str, mask: str) -> None:
+    def append(self, row: Row) -> None:
         """Add an item."""
+        item_id, labels, image, mask, place = row
         self.ids.append(item_id)
         self.labels.extend(labels)
         self.label_starts.append(len(self.labels))
-        self.images.append(image)
-        self.masks.append(mask)
+        self.images.append(self.shortened(image))
+        self.masks.append(self.shortened(mask))
+        self.places.extend(place)
 
     def shortened(self, path: str) -> str:
         """A path as it is kept."""
@@ -56,6 +60,11 @@ class _Columns:
         """Mask values of an item."""
         return tuple(self.labels[self.label_starts[row] : self.label_starts[row + 1]])
 
+    def place(self, row: int) -> tuple[int, ...]:
+        """Where an item lies in the files of its data set; empty where it has files of its own."""
+        width = len(self.places) // len(self.ids)
+        return tuple(self.places[width * row : width * (row + 1)])
+
     def item(self, row: int) -> Item:
         """An item."""
         image, mask = (self.file(texts[row]) for texts in (self.images, self.masks))
@@ -64,6 +73,7 @@ class _Columns:
             self.labels_of(row),
             None if image is None else Path(image),
             None if mask is None else Path(mask),
+            self.place(row),
         )
 
 
@@ -83,15 +93,18 @@ class ItemTable(Sequence[Item]):
     @classmethod
     def of(cls, items: Iterable[Item], folder: Path) -> "ItemTable":
         """A table of items, read one by one, whose files are below `folder` for the most part."""
-        rows = ((one.id, one.labels, str(one.image or ""), str(one.mask or "")) for one in items)
+        rows = (
+            (one.id, one.labels, str(one.image or ""), str(one.mask or ""), one.place)
+            for one in items
+        )
         return cls.of_files(rows, folder)
 
     @classmethod
     def of_files(cls, rows: Iterable[Row], folder: Path) -> "ItemTable":
         """A table of rows, whose paths are below `folder` for the most part."""
         columns = _Columns(str(folder).rstrip(os.sep) + os.sep)
-        for item_id, labels, image, mask in rows:
-            columns.append(item_id, labels, columns.shortened(image), columns.shortened(mask))
+        for row in rows:
+            columns.append(row)
         return cls(columns, range(len(columns.ids)))
 
     def __len__(self) -> int:
@@ -126,7 +139,7 @@ class ItemTable(Sequence[Item]):
     def _as_rows(self) -> Iterator[Row]:
         files = (self.image_files(), self.mask_files())
         images, masks = ((file or "" for file in column) for column in files)
-        return zip(self.ids(), self.labels(), images, masks, strict=True)
+        return zip(self.ids(), self.labels(), images, masks, self.places(), strict=True)
 
     def take(self, positions: Iterable[int]) -> "ItemTable":
         """The items at some positions; what is known of them is shared with this table."""
@@ -151,6 +164,10 @@ class ItemTable(Sequence[Item]):
     def mask_files(self) -> Iterator[str | None]:
         """The path of each item's mask."""
         return (self._columns.file(self._columns.masks[row]) for row in self._rows)
+
+    def places(self) -> Iterator[tuple[int, ...]]:
+        """Where each item lies in the files of its data set."""
+        return map(self._columns.place, self._rows)
 
 
 def _made_of(rows: list[Row], folder: str) -> ItemTable:

@@ -18,6 +18,7 @@ from wsss.data.item_table import take
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.errors import InvalidOptionError, WsssError
+from wsss.files import StorageError
 from wsss.machine.processes import loader_context
 
 Size = tuple[int, int]
@@ -143,6 +144,8 @@ class PyramidBatches(Dataset[PyramidBatch]):
         for item in self.plan[index]:
             try:
                 image = self.source.read_image(item)
+            except StorageError:  # It concerns all images.
+                raise
             except (WsssError, OSError) as error:
                 batch.failures.append((item, str(error)))
                 continue

@@ -30,6 +30,9 @@ class Item:
     """Image file; None where the source draws the image itself."""
     mask: Path | None = None
     """Ground-truth file, opened by the evaluation only; None where there is none."""
+    place: tuple[int, ...] = ()
+    """Where the image lies in the files of a data set that is no folder, in numbers that its source
+    gives and reads: equally many for all of its items."""
 
     @property
     def file_stem(self) -> str:

@@ -68,6 +68,11 @@ class Source(ABC):
         """
 
     @property
+    def address(self) -> str:
+        """Where the data set is, as a URI; empty where it is drawn, not stored."""
+        return ""
+
+    @property
     def reader(self) -> "Source":
         """This data set without its items: what reads one, and is quickly sent to a process."""
         return self

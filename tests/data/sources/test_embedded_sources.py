@@ -12,7 +12,8 @@ from PIL import Image
 from wsss.data.data_report import inspect_item
 from wsss.data.source import SPLITS, TRAIN, VAL
 from wsss.data.sources.folder import Folder
-from wsss.data.sources.huggingface import HuggingFace
+from wsss.data.sources.huggingface import HuggingFace, huggingface
+from wsss.data.sources.synthetic import Synthetic
 from wsss.data.sources.webdataset import WebDataset
 from wsss.errors import WsssError
 
@@ -132,18 +133,48 @@ def test_fingerprints_are_those_of_the_folder(folder, embedded):
         assert embedded.mask_fingerprint(split) == folder.mask_fingerprint(split)
 
 
-def test_fingerprints_are_found_once_in_a_run(folder, embedded, monkeypatch, tmp_path):
+def test_fingerprints_are_found_once_in_a_run(folder, embedded, tmp_path):
     embedded.keep_index(tmp_path / "index")
-    monkeypatch.setattr(embedded, "_samples", None)
-    for split in SPLITS:
-        assert embedded.fingerprint(split) == folder.fingerprint(split)
-        assert embedded.mask_fingerprint(split) == folder.mask_fingerprint(split)
+    before = [embedded.fingerprint(split) for split in SPLITS]
+    for path in (tmp_path / "packed").glob("*.tar"):
+        path.unlink()
+    assert [embedded.fingerprint(split) for split in SPLITS] == before
+    assert before == [folder.fingerprint(split) for split in SPLITS]
 
 
-def test_a_process_reads_what_it_is_sent(embedded):
+def test_a_process_reads_what_it_is_sent_without_a_list_of_items(embedded):
     (item, *_) = embedded.items(VAL)
     sent = pickle.loads(pickle.dumps(embedded.reader))
-    assert (sent.read_image(item) == embedded.read_image(item)).all()
+    assert len(sent.items(TRAIN)) == len(sent.items(VAL)) == 0
+    for read in ("read_image", "read_mask"):
+        np.testing.assert_array_equal(getattr(sent, read)(item), getattr(embedded, read)(item))
+    assert (sent.tags(item) == embedded.tags(item)).all()
+    assert len(embedded.items(TRAIN)) == 6
+
+
+def test_a_table_is_split_by_ids_as_a_folder_is(folder, write_folder, tmp_path):
+    six = {f"{item.id}.jpg": names_of(folder, item) for item in folder.items(TRAIN)}
+    names = ("background", "cat", "dog")
+    expected = Folder(write_folder(six, masks=True, root="six", classes=names))
+    path = saved_table(
+        folder, tmp_path / "table", NAMED, lambda _, i: [one - 1 for one in i.labels]
+    )
+    table = HuggingFace(path, val=None, mask="mask", id="name")
+    for split in SPLITS:
+        assert len(table.items(split)) > 0
+        assert [*table.items(split).tags()] == [*expected.items(split).tags()]
+        assert table.fingerprint(split) == expected.fingerprint(split)
+        assert table.mask_fingerprint(split) == expected.mask_fingerprint(split)
+
+
+def test_addresses_are_of_what_is_there(folder, tmp_path, monkeypatch):
+    path = saved_table(folder, tmp_path / "a table", NAMED, lambda _, item: [0])
+    assert HuggingFace(path).address == path.as_uri()
+    monkeypatch.setattr(huggingface, "opened_tables", lambda _: datasets.load_from_disk(path))
+    of_hub = HuggingFace("someone/pets")
+    assert (of_hub.name, of_hub.address) == ("pets", "hf://datasets/someone/pets")
+    assert folder.address == folder.root.as_uri()
+    assert Synthetic().address == ""
 
 
 def test_large_files_have_the_fingerprint_of_their_ends(write_folder, tmp_path):
@@ -161,7 +192,7 @@ def test_class_numbers_need_a_list_of_names(folder, tmp_path):
         folder, tmp_path / "shards", lambda _, item: ("cls", str(item.labels[0] - 1))
     )
     with pytest.raises(WsssError, match="labels that are numbers"):
-        WebDataset(root, labels="cls")
+        WebDataset(root, labels="cls").items(TRAIN)
     (root / "classes.txt").write_text("background\ncat\ndog\n", encoding="utf-8")
     found = WebDataset(root, labels="cls")
     assert [item.labels for item in found.items(TRAIN)] == [
@@ -224,14 +255,14 @@ def test_wrong_samples_are_told(folder, tmp_path, files, said):
     (root / "classes.txt").write_text("background\ncat\ndog\n", encoding="utf-8")
     write_shard(root / "val-009.tar", files)
     with pytest.raises(WsssError, match=said):
-        WebDataset(root)
+        WebDataset(root).items(TRAIN)
 
 
 def test_a_damaged_shard_is_told(folder, tmp_path):
     root = write_shards(folder, tmp_path / "shards", as_json)
     (root / "val-009.tar").write_bytes(b"x" * 2000)
     with pytest.raises(WsssError, match=r"val-009\.tar: no readable tar file"):
-        WebDataset(root)
+        WebDataset(root).items(TRAIN)
 
 
 def test_what_is_not_there_is_told(folder, tmp_path):

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import TypeVar
 
 from wsss.errors import WsssError
+from wsss.files import StorageError, on_disk
 
 T = TypeVar("T")
+IN_MEMORY = Path("/dev/shm")
+"""Linux's folder of files in memory."""
 
 
 def read_embedded(content: bytes, name: str, read: Callable[[Path], T]) -> T:
@@ -24,18 +27,17 @@ def read_embedded(content: bytes, name: str, read: Callable[[Path], T]) -> T:
 
     Raises:
         WsssError: as `read` does, about `name`.
+        StorageError: there is no room for the file.
     """
-    with NamedTemporaryFile(suffix=Path(name).suffix, dir=_in_memory()) as file:
+    folder = IN_MEMORY if IN_MEMORY.is_dir() else Path(gettempdir())
+    with on_disk(folder), NamedTemporaryFile(suffix=Path(name).suffix, dir=folder) as file:
         file.write(content)
         file.flush()
         try:
             return read(Path(file.name))
+        except StorageError:
+            raise
         except WsssError as error:
             raise WsssError(
                 *(replace(one, where=one.where.replace(file.name, name)) for one in error.problems)
             ) from error.__cause__
-
-
-def _in_memory() -> str | None:
-    """Linux's folder of files in memory; None for the system's folder of temporary files."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None

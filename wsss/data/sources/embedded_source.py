@@ -1,7 +1,7 @@
 """Data sets whose images are parts of larger files: shards, tables."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -17,21 +17,24 @@ from wsss.data.images import (
     read_mask,
     read_rgb,
 )
+from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
-from wsss.data.source import SPLITS
 from wsss.data.sources.file_digests import DIGEST_BYTES
 from wsss.data.sources.listed_source import ListedSource
+
+Fingerprints = tuple[str, str]
+"""Of the weakly supervised part of a split, and of its ground truth."""
 
 
 class EmbeddedSource(ListedSource):
     """A data set that reads the encoded images of its items out of larger files, in any order.
 
-    Its fingerprints are those of a folder data set of the same ids, tags, and files: results of the
-    one are results of the other.
+    Where an image lies is told by its item's `place`. Fingerprints are those of a folder data set
+    of the same ids, tags, and files: results of the one are results of the other.
     """
 
-    _fingerprints: dict[str, tuple[str, str]] | None = None
-    """By split, of what fingerprints see and of the ground truth, once `keep_index` was called."""
+    _fingerprints: dict[str, Fingerprints]
+    """By split."""
 
     def read_image(self, item: Item) -> UInt8[np.ndarray, "h w 3"]:
         """The image as upright RGB; errors as for `Source`."""
@@ -50,30 +53,11 @@ class EmbeddedSource(ListedSource):
 
     def fingerprint(self, split: str) -> str:
         """Hash of class names, ids, tags and image contents of a split."""
-        return self._digests(split)[0]
+        return self._fingerprints[split][0]
 
     def mask_fingerprint(self, split: str) -> str:
         """Hash of class names, ids and mask contents of a split."""
-        return self._digests(split)[1]
-
-    def keep_index(self, folder: Path) -> None:
-        """Keep the fingerprints in this instance: every stage asks for them. No file is written."""
-        self._fingerprints = {split: self._fingerprints_of(split) for split in SPLITS}
-
-    def _digests(self, split: str) -> tuple[str, str]:
-        if self._fingerprints is not None:
-            return self._fingerprints[split]
-        return self._fingerprints_of(split)
-
-    def _fingerprints_of(self, split: str) -> tuple[str, str]:
-        """Hashes of the weakly supervised part of a split, and of its ground truth."""
-        items = self._items[split]
-        tagged = ([item_id, *tags] for item_id, tags in items.tags())
-        images, masks = (_joined(self._samples(split, masks)) for masks in (False, True))
-        return (
-            fingerprint_of_rows(self.class_names, tagged, images),
-            fingerprint_of_rows(self.class_names, items.ids(), masks),
-        )
+        return self._fingerprints[split][1]
 
     @abstractmethod
     def _image(self, item: Item) -> tuple[bytes, str]:
@@ -83,9 +67,23 @@ class EmbeddedSource(ListedSource):
     def _mask(self, item: Item) -> tuple[bytes, str] | None:
         """The content of a mask's file, and its name for messages; None where there is none."""
 
-    @abstractmethod
-    def _samples(self, split: str, masks: bool) -> Iterable[bytes]:
-        """The `sample` of each image, or mask, of a split; `b"none"` where there is none."""
+
+def fingerprints_of(
+    class_names: Sequence[str], items: ItemTable, images: Iterable[bytes], masks: Iterable[bytes]
+) -> Fingerprints:
+    """Hashes of the weakly supervised part of a split, and of its ground truth.
+
+    Args:
+        class_names: of the data set.
+        items: of the split.
+        images: the `sample` of each image.
+        masks: that of each mask; `b"none"` where there is none.
+    """
+    tagged = ([item_id, *tags] for item_id, tags in items.tags())
+    return (
+        fingerprint_of_rows(class_names, tagged, _joined(images)),
+        fingerprint_of_rows(class_names, items.ids(), _joined(masks)),
+    )
 
 
 def _joined(samples: Iterable[bytes]) -> str:

@@ -140,19 +140,27 @@ class FileDigests:
 
     def _sample(self, path: str) -> bytes:
         """Hash of a file's size and both ends; a constant if it cannot be read."""
-        if self.path is None:
+        if self.path is None or (state := state_of(path)) is None:
             return sample_file(path)
-        try:
-            found = os.stat(path)  # noqa: PTH116 – paths would take half of the time
-        except OSError:
-            return sample_file(path)
-        state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = self._known.digest(path, state)
         sample = sample_file(path) if known is None else known
-        settled = known is not None or max(state[1:]) < time.time_ns() - SETTLED_S * 1e9
-        if len(sample) == DIGEST_BYTES and settled:
+        if len(sample) == DIGEST_BYTES and (known is not None or is_settled(state)):
             self._found.add(path, state, sample)
         return sample
+
+
+def state_of(path: str | Path) -> State | None:
+    """The state of a file; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 – paths would take half of the time
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def is_settled(state: State) -> bool:
+    """Whether a file cannot change any more without another state."""
+    return max(state[1:]) < time.time_ns() - SETTLED_S * 1e9
 
 
 def sample_file(path: str | Path) -> bytes:

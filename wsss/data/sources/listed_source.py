@@ -14,8 +14,13 @@ class ListedSource(Source):
     """A data set whose items are known when it is built."""
 
     root: Path
-    """The folder or file that holds everything; absolute."""
+    """The folder or file that holds everything, absolute; or the name of a data set of a hub."""
     _items: dict[str, ItemTable]
+
+    @property
+    def address(self) -> str:
+        """That of the folder or file."""
+        return self.root.absolute().as_uri()
 
     def items(self, split: str) -> ItemTable:
         """All items of `train` or `val`, in a fixed order."""

@@ -29,13 +29,12 @@ def artefacts_of(manifest: Manifest, folder: Path, source: Source) -> tuple[Arte
         folder: of the stage.
         source: the data set.
     """
-    root = getattr(source, "root", None)
     data = [
         Artefact(
             kind=f"{split}_data",
             stage="",
             fingerprint=digest,
-            uri=file_uri(Path(root)) if root else "",
+            uri=source.address,
             facts={"data_set": source.name},
         )
         for split, digest in manifest.basis.get("data", {}).items()

@@ -93,6 +93,7 @@ class Folder(FileSource):
                         table.labels[item_id],
                         image_prefix + index.file(item_id),
                         mask_prefix + mask_files[item_id] if item_id in mask_files else "",
+                        (),
                     )
                     for item_id in ids[split]
                 ),

@@ -1,6 +1,7 @@
 """Training and validation split of a folder: by lists of ids, or by a hash."""
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def split_by_hash(ids: Collection[str], val_fraction: float) -> SplitIds:
         TRAIN: [item_id for item_id in ids if item_id not in val],
         VAL: [item_id for item_id in ids if item_id in val],
     }
+
+
+def positions_by_hash(ids: Sequence[str], val_fraction: float) -> dict[str, Sequence[int]]:
+    """`split_by_hash`, as the positions of the ids."""
+    held_out = {*split_by_hash(ids, val_fraction)[VAL]}
+    positions = {TRAIN: array("q"), VAL: array("q")}
+    for position, item_id in enumerate(ids):
+        positions[VAL if item_id in held_out else TRAIN].append(position)
+    return {**positions}
 
 
 def read_splits(

@@ -1,0 +1,1 @@
+from wsss.data.sources.huggingface.huggingface import HuggingFace as HuggingFace

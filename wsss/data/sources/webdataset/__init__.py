@@ -1,0 +1,1 @@
+from wsss.data.sources.webdataset.webdataset import WebDataset as WebDataset
