@@ -9,6 +9,7 @@ from wsss.artifacts import (
     SeedStore,
     atomic,
     fingerprint,
+    remove_unfinished,
     seed_size,
     voc_palette,
     write_json,
@@ -69,6 +70,31 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         temporary.write_text("whole")
         assert not path.exists()
     assert [p.read_text() for p in path.parent.iterdir()] == ["whole"]
+
+
+def test_two_writers_of_a_file_never_share_a_temporary_one(tmp_path):
+    """As two containers of one process number on a folder of a network."""
+    path = tmp_path / "file.txt"
+    with atomic(path) as slow:
+        slow.write_text("slow")
+        with atomic(path) as fast:
+            fast.write_text("fast")
+        assert path.read_text() == "fast"
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["slow"]
+
+
+def test_what_a_killed_writer_left_is_recognised(tmp_path):
+    others = {"whole.txt", ".hidden", "a.tmp~b"}
+    for name in others:
+        (tmp_path / name).write_text("kept")
+    folder = tmp_path / "folder"
+    with pytest.raises(KeyError), atomic(folder / "file.txt") as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        (folder / ".4711.tmp~of_an_earlier_version.txt").touch()
+        remove_unfinished(tmp_path)
+        assert not [*folder.iterdir()]
+        raise KeyError
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "folder"}
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.id)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -202,12 +203,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
 def second_of() -> Callable[[psutil.Process], psutil.Process]:
     """The process of rank 1 that a command has started."""
 
+    def is_second(child: psutil.Process) -> bool:
+        with suppress(psutil.Error):  # A process of a loader that has just ended.
+            return child.name() == "rank 1" or child.environ().get("LOCAL_RANK") == "1"
+        return False
+
     def second(command: psutil.Process) -> psutil.Process:
-        (one,) = (
-            child
-            for child in command.children()
-            if child.name() == "rank 1" or child.environ().get("LOCAL_RANK") == "1"
-        )
+        (one,) = filter(is_second, command.children())
         return one
 
     return second

@@ -8,6 +8,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from wsss.runs.catalogue import catalogue
+from wsss.runs.records import results
+
 STAGES = "stages=[classify,localize,refine]"
 COMPUTED = re.compile(r"(\w+) → (\S+)$", re.MULTILINE)
 """What a run says when it begins a stage."""
@@ -35,6 +38,8 @@ def test_two_sweeps_at_once_compute_each_stage_once(start, tmp_path):
     }
     assert begun == {str(path.parent): 1 for path in manifests}
     assert len(finished_runs(tmp_path)) == 12
+    masks = {("refine", path.parent.name) for path in tmp_path.glob("refine/*/manifest.json")}
+    assert {*results(catalogue(tmp_path))} == masks  # What `wsss runs prune` keeps.
     pages = [*tmp_path.glob("logs/*/comparison.html")]
     assert len(pages) == 2
     for page in pages:

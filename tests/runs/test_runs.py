@@ -7,13 +7,13 @@ import time
 import pytest
 from filelock import FileLock
 
-from wsss.artifacts import INPUTS, Manifest, write_json
+from wsss.artifacts import INPUTS, write_json
 from wsss.cli.main import main
-from wsss.errors import WsssError
 from wsss.files import StorageError
 from wsss.runs.catalogue import catalogue
-from wsss.runs.choice import DAY_S, check_idle, choose
-from wsss.runs.removal import remove
+from wsss.runs.choice import DAY_S, choose
+from wsss.runs.records import results
+from wsss.runs.removal import remove, remove_left_locks
 from wsss.stage_tools import locks
 
 STAGES = {
@@ -29,24 +29,10 @@ STAGES = {
 }
 """`c2` leads to no result."""
 A, B = ("report", "a4"), ("report", "b4")
-LONG_AGO_S = time.time() - 30 * DAY_S
-
-
-def write_stage(work_dir, key, inputs=None):
-    folder = work_dir.joinpath(*key)
-    (folder / "masks").mkdir(parents=True)
-    (folder / "masks" / "cat.png").write_bytes(b"x" * 1000)
-    if inputs is not None:
-        Manifest(key[0], key[1], {"a": {"b": 1}}, {"n": 2.0}, basis={"inputs": inputs}).write(
-            folder
-        )
-    for path in (*folder.rglob("*"), folder):
-        os.utime(path, (LONG_AGO_S, LONG_AGO_S))
-    return folder
 
 
 @pytest.fixture
-def work_dir(tmp_path):
+def work_dir(tmp_path, write_stage):
     for key, inputs in STAGES.items():
         write_stage(tmp_path / "runs", key, inputs)
     write_stage(tmp_path / "runs", ("segment", "u1"))
@@ -55,7 +41,8 @@ def work_dir(tmp_path):
 
 
 def chosen(work_dir, keep=(), days=7.0, now_s=None):
-    choice = choose(catalogue(work_dir), keep, days, now_s or time.time())
+    found = catalogue(work_dir)
+    choice = choose(found, keep or results(found), days, now_s or time.time())
     return [one.key for one, _ in choice.removed]
 
 
@@ -99,7 +86,7 @@ def test_an_unfinished_stage_with_a_recent_file_is_kept(work_dir):
     assert ("segment", "u1") not in chosen(work_dir)
 
 
-def test_what_a_recent_unfinished_stage_is_computed_from_is_kept(work_dir):
+def test_what_a_recent_unfinished_stage_is_computed_from_is_kept(work_dir, write_stage):
     """A run that was killed in its last stage, whose result no manifest names yet."""
     folder = work_dir / "segment" / "u2"
     write_json(folder / INPUTS, {"refine": "a9"})
@@ -118,19 +105,6 @@ def test_what_a_recent_unfinished_stage_is_computed_from_is_kept(work_dir):
     assert catalogue(work_dir).folders["segment", "u2"].inputs == frozenset()
 
 
-def test_nothing_is_chosen_while_a_run_goes_on(work_dir):
-    check_idle(catalogue(work_dir), time.time())
-    lock = FileLock(work_dir / "segment" / "u1.lock")
-    with lock:
-        found = catalogue(work_dir)
-        assert found.folders["segment", "u1"].state == "running"
-        with pytest.raises(WsssError, match="a run is computing this stage"):
-            check_idle(found, time.time())
-    check_idle(catalogue(work_dir), time.time())
-    with pytest.raises(WsssError, match="has just finished"):
-        check_idle(catalogue(work_dir), LONG_AGO_S + 10)
-
-
 def test_a_stage_that_a_run_has_begun_to_compute_is_left_alone(work_dir):
     found = catalogue(work_dir)
     both = [found.folders["classify", "c2"], found.folders["segment", "u1"]]
@@ -138,6 +112,14 @@ def test_a_stage_that_a_run_has_begun_to_compute_is_left_alone(work_dir):
         assert [free for _, free in remove(both)] == [True, False]
     assert ("segment", "u1") in there(work_dir)
     assert ("classify", "c2") not in there(work_dir)
+
+
+def test_locks_of_stages_that_are_gone_are_removed_unless_they_are_held(work_dir):
+    for name in ("classify/c1", "classify/gone", "segment/held"):
+        (work_dir / f"{name}.lock").touch()
+    with FileLock(work_dir / "segment" / "held.lock"):
+        remove_left_locks(work_dir)
+    assert {path.name for path in work_dir.glob("*/*.lock")} == {"c1.lock", "held.lock"}
 
 
 def test_a_folder_of_another_user_is_told(work_dir, monkeypatch):
@@ -184,6 +166,7 @@ def test_the_command_asks_before_it_removes(work_dir, monkeypatch, capsys):
     removed = [("segment", "u1"), ("classify", "c2")]
     size = 2 * 1000 + (work_dir / "classify" / "c1" / "manifest.json").stat().st_size
     assert f"Removed {size / 1000:.1f} kB." in said
+    assert not [*work_dir.glob("*/*.lock")]
     assert there(work_dir) == before - {*removed}
     said = command(monkeypatch, capsys, "prune", where, "--yes")
     assert "nothing to remove" in said

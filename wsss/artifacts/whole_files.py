@@ -1,17 +1,18 @@
 """Files that are written whole or not at all, and read without running anything in them."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 
 from wsss.files import on_disk
 from wsss.machine.ending import ending_held
 
-TEMPORARY = ".{pid}.tmp~{name}"
-"""Name of a file until it is complete."""
+TEMPORARY = ".{unique}.tmp~{name}"
+"""Name of a file until it is complete: another one for each writer, whose machines may be several
+with equal process numbers."""
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only; nothing is left of the file.
     """
-    temporary = path.with_name(TEMPORARY.format(pid=os.getpid(), name=path.name))
+    temporary = path.with_name(TEMPORARY.format(unique=token_hex(4), name=path.name))
     with ending_held(), on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -35,7 +36,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files of a killed run; no other process may be writing to `folder`."""
-    for path in folder.rglob(TEMPORARY.format(pid="*", name="*")):
+    for path in folder.rglob(TEMPORARY.format(unique="*", name="*")):
         path.unlink()
 
 

@@ -16,6 +16,7 @@ from wsss.pipeline.fingerprints import stage_configs, weight_digests
 from wsss.pipeline.stage_order import is_given, stage_module
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.stage_tools.context import Context
+from wsss.stages import DATA_CHECK
 
 
 def check_data(cfg: DictConfig) -> DataReport:
@@ -54,7 +55,7 @@ def _problems_of_given(
 
 def check_folder(cfg: DictConfig, source: Source) -> Path:
     """Folder of the notes of a source's data check."""
-    folder = Path(cfg.work_dir).absolute() / "check"
+    folder = Path(cfg.work_dir).absolute() / DATA_CHECK
     source.keep_index(folder / "index")
     return folder / data_check.data_fingerprint(source)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import fingerprint, read_json, write_checksums, write_json
+from wsss.artifacts import fingerprint, read_json, remove_unfinished, write_checksums, write_json
 from wsss.data.data_report import DataReport, Inspection, inspect_item, summarise
 from wsss.data.inspection_table import InspectionTable, problem_of
 from wsss.data.item_table import joined, select
@@ -76,6 +76,7 @@ def inspect(source: Source, folder: Path, workers: int) -> None:
 
 
 def _inspect(source: Source, folder: Path, workers: int) -> None:
+    remove_unfinished(folder)
     items = _unique(joined(*map(source.items, SPLITS)))
     task = InspectItems(source.reader, folder)
     size = min(MOST_TOGETHER, max(1, len(items) // LEAST_PARTS))

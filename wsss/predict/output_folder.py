@@ -102,7 +102,7 @@ def _check_empty(root: Path) -> None:
     Raises:
         WsssError: names some.
     """
-    own = TEMPORARY.format(pid="*", name=REQUEST)
+    own = TEMPORARY.format(unique="*", name=REQUEST)
     others = [
         one.name for one in root.iterdir() if one.suffix not in (LOCK, LEASE) and not one.match(own)
     ]

@@ -19,3 +19,6 @@ Some stages belong to one method. Without settings they are no part of a run.
 
 GOALS = ("segment", "evaluate", "report")
 """What a run is made for: it has these, and the stages before that they are made of."""
+
+DATA_CHECK = "check"
+"""The folder of data checks, beside those of the stages."""

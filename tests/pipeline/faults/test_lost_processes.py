@@ -58,7 +58,7 @@ def test_a_loader_process_killed_in_a_training(
 
 @pytest.mark.minutes
 def test_a_lost_rank_is_named(start, second_of, finished, copied, said, kept, results, tmp_path):
-    """In every stage: see `test_clusters.py`."""
+    """In every stage: see `clusters/test_killed_processes.py`."""
     for name in ("lost", "left alone"):
         copied(finished["classify"].folder.parents[1], tmp_path / name, until="segment")
     words = ["trainer=ddp_cpu", "stages=[segment]", "segment.max_epochs=6"]

@@ -39,7 +39,8 @@ def wandb_records(path: Path) -> list:
     """All records of an offline run: protocol buffers in the log format of LevelDB.
 
     Blocks of 32 KiB hold chunks with a header of checksum, length and type (1 whole, 2 first,
-    3 middle, 4 last); the file begins with seven bytes of its own.
+    3 middle, 4 last); the file begins with seven bytes of its own. A last record that was cut when
+    the run was killed is left out.
     """
     from wandb.proto import wandb_internal_pb2
 
@@ -52,6 +53,8 @@ def wandb_records(path: Path) -> list:
             continue
         _, length, kind = struct.unpack_from("<IHB", content, position)
         position += 7
+        if position + length > len(content):
+            break
         pending += content[position : position + length]
         position += length
         if kind in (1, 4):
@@ -77,10 +80,11 @@ def key_of(item) -> str:
     return item.key or "/".join(item.nested_key)
 
 
-def read_wandb(work_dir: Path) -> Contents:
+def read_wandb(work_dir: Path, killed: int = 0) -> Contents:
+    """All runs, of which the first were killed, so that they have no end."""
     contents = Contents()
-    for path in sorted(work_dir.glob("wandb/offline-run-*/*.wandb")):
-        for record in ended_records(path):
+    for number, path in enumerate(sorted(work_dir.glob("wandb/offline-run-*/*.wandb"))):
+        for record in wandb_records(path) if number < killed else ended_records(path):
             for item in (*record.config.update, *record.run.config.update):
                 contents.config[key_of(item)] = json.loads(item.value_json)
             if record.HasField("run"):
@@ -225,9 +229,9 @@ def tracker(request, alone) -> str:
 
 
 @pytest.fixture(scope="session")
-def read_back() -> Callable[[str, Path], Contents]:
+def read_back() -> Callable[..., Contents]:
     """Read all tracked runs in a work folder."""
-    return lambda tracker, work_dir: READERS[tracker](work_dir)
+    return lambda tracker, work_dir, **options: READERS[tracker](work_dir, **options)
 
 
 @pytest.fixture(scope="session")

@@ -44,14 +44,17 @@ def _prune(
 ) -> None:
     from wsss.cli.tables.runs import choice_table, size
     from wsss.runs.catalogue import catalogue
-    from wsss.runs.choice import check_idle, choose
-    from wsss.runs.removal import remove
+    from wsss.runs.choice import choose
+    from wsss.runs.going_on import check_idle
+    from wsss.runs.records import results
+    from wsss.runs.removal import remove, remove_left_locks
     from wsss.runs.request import keys_of
     from wsss.wording import plural
 
     found = catalogue(work_dir)
     check_idle(found, time.time())
-    choice = choose(found, keys_of(found, "keep", keep), unfinished_days, time.time())
+    kept = keys_of(found, "keep", keep) or results(found)
+    choice = choose(found, kept, unfinished_days, time.time())
     if not choice.removed:
         console.print("Everything is needed: nothing to remove.")
         return
@@ -67,6 +70,7 @@ def _prune(
         else:
             console.print(f"kept, since a run has begun to compute it: {one.folder}")
     console.print(f"Removed {size(removed)}.")
+    remove_left_locks(found.work_dir)
 
 
 def _agreed(console: Console, question: str) -> bool:

@@ -18,6 +18,8 @@ GIVEN_ID = "WANDB_RUN_ID"
 MATRIX = "wandb/confusion_matrix/v1"
 """W&B's own panel."""
 FIELDS = ("Actual", "Predicted", "nPredictions")
+FLUSH, FLUSHED_EVERY_S = "x_transaction_log_flush_interval", 1.0
+"""A setting of W&B's, 15 s by default: what it has held back since is lost when a run is killed."""
 
 
 class WandbTracker(Tracker[WandbLogger]):
@@ -55,6 +57,8 @@ class WandbTracker(Tracker[WandbLogger]):
         import wandb
 
         self._is_own = wandb.run is None
+        if FLUSH in wandb.Settings.model_fields:  # Earlier versions write at once.
+            self.logger._wandb_init.setdefault("settings", {FLUSH: FLUSHED_EVERY_S})
         _ = self.logger.experiment
 
     def table(self, name: str, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs of several processes and nodes, some of which are killed: `make test-long`."""
+"""Whole runs of three processes, and of two nodes: `make test-long`."""
 
 import os
 import shutil
@@ -12,93 +12,11 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from wsss.stages import CHAIN
-
 pytestmark = pytest.mark.minutes
-
-AFFINITY = (
-    "refine=affinity_crf", "affinity.labels.engine.num_iterations=1", "affinity.max_epochs=2",
-    "affinity.batch_size=4", "affinity.augmentation.crop_px=64", "affinity.radius=4",
-    "propagate.num_steps=4",
-)  # fmt: skip
-TWO = ("trainer=ddp_cpu", "workers=1", *AFFINITY)
-STAGES = ("classify", "localize", "affinity", "propagate", "refine", "segment", "evaluate")
-KEPT = {
-    "classify": "classifier.safetensors",
-    "localize": "seeds",
-    "affinity": "affinity_heads.safetensors",
-    "propagate": "seeds",
-    "refine": "masks",
-    "segment": "segmenter.safetensors",
-    "evaluate": "",
-}
-"""What a stage leaves for others: its bytes count. Of the last, all that tells no time."""
-TIMES = {"manifest.json", "checksums.b2sum"}
-
-
-@pytest.fixture(scope="module")
-def whole(start, tmp_path_factory):
-    """The work folder of a run of two processes that nobody disturbs."""
-    work_dir = tmp_path_factory.mktemp("whole")
-    process = start(work_dir, *TWO)
-    assert process.wait() == 0, process.output.read_text()
-    return work_dir
-
-
-@pytest.fixture
-def results(content):
-    """The bytes of what each stage has left in a work folder, by stage and file."""
-
-    def read(work_dir, stages=STAGES):
-        found = {}
-        for stage in stages:
-            (folder,) = (path.parent for path in work_dir.glob(f"{stage}/*/manifest.json"))
-            kept = folder / KEPT[stage]
-            if kept.is_file():
-                found[stage] = kept.read_bytes()
-            else:
-                files = content(kept).items()
-                found[stage] = {name: one for name, one in files if name not in TIMES}
-        return found
-
-    return read
-
-
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_killed_in_any_stage_ends_the_run_and_loses_nothing(
-    start, second_of, whole, results, tmp_path, stage, rank
-):
-    """Killed when the stage has begun; the other ends within a minute, and the rerun is exact."""
-    before = CHAIN[: CHAIN.index(stage)]
-    for done in before:
-        if (whole / done).is_dir():
-            shutil.copytree(whole / done, tmp_path / done)
-    process = start(tmp_path, *TWO)
-    run = psutil.Process(process.pid)
-    deadline = time.monotonic() + 120
-    while not [*tmp_path.glob(f"{stage}/*/devices.json")]:
-        assert process.poll() is None, process.output.read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    other = second_of(run)
-    (run, other)[rank].kill()
-    killed = time.monotonic()
-    while process.poll() is None or other.is_running():
-        assert time.monotonic() < killed + 60
-        time.sleep(0.05)
-    said = process.output.read_text(encoding="utf-8")
-    assert not [*tmp_path.glob(f"{stage}/*/manifest.json")]
-    assert "Finished stages, images and epochs are kept" in said
-    named = ("process 0, which started the others, was killed", "process 1 of 2 was killed by SIG")
-    assert named[rank] in said
-    again = start(tmp_path, *TWO)
-    assert again.wait() == 0, again.output.read_text()
-    assert results(tmp_path) == results(whole)
 
 
 def test_three_processes_give_the_seeds_masks_and_predictions_of_one(
-    start, run, whole, results, tmp_path
+    finish, whole, results, of_affinity, tmp_path
 ):
     """Five images are a multiple of neither two nor three, nor are nine in batches of two."""
     numbers = ("localize", "propagate", "refine", "evaluate")
@@ -107,10 +25,9 @@ def test_three_processes_give_the_seeds_masks_and_predictions_of_one(
         work_dir = tmp_path / f"{processes}"
         for done in ("classify", "affinity", "segment"):
             shutil.copytree(whole / done, work_dir / done)
-        words = [*AFFINITY, "workers=1", f"stages=[{','.join(numbers)},report]"]
+        words = [*of_affinity, "workers=1", f"stages=[{','.join(numbers)},report]"]
         words += ["trainer=ddp_cpu", f"trainer.devices={processes}"] if processes > 1 else []
-        process = start(work_dir, *words)
-        assert process.wait() == 0, process.output.read_text()
+        finish(work_dir, *words)
         found[processes] = results(work_dir, numbers)
     assert found[1] == found[3] == {stage: results(whole)[stage] for stage in numbers}
 
@@ -179,7 +96,7 @@ def nodes(tiny_words):
         one.end()
 
 
-def test_two_nodes_run_the_whole_pipeline(nodes, start, results, tmp_path):
+def test_two_nodes_run_the_whole_pipeline(nodes, finish, results, tmp_path):
     two = nodes(tmp_path / "two", "workers=1", "segment.batch_size=8")
     assert two.wait(300) == [0, 0], "\n".join(two.said())
     first, second = two.said()
@@ -190,8 +107,7 @@ def test_two_nodes_run_the_whole_pipeline(nodes, start, results, tmp_path):
     for done in ("classify", "segment"):
         shutil.copytree(tmp_path / "two" / done, tmp_path / "one" / done)
     stages = ("localize", "refine", "evaluate")
-    process = start(tmp_path / "one", "segment.batch_size=8", "stages=[localize,refine,evaluate]")
-    assert process.wait() == 0, process.output.read_text()
+    finish(tmp_path / "one", "segment.batch_size=8", "stages=[localize,refine,evaluate]")
     assert results(tmp_path / "one", stages) == results(tmp_path / "two", stages)
 
 
