@@ -71,10 +71,10 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(start, tmp_path):
     ],
 )
 def test_a_launcher_makes_two_runs(start, tmp_path, launcher, package):
-    """In processes of its own, which import everything anew; Ray starts a cluster first."""
+    """In processes of its own, which start others in turn; Ray starts a cluster first."""
     if find_spec(package) is None:
         pytest.skip(f"needs the extra {launcher.partition('_')[0]}")
-    words = ("-m", f"hydra/launcher={launcher}", "stages=[classify]", "seed=0,1")
+    words = ("-m", f"hydra/launcher={launcher}", "stages=[classify]", "seed=0,1", "workers=1")
     sweep = start(tmp_path, *words)
     assert sweep.wait() == 0, sweep.output.read_text()
     assert len([*tmp_path.glob("classify/*/manifest.json")]) == 2

@@ -18,6 +18,7 @@ def problems(words, check=compose):
     [
         ("segment.max_epoch=3", "`segment.max_epochs`"),
         ("bilateral_sxy_px=3", "`refine.method.engine.bilateral_sxy_px`"),
+        ("refine/treshold=otsu", "`refine/threshold`"),
         ("refine=cfr", "`crf`"),
         ("cam=3", "one of ad_cam"),
         ("refine.engine=nunba", "`numba`"),

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_start_method
+from multiprocessing import get_all_start_methods, get_start_method, set_start_method
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -14,7 +14,7 @@ from typing import Any
 class _Process(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802
-        with _without_interrupts(), _without_main():
+        with _without_interrupts(), _without_main(), _own_start_method():
             return SpawnProcess._Popen(process_obj)
 
 
@@ -46,6 +46,23 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _own_start_method() -> Iterator[None]:
+    """Hide a start method that only another library knows, such as joblib's `loky`, in the block.
+
+    A started process is told it and sets it before anything could import that library.
+    """
+    before = get_start_method(allow_none=True)
+    if before is None or before in get_all_start_methods():
+        yield
+        return
+    set_start_method("spawn", force=True)
+    try:
+        yield
+    finally:
+        set_start_method(before, force=True)
 
 
 @contextmanager

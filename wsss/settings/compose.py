@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
 from wsss.settings.launchers import not_installed, use_own_settings
-from wsss.settings.overrides import is_group, option_names, parse, runs_of_sweep
+from wsss.settings.overrides import group_names, is_group, option_names, parse, runs_of_sweep
 
 TARGET = "._target_"
 """End of the key of a class."""
@@ -152,7 +152,8 @@ def _unknown(config_name: str, overrides: Sequence[Override]) -> Iterator[Proble
             remedy = f"Correct the word; `wsss {config_name} --cfg job` shows the settings."
             if key.rpartition(".")[0] in with_own_class:
                 remedy = f"Write `+{one.input_line}` for an argument of a class of your own."
-            yield from unknown_word(key, "setting", key, known, remedy, alike).problems
+            right = group_names() if "/" in key else known
+            yield from unknown_word(key, "setting", key, right, remedy, alike).problems
 
 
 def _wrong_values(

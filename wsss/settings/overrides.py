@@ -59,6 +59,13 @@ def is_group(key: str) -> bool:
     return (config_dir() / key).is_dir()
 
 
+def group_names() -> list[str]:
+    """Our groups of options, such as `cam` or `refine/engine`; Hydra's own are left out."""
+    root = config_dir()
+    folders = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_dir())
+    return sorted(name for name in folders if not name.startswith("hydra"))
+
+
 def option_names(group: str) -> list[str]:
     """The options of a group; empty for other keys. Of Hydra's own groups, its plugins' as well."""
     own = {path.stem for path in (config_dir() / group).glob("*.yaml")}
