@@ -55,7 +55,7 @@ class OptunaSweeper(Sweeper):
             self._search(folder, arguments)
 
     def _search(self, folder: Path, arguments: list[str]) -> None:
-        from wsss.searching.objective import note_search, reads_masks, value_of
+        from wsss.searching.objective import check_computed, note_search, reads_masks, value_of
         from wsss.searching.search_space import fixed_words, search_space, words_of
         from wsss.searching.study import SearchSettings, Study
 
@@ -64,6 +64,9 @@ class OptunaSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides(arguments)
         fixed = fixed_words(overrides)
+        for one in overrides:
+            if one.key_or_group == "stages" and isinstance(stages := one.value(), list):
+                check_computed(settings.objective, stages)
         study = Study(folder, search_space(overrides), settings, oracle=oracle)
         for batch in study.batches():
             # A launcher counts its runs from one number on.

@@ -1,7 +1,13 @@
 import pytest
 
 from wsss.errors import WsssError
-from wsss.searching.objective import best_of_search, note_search, reads_masks, value_of
+from wsss.searching.objective import (
+    best_of_search,
+    check_computed,
+    note_search,
+    reads_masks,
+    value_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,9 +28,17 @@ def test_an_objective_of_no_stage_is_refused(objective):
         reads_masks(objective)
 
 
+def test_an_objective_that_no_run_computes_is_refused():
+    check_computed("refine/coverage", ["localize", "refine"])
+    with pytest.raises(WsssError, match="segment among them"):
+        check_computed("segment/pseudo_miou", ["classify", "localize"])
+
+
 def test_a_number_that_no_run_has_is_told_with_those_it_has():
     assert value_of("refine/coverage", {"refine/coverage": 1}) == 1.0
-    with pytest.raises(WsssError, match=r"refine/coverage, refine/images"):
+    with pytest.raises(
+        WsssError, match=r"did you mean 'refine/coverage'.*refine/coverage, refine/images"
+    ):
         value_of("refine/cover", {"refine/coverage": 1, "refine/images": 2})
 
 

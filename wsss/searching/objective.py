@@ -1,12 +1,13 @@
 """The number that a search makes as large, or as small, as it can."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from wsss.artifacts import read_json, write_json
 from wsss.errors import unknown_word, user_error
 from wsss.stages import CHAIN
+from wsss.wording import did_you_mean
 
 SEARCH = "search.json"
 """What a search is by, and its best run, in the folder of its runs."""
@@ -26,6 +27,20 @@ def reads_masks(objective: str) -> bool:
     return bool(import_module(f"wsss.stages.{stage}").READS_MASKS)
 
 
+def check_computed(objective: str, stages: Sequence[str]) -> None:
+    """Make sure that the runs of a search compute its objective, before the first one starts.
+
+    Raises:
+        WsssError: its stage is not among those of the runs.
+    """
+    stage = objective.partition("/")[0]
+    if stage not in stages:
+        raise user_error(
+            f"{WHERE}={objective}", f"runs of the stages {', '.join(stages)}",
+            f"{stage} among them", "Add it to `stages`, or choose a number of one of them.",
+        )  # fmt: skip
+
+
 def value_of(objective: str, numbers: Mapping[str, float]) -> float:
     """The objective among the numbers of a finished run.
 
@@ -33,9 +48,10 @@ def value_of(objective: str, numbers: Mapping[str, float]) -> float:
         WsssError: the run has no such number.
     """
     if objective not in numbers:
+        meant = did_you_mean(objective, numbers)
         raise user_error(
-            f"{WHERE}={objective}", "no such number in a finished run",
-            f"one of {', '.join(numbers)}", "Choose one, or let `stages` have its stage.",
+            f"{WHERE}={objective}", f"no such number in a finished run{meant}",
+            f"one of {', '.join(numbers)}", "Choose one: what has been computed is kept.",
         )  # fmt: skip
     return float(numbers[objective])
 

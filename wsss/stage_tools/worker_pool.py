@@ -100,7 +100,7 @@ def process_items(
             yield from _collect(running, measured)
     except BrokenProcessPool as error:
         raise user_error(
-            folder, "a worker process was killed", "worker processes that live",
+            folder, "a worker process was killed or could not start", "worker processes that live",
             "If memory ran out, use fewer `workers`. Finished items are kept: the same command "
             "goes on from there.",
         ) from error  # fmt: skip

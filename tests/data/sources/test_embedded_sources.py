@@ -15,7 +15,7 @@ from wsss.data.sources.folder import Folder
 from wsss.data.sources.huggingface import HuggingFace, huggingface
 from wsss.data.sources.synthetic import Synthetic
 from wsss.data.sources.webdataset import WebDataset
-from wsss.errors import WsssError
+from wsss.errors import InvalidOptionError, WsssError
 
 datasets = pytest.importorskip("datasets")
 pytest.importorskip("webdataset")
@@ -165,6 +165,13 @@ def test_a_table_is_split_by_ids_as_a_folder_is(folder, write_folder, tmp_path):
         assert [*table.items(split).tags()] == [*expected.items(split).tags()]
         assert table.fingerprint(split) == expected.fingerprint(split)
         assert table.mask_fingerprint(split) == expected.mask_fingerprint(split)
+
+
+def test_a_validation_split_of_another_name_is_not_passed_over(folder, tmp_path):
+    path = saved_table(folder, tmp_path / "table", NAMED, lambda _, item: [0])
+    with pytest.raises(InvalidOptionError, match="did you mean 'validation'") as caught:
+        HuggingFace(path, val="valid")
+    assert caught.value.option == "val"
 
 
 def test_addresses_are_of_what_is_there(folder, tmp_path, monkeypatch):

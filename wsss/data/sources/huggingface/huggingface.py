@@ -52,8 +52,8 @@ class HuggingFace(EmbeddedSource):
         Args:
             path: a folder that `save_to_disk` wrote, or what `load_dataset` takes.
             train: name of the split to train on.
-            val: name of the validation split; where it is missing, the training split is split by a
-                hash of the ids.
+            val: name of the validation split; where it is None, or there is no other split, the
+                training split is split by a hash of the ids.
             image: column of the images.
             labels: column of the labels: a name or number, or a list of them.
             mask: column of the ground truth, for the evaluation only.
@@ -75,6 +75,12 @@ class HuggingFace(EmbeddedSource):
             raise InvalidOptionError(
                 "train", train, f"one of the splits {name_some([*tables])}",
                 f"no such split{did_you_mean(train, tables)}",
+            )  # fmt: skip
+        others = [name for name in tables if name != train]
+        if val is not None and others and val not in others:
+            raise InvalidOptionError(
+                "val", val, f"one of the splits {name_some(others)}, or null to split {train}",
+                f"no such split{did_you_mean(val, others)}",
             )  # fmt: skip
         used = {TRAIN: tables[train], **({VAL: tables[val]} if val in tables else {})}
         columns = {"image": image, "labels": labels, "mask": mask, "id": id}
