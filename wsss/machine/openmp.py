@@ -12,8 +12,8 @@ def wait_briefly() -> None:
     """Let threads that wait leave their cores to others soon, unless the user says otherwise.
 
     They look for each other's results without a pause, 300,000 times by default. Where other
-    programs compute on the same cores, a thread then keeps from its core the one that it waits for,
-    and a training takes several times as long. OpenMP reads this when torch is imported.
+    programs compute on the same cores, a thread can so keep from its core the one that it waits
+    for. OpenMP reads this when torch is imported.
     """
     if POLICY not in os.environ:
         os.environ.setdefault(SPINS, SOME_SPINS)
