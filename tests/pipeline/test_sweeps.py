@@ -45,7 +45,7 @@ def test_two_sweeps_at_once_compute_each_stage_once(start, tmp_path):
     for page in pages:
         text = page.read_text()
         assert "6 runs of 18 stages, 9 of which were computed, the others shared." in text
-        assert "min_confidence=0.8\ncam=gradcam" in text  # the caption of a picture
+        assert re.search(r"</b>\n\S*min_confidence=0.8\ncam=gradcam", text)  # A caption.
     assert "no images are shown" not in "".join(said)
 
 
