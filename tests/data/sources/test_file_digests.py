@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -31,13 +30,6 @@ def read(monkeypatch):
 
     monkeypatch.setattr(file_digests, "sample_file", noted)
     return names
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """A clock by which the files were written a minute ago."""
-    now = time.time_ns() + 60 * 10**9
-    monkeypatch.setattr(file_digests.time, "time_ns", lambda: now)
 
 
 def digest(path, files):

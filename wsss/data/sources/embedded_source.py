@@ -77,7 +77,7 @@ def fingerprints_of(
         class_names: of the data set.
         items: of the split.
         images: the `sample` of each image.
-        masks: that of each mask; `b"none"` where there is none.
+        masks: that of each mask; `NO_DIGEST` where there is none.
     """
     tagged = ([item_id, *tags] for item_id, tags in items.tags())
     return (

@@ -20,6 +20,8 @@ from wsss.files import intact
 SAMPLED_BYTES = 4096
 """Bytes hashed at both ends of a file."""
 DIGEST_BYTES = 16
+NO_DIGEST = b"none"
+"""What stands for the digest of no file."""
 SETTLED_S = 2.0
 """A file that changed less than this before it was read may change again within the clock's tick of
 its file system, up to two seconds: it is read again."""
@@ -135,7 +137,7 @@ class FileDigests:
         """
         digest = blake2b(digest_size=DIGEST_BYTES)
         for path in paths:
-            digest.update(self._sample(str(path)) if path else b"none")
+            digest.update(self._sample(str(path)) if path else NO_DIGEST)
         return digest.hexdigest()
 
     def _sample(self, path: str) -> bytes:

@@ -1,11 +1,8 @@
 """Digests of the images in tables, which a later start reads in their place."""
 
-import time
-
 import pytest
 
 from wsss.data.source import SPLITS
-from wsss.data.sources import file_digests
 from wsss.data.sources.huggingface import HuggingFace, huggingface, row_digests
 
 datasets = pytest.importorskip("datasets")
@@ -30,13 +27,6 @@ def save(path, salt=b""):
         "mask": [mask and {"bytes": mask, "path": None} for mask in masks],
     }
     datasets.Dataset.from_dict(rows, features=FEATURES).save_to_disk(path)
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """A clock by which the tables were written a minute ago."""
-    now = time.time_ns() + 60 * 10**9
-    monkeypatch.setattr(file_digests.time, "time_ns", lambda: now)
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import errno
 import os
-import time
 
 import numpy as np
 import pytest
 
 from wsss.data.source import SPLITS, TRAIN
-from wsss.data.sources import file_digests
 from wsss.data.sources.webdataset import WebDataset, shard_index
 from wsss.errors import WsssError
 from wsss.files import StorageError
@@ -37,13 +35,6 @@ def root(tmp_path):
     for name, samples in SAMPLES.items():
         write(folder / f"{name}.tar", samples)
     return folder
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """A clock by which the shards were written a minute ago."""
-    now = time.time_ns() + 60 * 10**9
-    monkeypatch.setattr(file_digests.time, "time_ns", lambda: now)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL
 from wsss.data.sources.embedded_source import EmbeddedSource, Fingerprints, fingerprints_of
+from wsss.data.sources.file_digests import NO_DIGEST
 from wsss.data.sources.folder.splits import positions_by_hash
 from wsss.data.sources.huggingface.row_digests import row_digests
 from wsss.data.sources.huggingface.tables import (
@@ -135,7 +136,7 @@ class HuggingFace(EmbeddedSource):
         found = {}
         for split, items in self._items.items():
             images, masks = (
-                repeat(b"none", len(items)) if name is None
+                repeat(NO_DIGEST, len(items)) if name is None
                 else known[name].of_rows(row for (row,) in items.places())
                 for name in (self._columns[False], self._columns[True])
             )  # fmt: skip

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from wsss.artifacts import atomic, opened
-from wsss.data.sources.file_digests import DIGEST_BYTES, is_settled, state_of
+from wsss.data.sources.file_digests import DIGEST_BYTES, NO_DIGEST, is_settled, state_of
 from wsss.data.sources.huggingface.tables import names_files, samples_of
 from wsss.files import intact
 
-OTHERS = {bytes(DIGEST_BYTES): b"none", b"\xff" * DIGEST_BYTES: b"unreadable"}
+OTHERS = {bytes(DIGEST_BYTES): NO_DIGEST, b"\xff" * DIGEST_BYTES: b"unreadable"}
 """What stands for the samples of no image, and of a file that cannot be read."""
 
 
@@ -33,7 +33,7 @@ class RowDigests:
         return found
 
     def of_rows(self, rows: Iterable[int]) -> Iterator[bytes]:
-        """Those of some rows; `b"none"` where there is no image."""
+        """Those of some rows; `NO_DIGEST` where there is no image."""
         for row in rows:
             digest = bytes(self.digests[DIGEST_BYTES * row : DIGEST_BYTES * (row + 1)])
             yield OTHERS.get(digest, digest)

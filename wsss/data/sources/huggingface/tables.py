@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wsss.data.sources.file_digests import SAMPLED_BYTES, sample, sample_file
+from wsss.data.sources.file_digests import NO_DIGEST, SAMPLED_BYTES, sample, sample_file
 from wsss.data.sources.label_names import as_labels
 from wsss.data.sources.label_table import LabelTable
 from wsss.data.sources.optional_packages import needs_package
@@ -99,7 +99,7 @@ def samples_of(table: Any, column: str) -> Iterator[bytes]:
                 ends = bytes(encoded[:SAMPLED_BYTES]), bytes(encoded[-SAMPLED_BYTES:])
                 yield sample(len(encoded), *ends)
             else:
-                yield sample_file(Path(path.as_py())) if path.is_valid else b"none"
+                yield sample_file(Path(path.as_py())) if path.is_valid else NO_DIGEST
 
 
 def names_files(table: Any, column: str) -> bool:

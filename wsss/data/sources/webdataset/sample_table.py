@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wsss.data.sources.file_digests import DIGEST_BYTES
+from wsss.data.sources.file_digests import DIGEST_BYTES, NO_DIGEST
 from wsss.data.sources.label_table import Label, LabelTable
 from wsss.data.texts import Texts
 
@@ -21,7 +21,6 @@ class Part(NamedTuple):
 
 NO_PART = Part(0, 0)
 """No file: a shard begins with a header."""
-NO_DIGEST = b"none"
 
 
 class Sample(NamedTuple):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wsss.data.images import IMAGE_SUFFIXES
-from wsss.data.sources.file_digests import sample_part
+from wsss.data.sources.file_digests import NO_DIGEST, sample_part
 from wsss.data.sources.label_names import as_labels
 from wsss.data.sources.label_table import Label
-from wsss.data.sources.webdataset.sample_table import NO_DIGEST, NO_PART, Part, Sample
+from wsss.data.sources.webdataset.sample_table import NO_PART, Part, Sample
 from wsss.errors import user_error
 
 
