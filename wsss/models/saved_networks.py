@@ -24,6 +24,8 @@ AFFINITY_HEADS = "affinity_heads"
 CLASSIFIER = "classifier"
 PAIR_HEADS = "pair_heads"
 SEGMENTER = "segmenter"
+ORACLE_SEGMENTER = "oracle_segmenter"
+"""One that was trained on ground truth, a bound to compare with: nothing predicts with it."""
 DIGEST = "weights_blake2b"
 """In a description: the hash of the file of weights; older ones have none."""
 _AFFINITY_OPTIONS = ("layers", "channels", "displacement_channels")
@@ -119,26 +121,51 @@ def load_affinity_heads(folder: Path) -> AffinityHeads:
     return heads.eval().requires_grad_(False)
 
 
-def save_segmenter(folder: Path, model: Segmenter, class_names: tuple[str, ...]) -> None:
-    """Write `segmenter.safetensors` and `segmenter.json`."""
-    description = {name: getattr(model, name) for name in _SEGMENTER_OPTIONS}
-    _save(folder, SEGMENTER, model, description | _input(model.normalise, class_names))
+def save_segmenter(
+    folder: Path, model: Segmenter, class_names: tuple[str, ...], name: str = SEGMENTER
+) -> None:
+    """Write `segmenter.safetensors` and `segmenter.json`, or files of another name."""
+    description = {option: getattr(model, option) for option in _SEGMENTER_OPTIONS}
+    _save(folder, name, model, description | _input(model.normalise, class_names))
 
 
-def load_segmenter(folder: Path) -> tuple[Segmenter, tuple[str, ...]]:
+def load_segmenter(folder: Path, name: str = SEGMENTER) -> tuple[Segmenter, tuple[str, ...]]:
     """Read a segmenter and its class names; evaluation mode, no gradients.
 
+    Args:
+        folder: where it was saved.
+        name: of its files; `ORACLE_SEGMENTER` is read by whoever asks for it only.
+
     Raises:
-        WsssError: there is no segmenter in the folder.
+        WsssError: there is no segmenter in the folder, or only one that was trained on ground
+            truth.
         DamagedFileError: its weights are not as they were written.
     """
-    description = _describe(folder, SEGMENTER)
+    if name == SEGMENTER:
+        refuse_oracle(folder)
+    description = _describe(folder, name)
     names = tuple(description["class_names"])
-    options = {name: description[name] for name in _SEGMENTER_OPTIONS}
+    options = {option: description[option] for option in _SEGMENTER_OPTIONS}
     model = Segmenter(weights=None, num_classes=len(names), **options)
-    with _weights(folder, SEGMENTER, description) as state:
+    with _weights(folder, name, description) as state:
         model.load_state_dict(state)
     return model.eval().requires_grad_(False), names
+
+
+def refuse_oracle(folder: Path) -> None:
+    """Refuse a segmenter that was trained on ground truth, which could be taken for another.
+
+    Raises:
+        WsssError: there is one in the folder.
+    """
+    if (folder / f"{ORACLE_SEGMENTER}.json").is_file():
+        raise user_error(
+            folder,
+            "a segmenter that was trained on ground truth (oracle), a bound to compare with",
+            "one that weak labels have trained",
+            "Name the folder of a finished `segment` stage, such as runs/segment/…. What the bound "
+            "predicts on validation images is in `predictions` of its own folder.",
+        )
 
 
 def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:

@@ -1,4 +1,4 @@
-"""The segmenter's training on pseudo masks: steps and logging only."""
+"""The segmenter's training on masks: steps and logging only."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_sc
 
 
 class SegmentationTask(pl.LightningModule):
-    """Trains a segmenter on pseudo masks with a cross-entropy that ignores void pixels."""
+    """Trains a segmenter on masks with a cross-entropy that ignores void pixels."""
 
     def __init__(
         self,
@@ -24,6 +24,8 @@ class SegmentationTask(pl.LightningModule):
         optimizer: OptimizerFactory,
         lr: float,
         head_lr_factor: float = 10.0,
+        stage: str = "segment",
+        agreement: str = "pseudo_miou",
     ) -> None:
         """Train `segmenter`.
 
@@ -33,16 +35,20 @@ class SegmentationTask(pl.LightningModule):
             optimizer: called with parameter groups.
             lr: learning rate of the encoder.
             head_lr_factor: decoder and classifier learn this many times faster.
+            stage: what is logged begins with it.
+            agreement: name of the mIoU with the masks that are learnt from.
         """
         super().__init__()
         self.segmenter = segmenter
         self.optimizer = optimizer
         self.lr = lr
         self.head_lr_factor = head_lr_factor
-        self.pseudo_miou = MeanIoU(num_classes)
+        self.stage = stage
+        self.agreement = agreement
+        self.miou = MeanIoU(num_classes)
 
     def training_step(self, batch: MaskedBatch, _: int) -> Tensor:
-        """Loss of a batch; agreement with the pseudo masks is logged beside it."""
+        """Loss of a batch; agreement with the masks is logged beside it."""
         masks = batch["masks"]
         logits = self.segmenter(in_unit_range(batch["images"]))
         # Gradients are averaged over ranks, which have different numbers of labelled pixels.
@@ -51,13 +57,10 @@ class SegmentationTask(pl.LightningModule):
         loss = void_aware_cross_entropy(logits, masks.long(), labelled)
         # The same as `argmax`, which takes six times as long on a CPU.
         labels = logits.detach().max(dim=1).indices
-        self.pseudo_miou.update(labels.byte(), masks)
-        self.log(
-            "segment/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
-        )
-        self.log(
-            "segment/pseudo_miou", self.pseudo_miou, on_step=False, on_epoch=True, prog_bar=True
-        )
+        self.miou.update(labels.byte(), masks)
+        loss_name, agreement = f"{self.stage}/train_loss", f"{self.stage}/{self.agreement}"
+        self.log(loss_name, loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
+        self.log(agreement, self.miou, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:

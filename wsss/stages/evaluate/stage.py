@@ -18,15 +18,11 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import ready
-from wsss.stage_tools.predictions.crf_on_device import with_crf
-from wsss.stage_tools.predictions.passes import predictions
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.worker_pool import check_failures, process_items
-from wsss.stages.evaluate.finish import FinishPrediction
+from wsss.stages.evaluate.predict_split import predict_split
 from wsss.stages.evaluate.scoring import (
     CountStore,
-    ScorePrediction,
     ScoreTrainItem,
     image_scores,
     share_of_exact_masks,
@@ -123,9 +119,10 @@ def run(
     if "segment" in context.inputs:
         shown = {item_id for group in gallery[TRAIN].values() for item_id in group}
         tasks = ((TRAIN, select(train, lambda item: item.id in shown)), (VAL, val))
+        model, _ = load_segmenter(context.inputs["segment"])
         for split, items in tasks:
             store = CountStore(context.folder / "counts" / f"{split}_predictions")
-            _predict(context, split, items, store, scales, flip, crf, batch_size)
+            predict_split(context, model, split, items, store, scales, flip, crf, batch_size)
             counts[VAL] = store
         context.fabric.barrier()
     check_failures(context, len(train) + len(val))
@@ -174,37 +171,6 @@ def _score_train(
     scored = process_items(task, calls, context.workers, context.folder, context.measured)
     done = len(own) - len(pending)
     for _ in track(scored, len(own), "score seeds and masks", done, visible=context.is_main):
-        pass
-
-
-def _predict(
-    context: Context,
-    split: str,
-    items: Sequence[Item],
-    counts: CountStore,
-    scales: Scales,
-    flip: bool,
-    crf: DenseCrfEngine | None,
-    batch_size: int,
-) -> None:
-    model, _ = load_segmenter(context.inputs["segment"])
-    ready(model, context)
-    folder = context.folder / "predictions"
-    finish = FinishPrediction(
-        context.source.reader,
-        LabelStore(folder / split),
-        LabelStore(folder / f"{split}_tta_crf"),
-        crf,
-        scales.max_side_px,
-        ScorePrediction(context.source.reader, counts),
-    )
-    pending = {item.id for item in items if not counts.has(item)}
-    calls = predictions(context, model, items, pending, scales, flip, batch_size)
-    if crf is not None and crf.in_batches:
-        calls = with_crf(context, crf, calls, scales.max_side_px)
-    finished = process_items(finish, calls, context.workers, context.folder, context.measured)
-    done = len(items) - len(pending)
-    for _ in track(finished, len(items), f"predict {split}", done, visible=context.is_main):
         pass
 
 
