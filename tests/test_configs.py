@@ -148,10 +148,11 @@ OWN_STAGES = {
     "refine=feature_affinity_crf": {"propagate"},
     "refine=attention_affinity": {"propagate"},
     "refine=attention_affinity_crf": {"propagate"},
+    "bound=true": {"oracle_bound", "oracle_bound_same_schedule"},
 }
 
 
-def test_every_stage_is_configured_unless_it_belongs_to_one_method():
+def test_every_stage_is_configured_unless_it_is_switched_on():
     cfg = composed()
     assert select(cfg.stages) == CHAIN
     own = set().union(*OWN_STAGES.values())
@@ -161,7 +162,7 @@ def test_every_stage_is_configured_unless_it_belongs_to_one_method():
 
 
 @pytest.mark.parametrize(("method", "stages"), OWN_STAGES.items())
-def test_a_method_switches_its_stages_on(method, stages):
+def test_a_word_switches_its_stages_on(method, stages):
     configs = stage_configs(composed(method))
     assert all(configs[stage]["_target_"] == f"wsss.stages.{stage}.run" for stage in stages)
     assert set().union(*OWN_STAGES.values()) & {*configs} == stages
@@ -196,6 +197,23 @@ def test_reactivation_trains_what_the_classifier_trained():
         assert composed("cam=recam", f"classify={classify}").reactivate.freeze == frozen
     chosen = composed("cam=recam", "reactivate=finetune", "experiment=voc_coseg", "++data.root=x")
     assert chosen.reactivate.freeze == "stem"
+
+
+@pytest.mark.parametrize("words", [(), ("experiment=demo",), ("experiment=voc_coseg",)])
+def test_the_bound_takes_the_network_and_images_of_the_run_and_a_schedule_of_its_own(words):
+    changed = ("segment.batch_size=6", "segmenter.decoder_channels=32", "segmenter.trains_from=x")
+    configs = stage_configs(composed(*words, *changed, "bound=true", "++data.root=x"))
+    segment, evaluate = configs["segment"], configs["evaluate"]
+    bounds = (configs["oracle_bound"], configs["oracle_bound_same_schedule"])
+    predicting = {key: evaluate[key] for key in ("scales", "flip", "crf")}
+    predicting["prediction_batch_size"] = evaluate["batch_size"]
+    for own in bounds:
+        assert {key: own[key] for key in predicting} == predicting
+        assert {*own} == {*segment, *predicting}
+    free, same = ({key: own[key] for key in segment if key != "_target_"} for own in bounds)
+    assert same == {key: one for key, one in segment.items() if key != "_target_"}
+    assert {key for key in same if free[key] != same[key]} <= {"lr", "max_epochs", "segmenter"}
+    assert free["segmenter"] == {**same["segmenter"], "trains_from": None}
 
 
 def test_affinities_are_learned_as_published_where_that_is_asked_for():

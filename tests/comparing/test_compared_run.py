@@ -69,6 +69,27 @@ def test_settings_and_numbers_that_differ(work_dir):
     assert shared_settings(runs, ["0", "1"]) == ""
 
 
+def test_weak_over_bound_is_a_score_of_each_run(work_dir):
+    """The bound is one for all methods, what they reach of it is not."""
+    folder = work_dir / "oracle_bound" / "b"
+    folder.mkdir(parents=True)
+    Manifest("oracle_bound", "b", {}, {"bound_miou": 0.8}, {"masks": {}}).write(folder)
+    for number, miou in enumerate((0.4, 0.6)):
+        place = work_dir / "evaluate" / f"e{number}"
+        scored = Manifest.read(place)
+        scored.numbers["segmenter_miou"] = miou
+        scored.write(place)
+        log = work_dir / "logs" / "sweep" / str(number)
+        record = RunRecord.read(log)
+        record.note_stages(log, {"evaluate": place, "oracle_bound": folder})
+        record.write(log)
+    runs = read_sweep(work_dir / "logs" / "sweep")
+    scores = compared_numbers(runs, with_masks=True)
+    assert scores["oracle_bound/bound_miou"] == [0.8, 0.8, None]
+    assert scores["oracle/weak_over_bound"] == pytest.approx([0.5, 0.75, None])
+    assert not any("bound" in name for name in compared_numbers(runs, with_masks=False))
+
+
 def test_stages_stand_for_what_they_were_computed_from(work_dir):
     runs = read_runs([work_dir / "evaluate" / "e0", work_dir / "evaluate" / "e1"])
     assert [run.name for run in runs] == ["evaluate/e0", "evaluate/e1"]

@@ -69,6 +69,11 @@ def test_a_sound_data_set(pets):
     assert report.sizes == dict.fromkeys([*(f"t{i}" for i in range(6)), "v0", "v1"], (24, 32))
     assert report.side_ranges == {"height": (24, 24, 24), "width": (32, 32, 32)}
     assert report.unusable == frozenset()
+    (pets / "masks" / "t3.png").unlink()
+    masked = check(Folder(pets)).masked
+    assert [name for name in report.sizes if name not in report.masked] == []
+    assert [name for name in report.sizes if name not in masked] == ["t3"]
+    assert "of another data set" not in report.masked
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from wsss.errors import WsssError
 from wsss.pipeline.fingerprints import IGNORED, code_digests, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
+from wsss.report.bound import BOUNDS
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
 
@@ -54,6 +55,36 @@ def test_a_setting_of_a_stage_is_not_taken_for_one_of_the_trainer(folders):
         "evaluate",
         "report",
     }
+
+
+def renewed(before, after):
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+def test_the_bound_renews_the_report_alone_and_no_method_renews_the_bound(folders):
+    without, bound = folders(), folders("bound=true")
+    assert {*bound} - {*without} == {*BOUNDS}
+    assert renewed(without, bound) == {"report"}
+    methods = ("cam=recam", "refine/threshold=otsu", "localize.flip=false", "classify.max_epochs=3")
+    after = folders("bound=true", *methods)
+    assert not {*BOUNDS} & renewed(bound, after)
+    assert {"localize", "refine", "segment"} <= renewed(bound, after)
+
+
+@pytest.mark.parametrize(
+    ("word", "bounds"),
+    [
+        ("segment.max_epochs=3", {"oracle_bound_same_schedule"}),
+        ("segmenter.trains_from=null", {"oracle_bound_same_schedule"}),
+        ("oracle_bound.lr=0.1", {"oracle_bound"}),
+        ("segment.batch_size=2", {*BOUNDS}),
+        ("evaluate.flip=false", {*BOUNDS}),
+        ("seed=3", {*BOUNDS}),
+        ("segment.compiled=true", set()),
+    ],
+)
+def test_what_a_bound_takes_renews_it(folders, word, bounds):
+    assert {*BOUNDS} & renewed(folders("bound=true"), folders("bound=true", word)) == bounds
 
 
 def test_a_module_of_ones_own_renews_what_it_makes(folders, tmp_path, monkeypatch):

@@ -21,14 +21,15 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, conte
         ("refine/*/masks/*.png", 2),
         ("segment/*/checkpoints/*.ckpt", 1),
         ("evaluate/*/counts/**/*.npz", 2),
+        ("oracle_bound_same_schedule/*/checkpoints/*.ckpt", 1),
     )
     for pattern, count in moments:
-        process = start(tmp_path, "workers=1", "logger=tensorboard")
+        process = start(tmp_path, "workers=1", "logger=tensorboard", "bound=true")
         wait_for(process, tmp_path, pattern, count)
         process.kill()
     assert not list(tmp_path.glob("report/*/manifest.json"))
 
-    again = run(tmp_path, "logger=tensorboard")
+    again = run(tmp_path, "logger=tensorboard", "bound=true")
     for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
         kept = content(again[stage].folder / part)
         expected = content(finished[stage].folder / part)
@@ -38,6 +39,11 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, conte
         first, second = (runs[stage].folder / file for runs in (finished, again))
         assert first.read_bytes() == second.read_bytes()
     assert again["evaluate"].manifest.numbers == finished["evaluate"].manifest.numbers
+    stage = "oracle_bound_same_schedule"
+    undisturbed = run(tmp_path / "alone", "bound=true", f"stages=[{stage}]")[stage]
+    assert again[stage].manifest.numbers == undisturbed.manifest.numbers
+    kept, expected = (content(one.folder / "predictions") for one in (again[stage], undisturbed))
+    assert kept == expected
     assert_tracked_once(tmp_path, finished)
 
 

@@ -7,9 +7,10 @@ from safetensors.numpy import load_file
 
 from wsss.artifacts import fingerprint
 from wsss.errors import WsssError
+from wsss.report.bound import BOUNDS
 from wsss.stages import CHAIN
 
-OPTIONAL = ("reactivate", "oppose", "affinity", "propagate")
+OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", *BOUNDS)
 STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)
 """The stages that every run has."""
 

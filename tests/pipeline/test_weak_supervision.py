@@ -2,7 +2,11 @@ import shutil
 
 import pytest
 
+from wsss.errors import WsssError
+from wsss.pipeline.fingerprints import stage_configs
 from wsss.pipeline.stage_order import stage_module
+from wsss.report.bound import BOUNDS
+from wsss.settings.compose import compose
 from wsss.stages import CHAIN
 
 REFUSING = """
@@ -39,9 +43,19 @@ def pets(write_folder):
     return write_folder(images, masks=True, splits=splits, size=(48, 64))
 
 
-def test_evaluation_and_report_alone_declare_that_they_read_masks():
+def test_evaluation_report_and_bound_alone_declare_that_they_read_masks():
     readers = {stage for stage in CHAIN if stage_module(stage).READS_MASKS}
-    assert readers == {"evaluate", "report"}
+    assert readers == {"evaluate", "report", *BOUNDS}
+
+
+def test_the_bound_is_off_and_the_report_alone_takes_anything_from_it():
+    cfg = compose("run", [])
+    assert cfg.bound is False
+    assert not {*BOUNDS} & {*stage_configs(cfg)}
+    takers = {stage for stage in CHAIN if {*BOUNDS} & {*stage_module(stage).INPUTS}}
+    assert takers == {"report"}
+    for stage in BOUNDS:
+        assert stage_module(stage).INPUTS == ()
 
 
 @pytest.mark.parametrize("stage", ["classify", "localize", "refine"])
@@ -57,7 +71,7 @@ def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tiny_methods,
     # The data check comes first: it may look whether masks are in order.
     run_on(pets, tmp_path / "runs", "stages=[]")
     stages = [*LEARNING, *METHODS[method]]
-    refusing = (*tiny_methods[method], "data._target_=refusing.RefusingFolder")
+    refusing = (*tiny_methods[method], "data._target_=refusing.RefusingFolder", "bound=true")
     outcomes = run_on(pets, tmp_path / "runs", *refusing, f"stages=[{','.join(stages)}]")
     assert set(outcomes) == set(stages)
     with pytest.raises(AssertionError, match="was opened"):
@@ -81,6 +95,10 @@ def test_results_do_not_depend_on_masks(run_on, pets, content, tmp_path):
     assert without["evaluate"].manifest.numbers == {}
     assert len(list((without["evaluate"].folder / "predictions" / "val").glob("*.png"))) == 2
     assert (without["report"].folder / "report.html").is_file()
+    with pytest.raises(WsssError, match="no image of train or val has a mask") as refused:
+        run_on(pets, tmp_path / "without", "bound=true")
+    assert len(refused.value.problems) == 1
+    assert not [*(tmp_path / "without").glob("oracle*")]
 
 
 def test_other_masks_renew_nothing_that_learns(run_on, pets, tmp_path):

@@ -115,6 +115,48 @@ def test_only_what_used_masks_wears_the_badge():
     assert "They chose no setting" in honest_page.words
 
 
+def with_bound(data: Results) -> Results:
+    """The results with a bound of which the segmenter reaches 80 %."""
+    bound = subject("bound", 0.75, len(data.class_names), split="val", oracle=True)
+    numbers = {"evaluate": {"segmenter_miou": 0.6}, "oracle_bound": {"bound_miou": 0.75}}
+    manifests = {
+        stage: manifest(stage, numbers=one, wall_time_s=100.0) for stage, one in numbers.items()
+    }
+    curves = {"oracle_bound": (Curve("mask_miou", "epoch", ((1, 0.5), (2, 0.7))),)}
+    return replace(
+        data,
+        manifests={**data.manifests, **manifests},
+        scores=replace(data.scores, subjects=(*data.scores.subjects, bound)),
+        curves={**data.curves, **curves},
+    )
+
+
+def test_weak_over_bound_is_told_and_all_of_the_bound_wears_the_badge():
+    data = with_bound(results("cat", "dog"))
+    said = page(data).words
+    for text in (
+        "80.0 % weak/bound: segmenter of bound oracle",  # The tile.
+        "weak/bound 80.0 % of it by the segmenter that weak labels trained (60.0)",
+        "They also chose a setting of “seeds_oracle”, marked oracle",
+        "The bound learnt from these masks",
+        "bound, val oracle",  # The column of classes.
+        "Bound: segmenter on true masks oracle",  # The curves.
+        "no ground truth enters here, but for the bound, which learns from it.",
+        "no training saw it, but that of the bound.",
+        "computing time of all stages, without the bound",
+    ):
+        assert text in said, text
+    assert page(data).values("class").count("badge oracle") == 3 + 4
+    own = [tile for tile in header(data).tiles if "computing" in tile.caption]
+    assert [(tile.value, tile.unit) for tile in own] == [("1", "min 40 s")]
+
+
+def test_without_a_bound_none_is_spoken_of():
+    said = page(results("cat", "dog")).words
+    assert "bound, which" not in said
+    assert "weak/bound" not in said
+
+
 def test_an_oracle_result_is_named_in_the_summary():
     data = results("cat")
     scores = Scores((subject("pseudo_masks", 0.5, oracle=True),))

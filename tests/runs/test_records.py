@@ -54,6 +54,14 @@ def test_all_last_stages_of_a_run_are_results(work_dir, write_record):
     assert set(results(catalogue(work_dir))) == {SEGMENTER, *two}
 
 
+def test_bounds_are_kept_whatever_was_compared_with_them(work_dir, write_stage):
+    keys = [("oracle_bound", "x"), ("oracle_bound_same_schedule", "y")]
+    for key in keys:
+        write_stage(work_dir, key, {})
+    assert set(results(catalogue(work_dir))) == {SEGMENTER, *keys}
+    assert not {*keys} & removed(work_dir)
+
+
 def test_a_moved_work_folder_keeps_the_same(work_dir, write_record):
     write_record(work_dir / "logs" / "2026", CLASSIFIER, SEEDS, MASKS, work_dir=work_dir)
     moved = work_dir.rename(work_dir.with_name("moved"))

@@ -20,7 +20,13 @@ from wsss.errors import user_error
 from wsss.models.classifier import SplitClassifier
 from wsss.models.inference import label_probabilities
 from wsss.models.saved_classifier import load_finished
-from wsss.models.saved_networks import CLASSIFIER, PAIR_HEADS, SEGMENTER, load_segmenter
+from wsss.models.saved_networks import (
+    CLASSIFIER,
+    PAIR_HEADS,
+    SEGMENTER,
+    load_segmenter,
+    refuse_oracle,
+)
 from wsss.models.segmenter import Segmenter
 from wsss.report.overlays import label_overlay
 from wsss.report.panels import Panel
@@ -123,7 +129,7 @@ def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
             segmenter in it, or else a single classifier: the folder of all results of one run.
 
     Raises:
-        WsssError: there is none in the folder, or there are several.
+        WsssError: there is none in the folder, there are several, or it is the bound (oracle).
     """
     if not isinstance(folder, str | PathLike):
         raise user_error(
@@ -131,6 +137,7 @@ def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
             "Name the folder of a finished stage, such as `wsss.load('runs/segment/…')`.",
         )  # fmt: skip
     folder = Path(folder)
+    refuse_oracle(folder)
     for kinds in ((SEGMENTER,), (PAIR_HEADS, CLASSIFIER)):
         found = sorted(_holding(folder, kinds))
         if len(found) > 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 from wsss.artifacts import RECORD, Manifest, RunRecord
 from wsss.errors import user_error
+from wsss.report.bound import weak_over_bound
 from wsss.stage_tools.locks import LEASE, LOCK
 from wsss.stages import CHAIN
 
@@ -32,18 +33,20 @@ class ComparedRun:
     """Resolved settings of the data set; empty where they are not known."""
 
     def numbers(self, *, with_masks: bool) -> dict[str, float]:
-        """Numbers of the stages, as `stage/number`.
+        """Numbers of the stages, as `stage/number`, and weak/bound, as `oracle/weak_over_bound`.
 
         Args:
             with_masks: of those that read ground truth, else of those that see tags alone.
         """
+        by_stage = {stage: manifest.numbers for stage, manifest in self.manifests.items()}
+        compared = weak_over_bound(by_stage) if with_masks else ()
         return {
             f"{stage}/{name}": value
             for stage, manifest in self.manifests.items()
             if ("masks" in manifest.basis) == with_masks and stage != "report"
             for name, value in manifest.numbers.items()
             if isinstance(value, int | float)
-        }
+        } | {f"oracle/{one.name}": one.ratio for one in compared}
 
 
 def read_sweep(folder: Path, expected: Sequence[Sequence[str]] = ()) -> list[ComparedRun]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from wsss.comparing.compared_run import FINISHED, ComparedRun
 from wsss.comparing.differences import compared_numbers, differing_settings
 from wsss.comparing.same_images import SameImage
+from wsss.report.bound import BOUNDS
 from wsss.report.charts import Chart, lines_chart
 from wsss.report.section import Section
-from wsss.report.sections.training import LABELS, TITLES
+from wsss.report.sections.training import ENTERS, LABELS, TITLES
 from wsss.report.training_curves import Curve, read_curves
 from wsss.wording import plural
 
@@ -35,16 +36,18 @@ def runs_section(runs: Sequence[ComparedRun]) -> Section:
 def curves_section(runs: Sequence[ComparedRun]) -> Section | None:
     """The training curves of all runs, those of one quantity in one chart."""
     trainings = [
-        {"label": label, "charts": charts}
+        {"label": label, "charts": charts, "oracle": stage in BOUNDS}
         for stage, label in LABELS.items()
         if (charts := _charts(runs, stage))
     ]
     if not trainings:
         return None
+    has_bound = any(stage in BOUNDS for run in runs for stage in run.folders)
     return Section(
         name="compared_curves",
         title="Training",
-        lead="Runs that share a training are one line. No ground truth enters here.",
+        lead="Runs that share a training are one line. No ground truth enters here"
+        f"{ENTERS * has_bound}.",
         data={"trainings": trainings},
     )
 

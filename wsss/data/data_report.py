@@ -15,6 +15,7 @@ from wsss.data.image_inspection import Inspection as Inspection
 from wsss.data.image_inspection import inspect_item as inspect_item
 from wsss.data.inspection_table import InspectionTable
 from wsss.data.item_table import tags_of
+from wsss.data.mask_table import MaskTable
 from wsss.data.size_table import SizeTable
 from wsss.data.source import SPLITS, TRAIN, Source
 from wsss.data.texts import Texts
@@ -35,7 +36,7 @@ class DataReport:
     num_images: Mapping[str, int]
     """By split, unusable images included."""
     num_masks: Mapping[str, int]
-    """By split. Only this check and the evaluation read masks."""
+    """By split. Only this check, the evaluation and the bound (oracle) read masks."""
     class_counts: Mapping[str, tuple[int, ...]]
     """Images with each class, by split."""
     pair_counts: tuple[tuple[int, int, int], ...]
@@ -43,6 +44,8 @@ class DataReport:
     Together with `class_counts` this is the matrix of co-occurrence, without its zeros."""
     sizes: SizeTable
     """Height and width of each decoded image by id."""
+    masked: MaskTable
+    """Ids of the images that have a mask."""
     unusable_ids: Mapping[str, tuple[str, ...]]
     """Ids of unusable images, by split."""
     problems: tuple[Problem, ...]
@@ -136,6 +139,7 @@ def summarise(
             for (a, b), n in sorted(found[TRAIN].pairs.items(), key=lambda e: (-e[1], e[0]))
         ),
         sizes=SizeTable(inspections.index, inspections.sides),
+        masked=MaskTable(inspections.index, inspections.has_mask),
         unusable_ids={split: tuple(one.unusable) for split, one in found.items()},
         problems=group_alike(
             [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsss.artifacts import Manifest
 from wsss.errors import user_error
+from wsss.models.saved_networks import refuse_oracle
 from wsss.stages import CHAIN
 
 SEGMENTER, EVALUATION, MASKS = "segment", "evaluate", "refine"
@@ -55,9 +56,10 @@ def trace(folder: Path) -> Lineage:
             as runs.
 
     Raises:
-        WsssError: there is no finished stage, or none that can be exported.
+        WsssError: there is no finished stage, or none that can be exported, such as a bound.
     """
     folder = _stage_folder(folder.absolute())
+    refuse_oracle(folder)
     manifest = Manifest.read(folder)
     if manifest is None or manifest.stage not in EXPORTED:
         came = "no finished stage here" if manifest is None else f"the stage `{manifest.stage}`"

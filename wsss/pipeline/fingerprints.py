@@ -17,6 +17,7 @@ from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.given_files import given_digest
 from wsss.pipeline.stage_order import needed, select, stage_module
+from wsss.report.bound import BOUNDS
 from wsss.stages import CHAIN
 
 IGNORED = {
@@ -196,7 +197,8 @@ def _targets(settings: Any) -> Iterator[str]:
 def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """The resolved settings of every stage that is part of the run, as plain data.
 
-    Stages that lead to nothing but what is given are none.
+    Stages that lead to nothing but what is given are none, nor are those of the bound unless it is
+    asked for.
 
     Settings of a stage that is switched off are ignored: in a sweep over methods,
     `++reactivate.max_epochs=2` reaches only the runs with that stage.
@@ -205,6 +207,7 @@ def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
         stage: {"_target_": str(cfg[stage]["_target_"])}
         for stage in CHAIN
         if cfg.get(stage) is not None and "_target_" in cfg[stage]
+        if cfg.get("bound") or stage not in BOUNDS
     }
     return {
         stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]

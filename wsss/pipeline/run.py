@@ -79,7 +79,9 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
         with told_by_setting(cfg):
             plans = fabric.broadcast(make_plans(configs, chosen, work_dir, shared, source))
         check_inputs(plans, chosen)
-        context = replace(context, unusable=report.unusable, sizes=report.sizes)
+        context = replace(
+            context, unusable=report.unusable, sizes=report.sizes, masked=report.masked
+        )
         contexts = {stage: stage_context(context, plans, stage) for stage in chosen}
         check_stages(cfg, configs, stages, contexts, plans)
         with tracked(cfg, configs, plans, chosen, context) as tracking:

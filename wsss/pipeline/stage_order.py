@@ -79,10 +79,10 @@ def select(
     if stages and not chosen:
         raise user_error(
             f"stages=[{','.join(stages)}]",
-            "a stage that this run's methods do not need",
-            "a method that needs it",
+            "a stage that this run's methods and settings do not need",
+            "a method or setting that needs it",
             "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`, "
-            "`refine=affinity` both `affinity` and `propagate`; given seeds or masks switch off "
-            "what leads to them.",
+            "`refine=affinity` both `affinity` and `propagate`, `bound=true` the bounds; given "
+            "seeds or masks switch off what leads to them.",
         )
     return chosen

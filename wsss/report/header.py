@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from wsss.report import formatting as text
+from wsss.report.bound import best_against_best, without_bound
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
 from wsss.report.results import Results
 from wsss.wording import plural
@@ -102,12 +103,16 @@ def _tiles(results: Results) -> list[Tile]:
         for name in _HEADLINES
         if (subject := results.scores.get(name)) is not None
     ]
+    if (best := best_against_best(results.weak_over_bound)) is not None:
+        caption = f"weak/bound: {' of '.join(map(results.label, (best.subject, best.bound)))}"
+        tiles.append(Tile(text.percent(best.ratio), "%", caption, best.bound, oracle=True))
     if (tag_map := _tag_map(results)) is not None:
         tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))
     if results.manifests:
-        seconds = sum(manifest.wall_time_s for manifest in results.manifests.values())
-        value, _, unit = text.duration(seconds).partition(" ")
-        tiles.append(Tile(value, unit, "computing time of all stages"))
+        own = without_bound(results.manifests)
+        value, _, unit = text.duration(sum(one.wall_time_s for one in own.values())).partition(" ")
+        but = ", without the bound" * results.has_bound
+        tiles.append(Tile(value, unit, f"computing time of all stages{but}"))
     return tiles
 
 

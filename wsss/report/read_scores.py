@@ -67,6 +67,13 @@ def read_scores(folder: Path) -> Scores:
     )
 
 
+def joined(several: Iterable[Scores]) -> Scores:
+    """The subjects of several evaluations, one after the other, and all curves."""
+    found = [*several]
+    curves = {kind: curve for one in found for kind, curve in one.oracle_curves.items()}
+    return Scores(tuple(subject for one in found for subject in one.subjects), curves)
+
+
 def _curve(points: Iterable[Mapping[str, Any]]) -> Curve:
     """Threshold and mIoU of the points that have both."""
     found = ((point.get("threshold"), _finite(point.get("miou"))) for point in points)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsss.artifacts import Manifest
+from wsss.report.bound import BOUNDS, WeakOverBound, weak_over_bound
 from wsss.report.panels import Panel
 from wsss.report.read_scores import Scores
 from wsss.report.training_curves import Curve
@@ -56,6 +57,21 @@ class Results:
     """Images by split that show no class, which the gallery leaves out."""
     panel_height_px: int = 160
     """Height at which the gallery's pictures are shown."""
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether the segmenter was trained on true masks as well."""
+        return any(stage in BOUNDS for stage in self.manifests)
+
+    @property
+    def weak_over_bound(self) -> tuple[WeakOverBound, ...]:
+        """How near the segmenter comes to the bound (oracle)."""
+        return weak_over_bound({stage: one.numbers for stage, one in self.manifests.items()})
+
+    def label(self, subject: str) -> str:
+        """What a subject is called, by its name."""
+        found = self.scores.get(subject)
+        return subject if found is None else found.label
 
     def class_name(self, label: int) -> str:
         """Name of a mask value."""

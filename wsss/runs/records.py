@@ -25,9 +25,9 @@ def recorded_runs(work_dir: Path) -> Iterator[tuple[Path, RunRecord]]:
 def results(found: Catalogue) -> list[Key]:
     """The results that runs were made for.
 
-    These are all finished segmenters, evaluations and reports, and of every recorded run that has
-    finished those stages that no other one of its own was computed from. A run whose last stage was
-    removed counts no more.
+    These are all finished segmenters, bounds, evaluations and reports, and of every recorded run
+    that has finished those stages that no other one of its own was computed from. A run whose last
+    stage was removed counts no more.
 
     Args:
         found: all stages.

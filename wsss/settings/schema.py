@@ -24,7 +24,7 @@ class DenseCrfSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run; parts that may be null are stages that a method switches on."""
+    """A run; parts that may be null are stages that a method switches on, and bounds."""
 
     stages: list[str] | None
     work_dir: str
@@ -33,6 +33,7 @@ class RunSettings:
     keep_images_mib: NonNegativeInt
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)]
     tf32: bool
+    bound: bool
     dense_crf: DenseCrfSettings
     background_threshold: Part
     background_score: Part
@@ -52,6 +53,8 @@ class RunSettings:
     oppose: Part | None = None
     affinity: Part | None = None
     propagate: Part | None = None
+    oracle_bound: Part | None = None
+    oracle_bound_same_schedule: Part | None = None
 
 
 MEANINGS = {"work_dir": "a folder, such as `runs`"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +53,8 @@ class Context:
     """Settings of all stages of this run by name, for checks before anything is computed."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Height and width of each image by id, as the data check measured them."""
+    masked: Container[str] | None = None
+    """Ids of images that have ground truth, as the data check found; None where none was made."""
     unusable: frozenset[str] = frozenset()
     """Ids that the data check found unreadable."""
     max_failed_fraction: float = 0.01

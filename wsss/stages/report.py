@@ -8,11 +8,12 @@ from typing import Any
 from wsss.artifacts import Manifest, atomic, read_json
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
+from wsss.report.bound import BOUNDS, WEAK
 from wsss.report.gallery_choice import SAMPLE, sample_gallery
 from wsss.report.header import header
 from wsss.report.page import render
 from wsss.report.panels import Panel, draw_panels, jpeg, strip
-from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Scores, read_scores
+from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, joined, read_scores
 from wsss.report.results import GalleryGroup, GalleryRow, Results
 from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
@@ -71,7 +72,7 @@ def run(
         data_set=context.source.name,
         class_names=context.source.class_names,
         manifests={stage: one for stage, one in manifests.items() if one is not None},
-        scores=read_scores(inputs["evaluate"]) if "evaluate" in inputs else Scores(),
+        scores=joined(read_scores(inputs[one]) for one in (WEAK, *BOUNDS) if one in inputs),
         curves={stage: read_curves(inputs[stage]) for stage in INPUTS if stage in inputs},
         gallery=gallery,
         without_class=choice.get("without_class", {}),

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-STAGES = ("classify", "localize", "affinity", "propagate", "refine", "segment", "evaluate")
+STAGES = (
+    "classify", "localize", "affinity", "propagate", "refine", "segment", "evaluate",
+    "oracle_bound", "oracle_bound_same_schedule",
+)  # fmt: skip
 """Those whose results tell no time, as the report does, which shows how long all others took."""
 KEPT = {
     "classify": "classifier.safetensors",
@@ -17,6 +20,8 @@ KEPT = {
     "refine": "masks",
     "segment": "segmenter.safetensors",
     "evaluate": "",
+    "oracle_bound": "predictions",
+    "oracle_bound_same_schedule": "oracle_segmenter.safetensors",
     "report": "report.html",
 }
 """What a stage leaves for others: its bytes count. Of `evaluate`, all that tells no time."""
@@ -32,7 +37,7 @@ def of_affinity(tiny_methods: dict[str, Sequence[str]]) -> Sequence[str]:
 @pytest.fixture(scope="session")
 def of_two(of_affinity: Sequence[str]) -> Sequence[str]:
     """Those of such a run of two processes."""
-    return ("trainer=ddp_cpu", "workers=1", *of_affinity)
+    return ("trainer=ddp_cpu", "workers=1", "bound=true", *of_affinity)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The closing table of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -8,6 +9,8 @@ from rich.table import Table
 from wsss.artifacts import Manifest, read_json
 from wsss.cli.tables.whole_words import WholeWords
 from wsss.pipeline.execution import Outcome
+from wsss.report.bound import BOUNDS, WEAK, WeakOverBound, weak_over_bound
+from wsss.report.formatting import percent
 
 
 def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
@@ -15,12 +18,16 @@ def show(outcomes: Sequence[Outcome], console: Console | None = None) -> None:
     console = console or Console()
     console.print(WholeWords(stage_table(outcomes)))
     by_stage = {outcome.stage: outcome for outcome in outcomes}
-    if "evaluate" in by_stage:
-        metrics = read_json(by_stage["evaluate"].folder / "metrics.json")
-        if metrics["subjects"]:
-            console.print(WholeWords(result_table(metrics["subjects"])))
-        else:
-            console.print("No ground truth in this data set: predictions were made, none scored.")
+    scoring = [by_stage[stage].folder for stage in (WEAK, *BOUNDS) if stage in by_stage]
+    found = [read_json(folder / "metrics.json")["subjects"] for folder in scoring]
+    if any(found):
+        subjects = {name: one for some in found for name, one in some.items()}
+        console.print(WholeWords(result_table(subjects)))
+        numbers = {stage: outcome.manifest.numbers for stage, outcome in by_stage.items()}
+        if compared := weak_over_bound(numbers):
+            console.print(WholeWords(bound_table(compared, subjects)))
+    elif found:
+        console.print("No ground truth in this data set: predictions were made, none scored.")
     for outcome in outcomes:
         if outcome.manifest.failures:
             console.print(
@@ -64,7 +71,7 @@ def _gpu_use(manifest: Manifest) -> tuple[str, str]:
     )
 
 
-def result_table(subjects: dict[str, dict[str, float | str | bool]]) -> Table:
+def result_table(subjects: Mapping[str, Mapping[str, Any]]) -> Table:
     """One row a subject: mean IoU, pixel accuracy, coverage; oracle figures are marked."""
     table = Table(title="Results")
     table.add_column("")
@@ -80,4 +87,23 @@ def result_table(subjects: dict[str, dict[str, float | str | bool]]) -> Table:
             f"{scores['pixel_accuracy']:.3f}",
             f"{scores['coverage']:.3f}",
         )
+    return table
+
+
+def bound_table(
+    compared: Sequence[WeakOverBound], subjects: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """One row a score of a bound: the segmenter's own, the bound's, the first in percent of it.
+
+    Args:
+        compared: the pairs.
+        subjects: by their names, with their labels.
+    """
+    table = Table(title="Weak/bound: the segmenter beside itself trained on true masks (oracle)")
+    table.add_column("against")
+    for heading in ("weak mIoU", "bound mIoU (oracle)", "weak/bound, % (oracle)"):
+        table.add_column(heading, justify="right")
+    for one in compared:
+        scores = (f"{one.weak_miou:.3f}", f"{one.bound_miou:.3f}", percent(one.ratio))
+        table.add_row(str(subjects[one.bound]["label"]), *scores)
     return table

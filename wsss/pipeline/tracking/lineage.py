@@ -16,6 +16,8 @@ KINDS = {
     "refine": "pseudo_masks",
     "segment": "segmenter",
     "evaluate": "predictions",
+    "oracle_bound": "oracle_bound",
+    "oracle_bound_same_schedule": "oracle_bound_same_schedule",
     "report": "report",
 }
 """What each stage makes."""

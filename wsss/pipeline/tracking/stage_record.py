@@ -13,6 +13,7 @@ from wsss.data.source import Source
 from wsss.pipeline.tracking.lineage import artefacts_of
 from wsss.pipeline.tracking.records import Confusion, Picture, StageRecord
 from wsss.pipeline.tracking.tables import iou_table
+from wsss.report.bound import BOUNDS, WEAK, weak_over_bound
 from wsss.report.confusions import CONFUSIONS, read_confusions
 from wsss.report.health import health
 from wsss.report.read_scores import Scores, read_scores
@@ -22,7 +23,7 @@ ORACLE = "oracle/"
 USAGE = ("wall_time_s", "peak_memory_mb", "peak_gpu_memory_mb", "gpu_utilisation")
 """Numbers of a manifest that tell what a stage took."""
 MEASURED_HEALTH = ("localize", "refine")
-SCORING = "evaluate"
+SCORING = (WEAK, *BOUNDS)
 
 
 def stage_record(
@@ -31,6 +32,7 @@ def stage_record(
     source: Source,
     overlays: Mapping[str, Picture] | None = None,
     in_curves: Container[str] = (),
+    manifests: Mapping[str, Manifest] | None = None,
 ) -> StageRecord:
     """Numbers, tables, matrices, pictures and artefacts of a finished stage.
 
@@ -40,20 +42,26 @@ def stage_record(
         source: the data set.
         overlays: of the stage's results over images.
         in_curves: names of numbers that its curves end with.
+        manifests: of the run's stages so far; with a bound's, weak/bound is told.
     """
     stage = manifest.stage
-    scores = read_scores(folder) if stage == SCORING else Scores()
+    scores = read_scores(folder) if stage in SCORING else Scores()
     of_health = health({stage: folder}) if stage in MEASURED_HEALTH else {}
     results = {name: value for name, value in manifest.numbers.items() if name not in of_health}
-    numbers = _scores(scores, source) if stage == SCORING else _finite(results, f"{stage}/")
+    numbers = {} if stage == WEAK else _finite(results, f"{stage}/")
+    numbers |= _scores(stage, scores, source)
+    if stage in BOUNDS:
+        together = {name: one.numbers for name, one in (manifests or {}).items()}
+        compared = weak_over_bound({WEAK: together.get(WEAK, {}), stage: manifest.numbers})
+        numbers |= {f"{ORACLE}{one.name}": one.ratio for one in compared}
     numbers = {name: value for name, value in numbers.items() if name not in in_curves}
     numbers |= _finite({name: getattr(manifest, name) for name in USAGE}, f"stages/{stage}/")
     numbers |= _finite(of_health, "health/")
     return StageRecord(
         stage,
         numbers,
-        {"evaluate/iou": iou_table(scores, source.class_names)} if scores.subjects else {},
-        _confusions(folder, scores, source) if scores.subjects else {},
+        {f"{stage}/iou": iou_table(scores, source.class_names)} if scores.subjects else {},
+        _confusions(stage, folder, scores, source) if scores.subjects else {},
         {
             name: pictures
             for name, pictures in (("gallery", gallery(folder)), (f"overlays/{stage}", overlays))
@@ -72,25 +80,30 @@ def gallery(folder: Path) -> dict[str, Picture]:
     return found
 
 
-def _scores(scores: Scores, source: Source) -> dict[str, float]:
+def _scores(stage: str, scores: Scores, source: Source) -> dict[str, float]:
     """The mean IoU of every kind of masks, and that of every class."""
     labels = ("background", *source.class_names)
     found: dict[str, Any] = {}
     for one in scores.subjects:
-        name = f"evaluate/{ORACLE * one.oracle}{one.name}"
+        name = f"{_begin(stage, one.oracle)}{one.name}"
         found[f"{name}_miou"] = one.miou
         for label, iou in zip(labels, one.per_class_iou, strict=True):
             found[f"{name}/iou/{label}"] = iou
     return _finite(found)
 
 
-def _confusions(folder: Path, scores: Scores, source: Source) -> dict[str, Confusion]:
+def _confusions(stage: str, folder: Path, scores: Scores, source: Source) -> dict[str, Confusion]:
     labels = ("background", *source.class_names)
-    marks = {one.name: ORACLE * one.oracle for one in scores.subjects}
+    oracles = {one.name for one in scores.subjects if one.oracle}
     return {
-        f"evaluate/{marks.get(name, '')}confusion/{name}": Confusion(labels, counts)
+        f"{_begin(stage, name in oracles)}confusion/{name}": Confusion(labels, counts)
         for name, counts in read_confusions(folder / CONFUSIONS).items()
     }
+
+
+def _begin(stage: str, oracle: bool) -> str:
+    """How the names of scores begin; all of a bound is below `oracle_bound/`."""
+    return f"{stage}/{ORACLE * (oracle and stage not in BOUNDS)}"
 
 
 def _finite(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -25,6 +25,7 @@ from wsss.pipeline.tracking.stage_record import stage_record
 from wsss.pipeline.tracking.tables import stage_table
 from wsss.pipeline.tracking.tracker import Tracker
 from wsss.pipeline.versions import commit, versions
+from wsss.report.bound import BOUNDS
 from wsss.stage_tools.context import Context
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,9 @@ class TrackedRun:
         pictures = overlays(context, outcome.stage, folders)
         points = curve_points(outcome.folder)
         names = {name for values in points.values() for name in values}
-        record = stage_record(outcome.manifest, outcome.folder, context.source, pictures, names)
+        record = stage_record(
+            outcome.manifest, outcome.folder, context.source, pictures, names, self._manifests
+        )
         for entry in lacking:
             self._begin_curves(entry, outcome.stage, points)
             for artefact in record.artefacts:
@@ -162,7 +165,8 @@ def tracked(
     if not context.is_main or not cfg.logger or not chosen:
         yield TrackedRun()
         return
-    last = [stage for stage in chosen if stage != REPORT] or [*chosen]
+    # Runs that differ in their methods share a bound, and are not one run.
+    last = [stage for stage in chosen if stage not in (REPORT, *BOUNDS)] or [*chosen]
     goal = plans[last[-1]].folder
     name = run_name(context.source.name, configs, cfg.seed, goal.name)
     path = ledger_path(Path(cfg.work_dir).absolute(), goal)

@@ -1,16 +1,24 @@
 """Mean IoU from stage to stage."""
 
 from wsss.report import formatting as text
+from wsss.report.bound import SCORES
 from wsss.report.results import Results
 from wsss.report.section import Section
 
+BOUND = (
+    "The bound learnt from these masks: it is what the same segmenter reaches with them, and "
+    "weak/bound how near to it weak labels come. With the same schedule for both the figure "
+    "flatters: a schedule that ends before the errors of pseudo masks are learnt ends before true "
+    "masks are, too."
+)
+
 
 def funnel(results: Results) -> Section | None:
-    """The mean IoU of seeds, pseudo masks and segmenter as bars."""
+    """The mean IoU of seeds, pseudo masks, segmenter and bound as bars."""
     subjects = results.scores.subjects
     if not subjects:
         return None
-    oracles = [f"“{subject.label}”" for subject in subjects if subject.oracle]
+    oracles = [f"“{one.label}”" for one in subjects if one.oracle and one.name not in SCORES]
     opened = (
         "Ground-truth masks were opened to compute these numbers and to be shown in the gallery."
     )
@@ -20,10 +28,16 @@ def funnel(results: Results) -> Section | None:
             f"{opened} They also chose a setting of {text.words(oracles)}, marked oracle: a bound "
             "to compare with, not a result of weak supervision."
         )
+    if results.has_bound:
+        honesty += f" {BOUND}"
     return Section(
         name="funnel",
         title="From seeds to segmenter",
         lead="Mean intersection over union, in percent, of what each stage made. "
         "Train and val are different images: compare within a split.",
-        data={"subjects": subjects, "honesty": honesty},
+        data={
+            "subjects": subjects,
+            "honesty": honesty,
+            "weak_over": {one.bound: one for one in results.weak_over_bound},
+        },
     )

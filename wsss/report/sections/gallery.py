@@ -34,7 +34,7 @@ def gallery(results: Results) -> Section | None:
     return Section(
         name="gallery",
         title="Gallery",
-        lead=_lead(groups, results.without_class),
+        lead=_lead(groups, results.without_class, results.has_bound),
         data={
             "splits": by_split,
             "titles": TITLES,
@@ -46,12 +46,13 @@ def gallery(results: Results) -> Section | None:
     )
 
 
-def _lead(groups: list[GalleryGroup], without_class: Mapping[str, int]) -> str:
+def _lead(groups: list[GalleryGroup], without_class: Mapping[str, int], has_bound: bool) -> str:
     if all(group.name == SAMPLE for group in groups):
         return "Images at even distances, since there is no ground truth to rank them by."
     lead = (
         "Images ranked by the mean IoU over the classes present in them: train by the pseudo mask, "
-        "val by the prediction. Ground truth is shown to compare with; no training saw it."
+        "val by the prediction. Ground truth is shown to compare with; no training saw it"
+        f"{', but that of the bound' * has_bound}."
     )
     if empty := [f"{count} of {split}" for split, count in without_class.items() if count]:
         lead += f" Images that show no class are left out: {', '.join(empty)}."

@@ -1,5 +1,6 @@
 """Training curves."""
 
+from wsss.report.bound import BOUNDS
 from wsss.report.charts import Chart, line_chart
 from wsss.report.formatting import number
 from wsss.report.results import Results
@@ -16,6 +17,7 @@ TITLES = {
     "val_map": "mAP on validation tags",
     "val_accuracy": "accuracy of the pairs on validation tags",
     "pseudo_miou": "mIoU with the pseudo masks",
+    "mask_miou": "mIoU with the true masks",
 }
 """Titles of logged quantities; others follow under the names of their columns."""
 
@@ -25,16 +27,24 @@ LABELS = {
     "oppose": "Pairs of classes",
     "affinity": "Affinity of pixels",
     "segment": "Segmenter",
+    "oracle_bound": "Bound: segmenter on true masks",
+    "oracle_bound_same_schedule": "Bound with the run's schedule",
 }
 
+ENTERS = ", but for the bound, which learns from it"
 _LEFT_OUT = ("lr", "lr-")
 """Prefixes of columns that are not shown."""
 
 
 def training(results: Results) -> Section | None:
-    """The training curves of classifiers and segmenter."""
+    """The training curves of classifiers, segmenter and bound."""
     trainings = [
-        {"stage": stage, "label": LABELS.get(stage, stage), "charts": _charts(stage, curves)}
+        {
+            "stage": stage,
+            "label": LABELS.get(stage, stage),
+            "charts": _charts(stage, curves),
+            "oracle": stage in BOUNDS,
+        }
         for stage, curves in results.curves.items()
     ]
     trainings = [one for one in trainings if one["charts"]]
@@ -44,7 +54,7 @@ def training(results: Results) -> Section | None:
         name="training",
         title="Training",
         lead="The classifier is judged by tags, the segmenter by its agreement with the pseudo "
-        "masks it learns from: no ground truth enters here.",
+        f"masks it learns from: no ground truth enters here{ENTERS * results.has_bound}.",
         data={"trainings": trainings},
     )
 
