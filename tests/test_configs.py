@@ -216,6 +216,12 @@ def test_the_bound_takes_the_network_and_images_of_the_run_and_a_schedule_of_its
     assert free["segmenter"] == {**same["segmenter"], "trains_from": None}
 
 
+def test_one_of_the_bounds_can_be_left_out():
+    configs = stage_configs(composed("bound=true", "~oracle_bound_same_schedule"))
+    assert "oracle_bound" in configs
+    assert "oracle_bound_same_schedule" not in configs
+
+
 def test_affinities_are_learned_as_published_where_that_is_asked_for():
     irn = composed("refine=affinity", "affinity=irn")
     learned = irn.affinity

@@ -58,6 +58,7 @@ TINY = {
     "segment.max_epochs": 1,
     "segment.batch_size": 4,
     "segment.augmentation.crop_px": 64,
+    "oracle_bound.max_epochs": 1,
     "evaluate.scales.factors": [1.0],
     "evaluate.crf.num_iterations": 1,
     "evaluate.gallery_images": 1,

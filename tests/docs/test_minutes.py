@@ -2,7 +2,10 @@
 
 import pytest
 
-PAGES = ("README.md", "docs/getting_started.md", "docs/clusters.md", "docs/sweeps.md")
+PAGES = (
+    "README.md", "docs/getting_started.md", "docs/clusters.md", "docs/sweeps.md",
+    "docs/weak_supervision.md",
+)  # fmt: skip
 
 
 @pytest.mark.minutes

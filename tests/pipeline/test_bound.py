@@ -120,6 +120,8 @@ def test_images_without_a_mask_are_left_out_and_told(run_on, write_folder, caplo
     metrics = json.loads((outcome.folder / "metrics.json").read_text())
     assert (metrics["learnt_from_images"], metrics["images_without_mask"]) == (4, 1)
     assert "oracle_bound: learns from the 4 of 5 training images that have a mask" in caplog.text
+    labels = [one["label"] for one in metrics["subjects"].values()]
+    assert all(label.startswith("bound (4 of 5 training images)") for label in labels)
     miou = metrics["subjects"]["bound"]["miou"]
     assert outcome.manifest.numbers["bound_miou"] == miou
     assert np.isfinite(miou)

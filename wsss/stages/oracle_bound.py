@@ -1,7 +1,7 @@
 """Train the segmenter on true masks, and score it: the bound of weak supervision (oracle)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,25 +175,33 @@ def run(
     check_failures(context, len(val))
     if not context.is_main:
         return {}
-    totals = total_counts(counts, val)
-    matrices = {f"{name}{end}": totals[kind] for kind, end in KINDS.items() if kind in totals}
-    subjects = {
-        f"{name}{end}": {
-            "label": KINDS_OF_PREDICTIONS[kind].replace("segmenter", LABELS[context.stage]),
-            "split": VAL,
-            "oracle": True,
-            "num_images": int(totals["images"]),
-            **summarise(matrices[f"{name}{end}"]),
-        }
-        for kind, end in KINDS.items()
-        if kind in totals
-    }
+    some = f" ({len(items)} of {len(every)} training images)" * (len(items) < len(every))
+    label = f"{LABELS[context.stage]}{some}"
     learnt_from = {"learnt_from_images": len(items), "images_without_mask": len(every) - len(items)}
+    matrices, subjects = _scored(name, label, total_counts(counts, val))
     metrics = {"class_names": list(names), "subjects": subjects, **learnt_from}
     write_json(context.folder / "metrics.json", metrics)
     write_confusions(context.folder / CONFUSIONS, matrices)
     scores = {f"{subject}_miou": one["miou"] for subject, one in subjects.items()}
     return {**scores, f"{name}_train_miou": trained[AGREEMENT]}
+
+
+def _scored(
+    name: str, label: str, totals: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    """Pixels and scores of both kinds of predictions, under the names of the bound."""
+    found = {kind: f"{name}{end}" for kind, end in KINDS.items() if kind in totals}
+    subjects = {
+        own: {
+            "label": KINDS_OF_PREDICTIONS[kind].replace("segmenter", label),
+            "split": VAL,
+            "oracle": True,
+            "num_images": int(totals["images"]),
+            **summarise(totals[kind]),
+        }
+        for kind, own in found.items()
+    }
+    return {own: totals[kind] for kind, own in found.items()}, subjects
 
 
 def _with_mask(context: Context, split: str) -> Sequence[Item]:
