@@ -148,6 +148,7 @@ OWN_STAGES = {
     "refine=feature_affinity_crf": {"propagate"},
     "refine=attention_affinity": {"propagate"},
     "refine=attention_affinity_crf": {"propagate"},
+    "refine=probe_crf": {"probe"},
     "bound=true": {"oracle_bound", "oracle_bound_same_schedule"},
 }
 

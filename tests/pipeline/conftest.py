@@ -63,6 +63,14 @@ TINY_METHODS = {
         "propagate.method.attention_network.weights=null",
         "propagate.num_steps=4",
     ),
+    "probe": (
+        "refine=probe_crf",
+        "probe.labels.engine.num_iterations=1",
+        "probe.scales.factors=[1.0]",
+        "probe.cells_per_image=16",
+        "probe.max_epochs=2",
+        "probe.batch_size=32",
+    ),
 }
 """What each method takes that has, or has not, a stage of its own."""
 TINY = ("data.num_train=9", "data.num_val=5", "data.size_px=64", *TINY_STAGES)

@@ -10,7 +10,7 @@ from wsss.errors import WsssError
 from wsss.report.bound import BOUNDS
 from wsss.stages import CHAIN
 
-OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", *BOUNDS)
+OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", "probe", *BOUNDS)
 STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)
 """The stages that every run has."""
 

@@ -25,6 +25,7 @@ METHODS = {
     "affinity": ("affinity", "propagate"),
     "feature_affinity": ("propagate",),
     "attention_affinity": ("propagate",),
+    "probe": ("probe",),
 }
 """The stages that learn for one method only."""
 

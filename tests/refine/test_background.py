@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsss.refine import FixedExponent, LevelBackground, PowerBackground
+from wsss.refine import ComplementBackground, FixedExponent, LevelBackground, PowerBackground
 
 MAPS = np.array([[[0.0, 0.5]], [[0.25, 0.1]]], dtype=np.float32)
 
@@ -20,7 +20,18 @@ def test_the_level_by_hand():
     np.testing.assert_array_equal(scores[1:], MAPS)
 
 
-@pytest.mark.parametrize("background", [LevelBackground(), PowerBackground()])
+def test_the_complement_by_hand():
+    scores = ComplementBackground().before(MAPS, 0.5)
+    np.testing.assert_allclose(scores[0], [[0.75, 0.4]], rtol=1e-6)
+    np.testing.assert_allclose(
+        ComplementBackground().score(MAPS, 0.25), [[0.25, 0.4 / 3]], rtol=1e-6
+    )
+    assert (ComplementBackground().score(MAPS + 1, 0.5) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "background", [LevelBackground(), PowerBackground(), ComplementBackground()]
+)
 @given(threshold=st.floats(0.05, 0.95))
 def test_background_is_above_exactly_where_no_map_reaches_the_threshold(background, threshold):
     values = np.linspace(0, 1, 201, dtype=np.float32)
@@ -31,7 +42,9 @@ def test_background_is_above_exactly_where_no_map_reaches_the_threshold(backgrou
     np.testing.assert_allclose(background.score(equal, threshold), equal[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("background", [LevelBackground(), PowerBackground()])
+@pytest.mark.parametrize(
+    "background", [LevelBackground(), PowerBackground(), ComplementBackground()]
+)
 def test_without_maps_background_is_the_only_score(background):
     scores = background.before(np.zeros((0, 2, 3), dtype=np.float32), 0.3)
     assert scores.shape == (1, 2, 3)

@@ -12,7 +12,7 @@ from wsss.stages import CHAIN
 SEGMENTER, EVALUATION, MASKS = "segment", "evaluate", "refine"
 CLASSIFIERS = ("reactivate", "classify")
 """Stages that train a classifier, the later one first."""
-SEEDS = ("propagate", "localize")
+SEEDS = ("probe", "propagate", "localize")
 """Stages that write seeds, the later one first."""
 EXPORTED = (SEGMENTER, MASKS, *SEEDS, *CLASSIFIERS)
 """Stages whose results can be exported."""

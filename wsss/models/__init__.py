@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wsss.models.class_pair_heads import PairNetworks as PairNetworks
     from wsss.models.classifier import LinearHead as LinearHead
     from wsss.models.classifier import SplitClassifier as SplitClassifier
+    from wsss.models.pixel_probe import PixelProbe as PixelProbe
     from wsss.models.recam_head import ReactivatedHead as ReactivatedHead
     from wsss.models.segmenter import Segmenter as Segmenter
     from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
@@ -25,6 +26,7 @@ _MODULES = {
     "SplitClassifier": "classifier",
     "PairHeads": "class_pair_heads",
     "PairNetworks": "class_pair_heads",
+    "PixelProbe": "pixel_probe",
     "ReactivatedHead": "recam_head",
     "Segmenter": "segmenter",
     "VisionGnnBackbone": "vision_gnn",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsss.refine.background import Background as Background
+    from wsss.refine.background import ComplementBackground as ComplementBackground
     from wsss.refine.background import LevelBackground as LevelBackground
     from wsss.refine.background import PowerBackground as PowerBackground
     from wsss.refine.confident_labels import ConfidentLabels as ConfidentLabels
     from wsss.refine.dense_crf.engine import DenseCrfEngine as DenseCrfEngine
     from wsss.refine.dense_crf.numba_engine import NumbaEngine as NumbaEngine
     from wsss.refine.dense_crf.pydensecrf import PydensecrfEngine as PydensecrfEngine
+    from wsss.refine.hypercolumn_probe import HypercolumnProbe as HypercolumnProbe
     from wsss.refine.refinement import CrfRefinement as CrfRefinement
     from wsss.refine.refinement import Refinement as Refinement
     from wsss.refine.refinement import Threshold as Threshold
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Background": "background",
+    "ComplementBackground": "background",
     "LevelBackground": "background",
     "PowerBackground": "background",
     "ConfidentLabels": "confident_labels",
     "DenseCrfEngine": "dense_crf.engine",
     "NumbaEngine": "dense_crf.numba_engine",
     "PydensecrfEngine": "dense_crf.pydensecrf",
+    "HypercolumnProbe": "hypercolumn_probe",
     "CrfRefinement": "refinement",
     "Refinement": "refinement",
     "Threshold": "refinement",

@@ -48,3 +48,16 @@ class PowerBackground(Background):
         score: Float32[np.ndarray, "h w"]
         score = (unclaimed ** crossing_alpha(threshold)).astype(np.float32)
         return score
+
+
+class ComplementBackground(Background):
+    """What the maps leave of 1, for maps that are probabilities of the classes."""
+
+    def score(
+        self, maps: Float32[np.ndarray, "n h w"], threshold: float
+    ) -> Float32[np.ndarray, "h w"]:
+        """The rest `1 − Σ_c M_c` times the odds of the threshold, at most 1; as it is at 1/2."""
+        rest = (1 - maps.sum(axis=0)).clip(0, 1)
+        score: Float32[np.ndarray, "h w"]
+        score = (rest * (threshold / (1 - threshold))).clip(0, 1).astype(np.float32)
+        return score

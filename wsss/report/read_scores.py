@@ -8,8 +8,9 @@ from typing import Any
 
 from wsss.artifacts import read_json
 
-SEEDS, PROPAGATED_SEEDS, PSEUDO_MASKS = "seeds", "propagated_seeds", "pseudo_masks"
-KINDS_OF_SEEDS = (SEEDS, PROPAGATED_SEEDS)
+SEEDS, PROPAGATED_SEEDS, PROBED_SEEDS = "seeds", "propagated_seeds", "probed_seeds"
+KINDS_OF_SEEDS = (SEEDS, PROPAGATED_SEEDS, PROBED_SEEDS)
+PSEUDO_MASKS = "pseudo_masks"
 SEGMENTER, SEGMENTER_TTA_CRF = "segmenter", "segmenter_tta_crf"
 ORDER = (
     *(name for kind in KINDS_OF_SEEDS for name in (f"{kind}_oracle", kind)),

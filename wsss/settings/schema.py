@@ -53,6 +53,7 @@ class RunSettings:
     oppose: Part | None = None
     affinity: Part | None = None
     propagate: Part | None = None
+    probe: Part | None = None
     oracle_bound: Part | None = None
     oracle_bound_same_schedule: Part | None = None
 

@@ -121,28 +121,32 @@ class StopAtNan(Callback):
 
 
 class NoteSchedule(Callback):
-    """Tells and keeps what a step is: images over all processes, and learning rates."""
+    """Tells and keeps what a step is: samples over all processes, and learning rates."""
 
-    def __init__(self, stage: str, own_batch: int, measured: Measured) -> None:
+    def __init__(
+        self, stage: str, own_batch: int, measured: Measured, sample: str = "image"
+    ) -> None:
         """Note the schedule of a stage.
 
         Args:
             stage: its name.
-            own_batch: images that a process takes at once.
+            own_batch: samples that a process takes at once.
             measured: where the schedule is kept.
+            sample: what one is, in a word.
         """
         self._stage = stage
         self._own_batch = own_batch
         self._measured = measured
+        self._sample = sample
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Optimisers are made; a schedule keeps the rate of its first step beside the present."""
         groups = [group for one in trainer.optimizers for group in one.param_groups]
         rates = list(dict.fromkeys(group.get("initial_lr", group["lr"]) for group in groups))
         processes, parts = trainer.world_size, trainer.accumulate_grad_batches
-        images = self._own_batch * processes * parts
+        samples = self._own_batch * processes * parts
         self._measured.schedule = {
-            "images_per_step": images,
+            f"{self._sample}s_per_step": samples,
             "processes": processes,
             "parts": parts,
             "learning_rates": rates,
@@ -155,7 +159,7 @@ class NoteSchedule(Callback):
         if trainer.is_global_zero:
             log.info(
                 "%s: steps of %s%s at learning rate %s",
-                self._stage, plural(images, "image"), shared, shown,
+                self._stage, plural(samples, self._sample), shared, shown,
             )  # fmt: skip
 
 

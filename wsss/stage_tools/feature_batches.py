@@ -32,6 +32,7 @@ class FeatureBatches:
         sampler: Keys | Sequence[tuple[int, int]],
         batch_size: int,
         drop_last: bool = False,
+        sample: str = "image",
     ) -> None:
         """Take the features of all samples.
 
@@ -42,6 +43,7 @@ class FeatureBatches:
             sampler: the order of samples.
             batch_size: samples of a batch.
             drop_last: leave out a last batch that is not full.
+            sample: what one is, in a word.
         """
         self.views = views
         self.tags = tags
@@ -49,6 +51,7 @@ class FeatureBatches:
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
+        self.sample = sample
 
     def __len__(self) -> int:
         """Number of batches."""

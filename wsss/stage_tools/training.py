@@ -168,7 +168,8 @@ def _fit(
         settings["limit_train_batches"] = parts * steps if isinstance(steps, int) else steps
         settings["accumulate_grad_batches"] = parts * settings.get("accumulate_grad_batches", 1)
         train = smaller_batches(train, parts)
-    callbacks.append(NoteSchedule(context.stage, train.batch_size or 1, context.measured))
+    sample = train.sample if isinstance(train, FeatureBatches) else "image"
+    callbacks.append(NoteSchedule(context.stage, train.batch_size or 1, context.measured, sample))
     if stretches > 1:
         callbacks.insert(0, NumberEpochs(stretches))
         validated = settings.get("check_val_every_n_epoch", 1)

@@ -7,6 +7,7 @@ CHAIN = (
     "localize",
     "affinity",
     "propagate",
+    "probe",
     "refine",
     "segment",
     "evaluate",

@@ -13,6 +13,7 @@ KINDS = {
     "localize": "seeds",
     "affinity": "affinity_network",
     "propagate": "propagated_seeds",
+    "probe": "probed_seeds",
     "refine": "pseudo_masks",
     "segment": "segmenter",
     "evaluate": "predictions",

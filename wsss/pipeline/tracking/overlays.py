@@ -15,7 +15,7 @@ from wsss.stage_tools.worker_pool import ITEM_ERRORS
 
 NUM_IMAGES = 4
 HEIGHT_PX = 200
-SHOWN = {"localize": TRAIN, "propagate": TRAIN, "refine": TRAIN, "evaluate": VAL}
+SHOWN = {"localize": TRAIN, "propagate": TRAIN, "probe": TRAIN, "refine": TRAIN, "evaluate": VAL}
 """Stages whose results can be seen, and the split that they are shown on."""
 
 

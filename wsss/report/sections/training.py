@@ -26,6 +26,7 @@ LABELS = {
     "reactivate": "Second classifier",
     "oppose": "Pairs of classes",
     "affinity": "Affinity of pixels",
+    "probe": "Linear probe",
     "segment": "Segmenter",
     "oracle_bound": "Bound: segmenter on true masks",
     "oracle_bound_same_schedule": "Bound with the run's schedule",

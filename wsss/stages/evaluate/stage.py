@@ -34,8 +34,8 @@ from wsss.stages.evaluate.scoring import (
 log = logging.getLogger(__name__)
 
 VERSION = 3
-INPUTS = ("localize", "propagate", "refine", "segment")
-OPTIONAL_INPUTS = ("propagate", "segment")
+INPUTS = ("localize", "propagate", "probe", "refine", "segment")
+OPTIONAL_INPUTS = ("propagate", "probe", "segment")
 SPLITS = (TRAIN, VAL)
 READS_MASKS = True
 KEY_NUMBER = "segmenter_miou"
@@ -43,7 +43,7 @@ KEY_NUMBER = "segmenter_miou"
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 """Background thresholds of the oracle curve."""
 
-SEEDS = {"seeds": "localize", "propagated_seeds": "propagate"}
+SEEDS = {"seeds": "localize", "propagated_seeds": "propagate", "probed_seeds": "probe"}
 """Kinds of seeds, and the stages they come from."""
 
 MAY_BE_GIVEN = {
@@ -61,6 +61,8 @@ LABELS = {
     "seeds": "seeds, default threshold",
     "propagated_seeds_oracle": "propagated seeds, best threshold",
     "propagated_seeds": "propagated seeds, default threshold",
+    "probed_seeds_oracle": "probed seeds, best threshold",
+    "probed_seeds": "probed seeds, default threshold",
     "pseudo_masks": "pseudo masks",
     "segmenter": "segmenter",
     "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
@@ -99,7 +101,7 @@ def run(
 
     Args:
         context: data, folders, processes; a missing `segment` input leaves the segmenter out,
-            missing `localize` and `propagate` the seeds before and after their walk.
+            missing `localize`, `propagate` and `probe` the seeds of these stages.
         seed_threshold: background threshold of the seeds, fixed beforehand.
         scales: the first is the single scale; all of them are averaged for the second prediction.
         flip: average mirror images, too.

@@ -15,12 +15,12 @@ from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.crf_batches import masks_in_batches
 from wsss.stage_tools.item_files import Calls, write_item_files
+from wsss.stage_tools.pooled_threshold import fit_to_data_set
 from wsss.stages.refine.mask_statistics import write_summary
-from wsss.stages.refine.pooled_threshold import fit_to_data_set
 from wsss.stages.refine.refine_item import RefineItem
 
 VERSION = 3
-INPUTS = ("localize", "propagate")
+INPUTS = ("localize", "propagate", "probe")
 SPLITS = (TRAIN,)
 READS_MASKS = False
 HAS_NETWORKS = False
@@ -96,5 +96,6 @@ def run(
 
 
 def seed_folder(context: Context) -> Path:
-    """The seeds to refine: propagated ones, in a run that has them."""
-    return context.inputs.get("propagate", context.inputs["localize"]) / "seeds"
+    """The seeds to refine: those of the last stage that writes some."""
+    last = next(stage for stage in ("probe", "propagate", "localize") if stage in context.inputs)
+    return context.inputs[last] / "seeds"

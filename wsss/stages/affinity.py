@@ -1,6 +1,5 @@
 """Train heads that detect class boundaries (IRN) on confident labels from the seeds."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -9,7 +8,6 @@ from wsss.argument_checks import check_layers
 from wsss.artifacts import SEED_STRIDE, LabelStore, SeedStore
 from wsss.data.datasets import MaskedImages
 from wsss.data.item_table import select
-from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
@@ -19,13 +17,11 @@ from wsss.models.saved_networks import save_affinity_heads
 from wsss.refine.affinity.pixel_pair_affinity import inner_maps
 from wsss.refine.confident_labels import ConfidentLabels
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.crf_batches import masks_in_batches
-from wsss.stage_tools.item_files import Calls, write_item_files
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.seed_labels import LabelItem, write_labels
 from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
 from wsss.stage_tools.training import fit
-from wsss.stages.affinity.label_item import LabelItem
 from wsss.tasks import AffinityTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -111,7 +107,8 @@ def run(
     items = context.items(TRAIN)
     seeds = SeedStore(context.inputs["localize"] / "seeds")
     store = LabelStore(context.folder / "labels")
-    _write_labels(context, items, LabelItem(context.source.reader, seeds, store, labels))
+    task_of_item = LabelItem(context.source.reader, seeds, store, labels)
+    write_labels(context, items, task_of_item, "certain labels")
     trunk = cast("Backbone", trained_classifier(context).features)
     trunk.to(memory_format=memory_format(context.fabric.device))
     names = _layer_names(trunk, layers)
@@ -126,21 +123,6 @@ def run(
         save_affinity_heads(context.folder, heads.cpu())
     kept = {key: numbers[key] for key in (KEY_NUMBER, "train_loss")}
     return kept | {"images": float(len(labelled))}
-
-
-def _write_labels(context: Context, items: Sequence[Item], task: LabelItem) -> None:
-    """Label this rank's share of the images; all ranks leave together.
-
-    Raises:
-        WsssError: too many failed.
-    """
-
-    def calls(pending: Sequence[Item]) -> Calls:
-        if task.labels.engine.in_batches:
-            return masks_in_batches(context, task.labels, pending, task.read)
-        return ((item,) for item in pending)
-
-    write_item_files(context, items, task.store, task, calls, "certain labels")
 
 
 def _layer_names(trunk: Backbone, chosen: list[str] | None) -> tuple[str, ...]:

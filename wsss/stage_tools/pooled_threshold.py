@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import NUM_LEVELS, FixedThreshold, Pooled, count_levels
 from wsss.stage_tools.context import Context
 
+R = TypeVar("R", bound=Refinement)
+
 FILE = "background.json"
 
 
-def fit_to_data_set(
-    context: Context, method: Refinement, items: Iterable[Item], seeds: SeedStore
-) -> Refinement:
+def fit_to_data_set(context: Context, method: R, items: Iterable[Item], seeds: SeedStore) -> R:
     """The method, its pooled rule replaced by the threshold of the data set; others as they are.
 
     Rank 0 reads the seeds one by one, a millisecond each, and writes `background.json`; the other

@@ -1,0 +1,25 @@
+"""What the probe is given, and what it makes of images without tags."""
+
+import numpy as np
+import torch
+
+from wsss.data.sample import Item
+from wsss.stages.probe import _mean_probabilities, statistics_of
+
+
+def test_statistics_are_those_of_all_rows_whatever_is_added_up_at_once():
+    rows = np.random.default_rng(0).normal(5, 2, size=(1001, 7)).astype(np.float16)
+    mean, deviation = statistics_of(rows, rows=64)
+    exact = rows.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(deviation, exact.std(axis=0), rtol=1e-5)
+
+
+def test_probabilities_are_averaged_over_passes_and_leave_the_rest_to_background():
+    logits = [torch.randn(4, 3, 5), torch.randn(4, 6, 10)]
+    item = Item("one", labels=(1, 3))
+    found = _mean_probabilities(logits, item, (24, 40))
+    assert found.shape == (2, 6, 10)
+    assert (found > 0).all()
+    assert (found.sum(dim=0) < 1).all()
+    assert _mean_probabilities(logits, Item("none", labels=()), (24, 40)).shape[0] == 0
