@@ -1,8 +1,12 @@
 """Runs, read from records and manifests written by hand."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from wsss.artifacts import Manifest, RunRecord
+from wsss.cli.tables.compared_runs import run_table
 from wsss.comparing.compared_run import read_runs, read_sweep, values_of
 from wsss.comparing.differences import (
     compared_numbers,
@@ -88,6 +92,13 @@ def test_weak_over_bound_is_a_score_of_each_run(work_dir):
     assert scores["oracle_bound/bound_miou"] == [0.8, 0.8, None]
     assert scores["oracle/weak_over_bound"] == pytest.approx([0.5, 0.75, None])
     assert not any("bound" in name for name in compared_numbers(runs, with_masks=False))
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(run_table(runs))
+    head, *rows = console.export_text().split("┡")
+    assert "weak over bound, % (oracle)" in " ".join(head.replace("┃", " ").split())
+    assert "bound miou" not in head
+    assert [row.count(share) for row in rows for share in ("50.0", "75.0")] == [1, 1]
+    assert "and 1 more number on the page" in rows[-1]
 
 
 def test_stages_stand_for_what_they_were_computed_from(work_dir):

@@ -104,7 +104,7 @@ def _tiles(results: Results) -> list[Tile]:
         if (subject := results.scores.get(name)) is not None
     ]
     if (best := best_against_best(results.weak_over_bound)) is not None:
-        caption = f"weak/bound: {' of '.join(map(results.label, (best.subject, best.bound)))}"
+        caption = f"weak/{results.label(best.bound)}"
         tiles.append(Tile(text.percent(best.ratio), "%", caption, best.bound, oracle=True))
     if (tag_map := _tag_map(results)) is not None:
         tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))

@@ -9,7 +9,7 @@ from wsss.errors import WsssError
 from wsss.pipeline.tracking.ledger import Ledger, alone, ledger_path
 from wsss.pipeline.tracking.mlflow_tracker import metric_name
 from wsss.pipeline.tracking.opening import open_trackers
-from wsss.pipeline.tracking.tracked_run import run_name, tracked
+from wsss.pipeline.tracking.tracked_run import goal_of, run_name, tracked
 
 
 def test_a_ledger_keeps_what_each_tracker_was_told_across_runs(tmp_path):
@@ -34,6 +34,23 @@ def test_ranks_but_the_first_have_no_tracker(tmp_path):
     context = SimpleNamespace(is_main=False)
     with tracked(cfg, {}, {}, ["classify"], context) as run:
         assert run.curves(tmp_path / "classify" / "0123") == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "goal"),
+    [
+        (["segment", "evaluate", "report"], "evaluate"),
+        (
+            ["segment", "evaluate", "oracle_bound", "oracle_bound_same_schedule", "report"],
+            "evaluate",
+        ),
+        (["refine", "oracle_bound"], "refine"),
+        (["oracle_bound", "oracle_bound_same_schedule"], "oracle_bound_same_schedule"),
+        (["report"], "report"),
+    ],
+)
+def test_a_bound_that_runs_share_does_not_make_them_one_tracked_run(chosen, goal):
+    assert goal_of(chosen) == goal
 
 
 def test_names_of_runs_tell_methods_and_can_be_folders():

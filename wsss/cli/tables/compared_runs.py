@@ -11,7 +11,9 @@ from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
 from wsss.comparing.compared_run import FINISHED, ComparedRun
 from wsss.comparing.differences import compared_numbers, differing_settings
+from wsss.report.bound import BOUNDS
 from wsss.report.formatting import number, percent
+from wsss.wording import plural
 
 MOST_NUMBERS = 6
 """Numbers of stages in the terminal; the page has all."""
@@ -47,7 +49,9 @@ def run_table(runs: Sequence[ComparedRun]) -> Table:
     shown = dict([*numbers.items()][:MOST_NUMBERS])
     for name in shown:
         table.add_column(Text(name.replace("_", " ")), justify="right")
-    scores = compared_numbers(runs, with_masks=True)
+    scored = compared_numbers(runs, with_masks=True)
+    # Of a bound, which all methods share, there is what they reach of it.
+    scores = {key: one for key, one in scored.items() if key.partition("/")[0] not in BOUNDS}
     for name in scores:
         heading = f"{name.partition('/')[2].replace('_', ' ')}, %"
         table.add_column(Text.assemble(heading, (" (oracle)", "yellow")), justify="right")
@@ -58,6 +62,6 @@ def run_table(runs: Sequence[ComparedRun]) -> Table:
             *(number(values[position]) for values in shown.values()),
             *(percent(values[position]) for values in scores.values()),
         )
-    if len(numbers) > len(shown):
-        table.caption = f"and {len(numbers) - len(shown)} more numbers on the page"
+    if more := len(numbers) - len(shown) + len(scored) - len(scores):
+        table.caption = f"and {plural(more, 'more number')} on the page"
     return table

@@ -165,9 +165,7 @@ def tracked(
     if not context.is_main or not cfg.logger or not chosen:
         yield TrackedRun()
         return
-    # Runs that differ in their methods share a bound, and are not one run.
-    last = [stage for stage in chosen if stage not in (REPORT, *BOUNDS)] or [*chosen]
-    goal = plans[last[-1]].folder
+    goal = plans[goal_of(chosen)].folder
     name = run_name(context.source.name, configs, cfg.seed, goal.name)
     path = ledger_path(Path(cfg.work_dir).absolute(), goal)
     run = TrackedRun(open_trackers(cfg, name, path))
@@ -197,6 +195,15 @@ def _full_disk_told_once() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = show
+
+
+def goal_of(chosen: Sequence[str]) -> str:
+    """The stage whose result tells one tracked run from another.
+
+    The last, but for the report, which comes of what there is, and the bound, which runs that
+    differ in their methods share.
+    """
+    return ([stage for stage in chosen if stage not in (REPORT, *BOUNDS)] or [*chosen])[-1]
 
 
 def run_name(
