@@ -63,6 +63,12 @@ TINY_METHODS = {
         "propagate.method.attention_network.weights=null",
         "propagate.num_steps=4",
     ),
+    "rounds": (
+        "segment.rounds=2",
+        "segment.max_epochs=1",
+        "segment.relabel.scales.factors=[1.0]",
+        "segment.relabel.method.engine.num_iterations=1",
+    ),
     "probe": (
         "refine=probe_crf",
         "probe.labels.engine.num_iterations=1",

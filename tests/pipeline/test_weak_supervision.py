@@ -26,6 +26,7 @@ METHODS = {
     "feature_affinity": ("propagate",),
     "attention_affinity": ("propagate",),
     "probe": ("probe",),
+    "rounds": (),
 }
 """The stages that learn for one method only."""
 

@@ -36,8 +36,10 @@ def read_curves(folder: Path) -> tuple[Curve, ...]:
     """The curves of a training stage, from `curves/version_*/metrics.csv` in its folder.
 
     A resumed training has several versions: each replaces the records of earlier ones from its
-    first step on.
+    first step on. Of a training in rounds they are the last round's, `round_*/curves/…`.
     """
+    rounds = sorted(folder.glob("round_*"), key=lambda path: int(path.name.rpartition("_")[2]))
+    folder = rounds[-1] if rounds else folder
     merged: list[Record] = []
     for path in sorted(folder.glob("curves/version_*/metrics.csv"), key=_version):
         if records := read_log(path):

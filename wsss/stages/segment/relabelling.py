@@ -1,0 +1,139 @@
+"""New pseudo masks by what a segmenter has learnt, of an image's own tags alone."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from wsss.artifacts import LabelStore, Seeds, SeedStore, StatisticsStore, seed_size
+from wsss.data.item_table import select, take
+from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.sample import Item
+from wsss.metrics.agreement import label_agreement
+from wsss.models import Segmenter
+from wsss.models.feature_maps import CPU_PX
+from wsss.models.inference import label_probabilities
+from wsss.refine import CrfRefinement
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.forward_passes import map_batches, ready
+from wsss.stage_tools.item_files import write_item_files
+from wsss.stage_tools.loaders import pending_batches
+from wsss.stage_tools.progress import track
+from wsss.stage_tools.worker_pool import check_failures, note_failure
+from wsss.stages.refine.refine_item import RefineItem
+
+log = logging.getLogger(__name__)
+
+MOST_COMPARED = 1000
+"""Images that tell how much masks have changed: more would tell the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelling:
+    """How a segmenter's predictions on training images become pseudo masks."""
+
+    method: CrfRefinement
+    """Refines probabilities of an image's tags; background is what they leave of 1."""
+    scales: Scales
+    flip: bool = True
+    batch_size: int = 8
+
+
+def relabelled(
+    context: Context,
+    model: Segmenter,
+    items: Sequence[Item],
+    settings: Relabelling,
+    folder: Path,
+) -> LabelStore:
+    """Write what a segmenter sees of each image's tags, and the masks that a CRF makes of it.
+
+    Probabilities are averaged over scales and mirror images, and what classes have that the image
+    is not tagged with is shared out in proportion. Existing files are kept; the function returns on
+    all ranks at once.
+
+    Args:
+        context: data and processes.
+        model: the segmenter.
+        items: with pseudo masks before.
+        settings: scales, and the CRF.
+        folder: takes `seeds/<id>.npz` and `masks/<id>.png`.
+
+    Raises:
+        WsssError: too many images failed.
+    """
+    seeds, masks = SeedStore(folder / "seeds"), LabelStore(folder / "masks")
+    _write_probabilities(context, model, items, settings, seeds)
+    statistics = StatisticsStore(folder / "statistics")
+    task = RefineItem(context.source.reader, seeds, masks, statistics, settings.method, 0, True)
+    write_item_files(
+        context, items, masks, task, lambda pending: ((item,) for item in pending), "new masks"
+    )
+    return masks
+
+
+def mean_agreement(items: Sequence[Item], before: LabelStore, after: LabelStore) -> float:
+    """Mean IoU of masks of the same images over background and tags, in [0, 1]; see its metric.
+
+    Of at most a thousand images with tags, evenly spaced. Without any it is 1: nothing changes.
+    """
+    tagged = select(items, lambda item: bool(item.labels) and before.has(item) and after.has(item))
+    step = -(-len(tagged) // MOST_COMPARED) or 1
+    found = [
+        label_agreement(before.read(item), after.read(item), item.labels)
+        for item in take(tagged, range(0, len(tagged), step))
+    ]
+    return float(np.mean(found)) if found else 1.0
+
+
+def _write_probabilities(
+    context: Context,
+    model: Segmenter,
+    items: Sequence[Item],
+    settings: Relabelling,
+    store: SeedStore,
+) -> None:
+    """Write the probabilities of every image's tags, those of this rank's share."""
+    ready(model, context)
+    scales = settings.scales
+    batches = pending_batches(context, items, scales, settings.batch_size, store.has)
+    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
+
+    def probabilities(batch: PyramidBatch) -> list[Float[np.ndarray, "n _ _"]]:
+        sizes = [seed_size(*size) for size in batch.sizes]
+        pyramid = [level.to(context.fabric.device) for level in batch.pyramid]
+        found = label_probabilities(model, pyramid, sizes, settings.flip)
+        return [
+            of_tags(one, item.labels).half().cpu().numpy()
+            for one, item in zip(found, batch.items, strict=True)
+        ]
+
+    results = map_batches(context, probabilities, loader, CPU_PX)
+    total = sum(map(len, batches))
+    shown = track(
+        results, total, "look anew", visible=context.is_main, count=lambda one: one[0].num_images
+    )
+    for batch, maps in shown:
+        for item, reason in batch.failures:
+            note_failure(context.folder, item, reason)
+        for item, size, own in zip(batch.items, batch.sizes, maps, strict=True):
+            store.write(item, Seeds(np.array(item.labels, dtype=np.uint16), own, size))
+    context.fabric.barrier()
+    check_failures(context, len(items))
+
+
+def of_tags(
+    probabilities: Float[Tensor, "c1 h w"], labels: Sequence[int]
+) -> Float[Tensor, "n h w"]:
+    """Probabilities of an image's tags, as if background and they were all there is.
+
+    Args:
+        probabilities: of background and C classes.
+        labels: mask values 1…C of the tags.
+    """
+    kept = probabilities[[0, *labels]]
+    return kept[1:] / kept.sum(dim=0).clamp(min=1e-12)
