@@ -35,7 +35,8 @@ class PixelProbe(nn.Module):
         """Logits of background and C classes at each cell."""
         weight = self.linear.weight / self.deviation
         bias = self.linear.bias - weight @ self.mean
-        return F.conv2d(features, weight[..., None, None], bias)
+        # Ten times as fast as a convolution where maps are single cells.
+        return F.linear(features.movedim(1, -1), weight, bias).movedim(-1, 1)
 
 
 def tag_probabilities(

@@ -157,5 +157,5 @@ def draw_cells(
     labelled = np.flatnonzero(shares.any(axis=-1))
     chosen = np.random.default_rng(seed).permutation(labelled)[:count]
     at = torch.from_numpy(chosen).to(maps.device)
-    features = maps.flatten(1)[:, at].T.half().cpu().numpy()
+    features = maps.flatten(1)[:, at].half().T.contiguous().cpu().numpy()  # Cell by cell.
     return Cells(features, shares.reshape(-1, shares.shape[-1])[chosen].astype(np.float16))
