@@ -7,7 +7,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import Tensor
 
 from wsss.cams.core.method import CamMethod
 from wsss.models import SplitClassifier, TimmBackbone
@@ -47,9 +47,8 @@ def make_method(
         forget_hubs(settings)
         torch.manual_seed(SEED)
     method: CamMethod = build(settings)
-    for part in vars(method).values():
-        if isinstance(part, nn.Module):
-            part.to(device).eval()
+    for network in method.networks():
+        network.to(device).eval()
     return method
 
 

@@ -15,6 +15,7 @@ from wsss.cams.core.method import CamMethod, check_is_method
 from wsss.cams.extended_cam import ExtendedCAM
 from wsss.cams.fd_cam import FDCAM
 from wsss.cams.fg_cam import FGCAM
+from wsss.cams.fused import FusedCAM
 from wsss.cams.gradcam import GradCAM, LayerCAM
 from wsss.cams.infer_cam import InferCAM
 from wsss.cams.meng import Meng
@@ -63,6 +64,8 @@ METHODS = {
     "meng, largest of all opponents": (lambda: Meng(opponents="max", gate=False), "toy_opposed"),
     "meng of fine-tuned pairs": (Meng, "toy_tuned"),
     "recam": (ReCAM, "toy_reactivated"),
+    "fused": (lambda: FusedCAM([CAM(), LayerCAM(), FGCAM()]), "toy"),
+    "fused, arithmetic": (lambda: FusedCAM([FDCAM(), GradCAM()], mean="arithmetic"), "toy_mlp"),
 }
 """What makes each method, and the fixture of a model it works on."""
 

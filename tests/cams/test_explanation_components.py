@@ -112,6 +112,67 @@ def test_the_denominator_of_the_first_convolution_is_never_negative():
     assert outputs.min() > -1e-12
 
 
+def seen_by(weight, size):
+    """How much weight sees each position of every channel, relative to the mean, in loops."""
+    seen = torch.zeros(weight.shape[1], *size, dtype=weight.dtype)
+    outputs = [(side + 1) // 2 for side in size]
+    for k, y, column, dy, dx in torch.cartesian_prod(
+        *map(torch.arange, (weight.shape[1], *outputs, 3, 3))
+    ).tolist():
+        row, col = 2 * y + dy - 1, 2 * column + dx - 1
+        if 0 <= row < size[0] and 0 <= col < size[1]:
+            seen[k, row, col] += weight[:, k, dy, dx].abs().sum()
+    return seen / seen.mean(dim=(1, 2), keepdim=True)
+
+
+@pytest.mark.parametrize("sign", ["mixed", "positive"])
+def test_positions_that_more_windows_see_count_less_where_that_is_asked_for(sign):
+    x = values(2, 3, 5, 4)
+    x = x.relu() if sign == "positive" else x
+    weight, components = values(4, 3, 3, 3, seed=1), values(2, 2, 4, 3, 2, seed=2)
+    rule = rules.before_convolution(x, weight, convolve, evenly=True)
+    plus, minus = (seen_by(weight * (weight * side > 0), x.shape[2:]) for side in (1, -1))
+    expected = shared_out(
+        components,
+        torch.where(x > 0, x / plus, x / minus),
+        weight,
+        lambda _, v, w: v * w if v * w > 0 and v != 0 else 0,
+    )
+    torch.testing.assert_close(for_each_class(rule, components), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("rule", [rules.before_convolution, rules.before_first_convolution])
+@pytest.mark.parametrize("side_px", [3, 5])
+def test_even_inputs_of_a_strided_convolution_get_even_components(rule, side_px):
+    x = values(1, 4, 1, 1).abs().expand(1, 4, 24, 20).contiguous()
+    weight = values(4, 1, side_px, side_px, seed=1).abs()
+
+    def convolve_channels(inputs, kernel):
+        return F.conv2d(inputs, kernel, stride=2, padding=side_px // 2, groups=4)
+
+    components = values(1, 4, 1, 1, seed=2).expand(1, 4, 12, 10)
+    even = rule(x, weight, convolve_channels, evenly=True)(components)[..., 6:-6, 6:-6]
+    uneven = rule(x, weight, convolve_channels)(components)[..., 6:-6, 6:-6]
+    # The image's smallest value, of the channel 3 here, has no contribution to share out by.
+    torch.testing.assert_close(even, even.mean(dim=(2, 3), keepdim=True).expand_as(even), **CLOSE)
+    assert even.any()
+    spread = uneven.abs().amax(dim=(2, 3)) / uneven.abs().amin(dim=(2, 3))
+    assert spread.nan_to_num().max() > 1.5
+
+
+def test_positions_that_no_window_sees_get_nothing():
+    x, components = values(1, 2, 6, 6).abs(), values(1, 3, 3, 3, seed=1)
+    weight = values(3, 2, 1, 1, seed=2).abs()
+
+    def sampled(inputs, kernel):
+        return F.conv2d(inputs, kernel, stride=2)
+
+    maps = rules.before_convolution(x, weight, sampled, evenly=True)(components)
+    assert not maps[..., 1::2].any()
+    assert not maps[..., 1::2, :].any()
+    torch.testing.assert_close(maps.sum(), components.sum(), **CLOSE)
+
+
 def test_an_identity_convolution_returns_the_components():
     x = values(1, 4, 3, 3).abs()
     weight = torch.eye(4, dtype=torch.float64)[:, :, None, None]

@@ -190,6 +190,37 @@ def test_both_branches_of_a_residual_block_get_their_share(classifier, images, c
             torch.testing.assert_close(maps[:, n], expected, **CLOSE)
 
 
+def test_windows_that_overlap_unevenly_leave_no_chequerboard(classifier, classes, device):
+    """An even image: only the borders differ. A stride of 2 between, with a kernel of 3 or 5."""
+    model = classifier(
+        lambda: nn.Conv2d(3, 4, 1),
+        lambda: nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4),
+        nn.ReLU,
+        lambda: nn.Conv2d(4, 5, 1),
+        lambda: nn.Conv2d(5, 5, 5, stride=2, padding=2, groups=5),
+    )
+    for weight in model.parameters():
+        weight.data.abs_()
+    images = torch.full((2, 3, 48, 48), 0.7, dtype=torch.float64, device=device)
+    inside = (..., slice(16, 32), slice(16, 32))
+    even, uneven = (
+        FGCAM(target_layer="0", even_strides=choice)(model, images, classes)
+        for choice in (True, False)
+    )
+    expected = even[inside].mean(dim=(2, 3), keepdim=True).expand_as(even[inside])
+    torch.testing.assert_close(even[inside], expected, **CLOSE)
+    assert (uneven[inside].amax(dim=(2, 3)) / uneven[inside].amin(dim=(2, 3))).min() > 4
+    torch.testing.assert_close(even.sum(dim=(2, 3)), uneven.sum(dim=(2, 3)), **CLOSE)
+
+
+def test_a_network_without_strided_convolutions_has_the_published_maps(vgg, images, classes):
+    even, published = (
+        FGCAM(target_layer="input", even_strides=choice)(vgg, images, classes)
+        for choice in (True, False)
+    )
+    assert torch.equal(even, published)
+
+
 class Concatenation(nn.Module):
     """Two convolutions side by side; without a bias every output has a positive contribution."""
 

@@ -92,9 +92,9 @@ def naive_meng(model, images, classes, layers, weights, gate, how):
                     torch.nn.functional.interpolate(one[None, None], size, mode="bilinear")[0, 0]
                     for one in maps
                 ]
-                fused = sum(w * one for w, one in zip(weights, maps, strict=True))
-                if gate and len(maps) > 1:
-                    fused = fused * maps[-1]
+                fused = sum(w * one for w, one in zip(weights, maps, strict=True)) / sum(weights)
+                if gate:
+                    fused = torch.where(maps[-1] < fused, maps[-1], fused)
                 against.append(fused / fused.max() if fused.max() > 0 else fused)
             stacked = torch.stack(against)
             result.append(stacked.mean(dim=0) if how == "mean" else stacked.amax(dim=0))
@@ -186,6 +186,14 @@ def test_a_gate_of_ones_changes_nothing():
     deep = torch.ones(2, 3, 4, 3, dtype=torch.float64)
     gated, open_ = (fuse_layers([shallow, deep], [0.4, 0.6], gate) for gate in (True, False))
     torch.testing.assert_close(gated, open_, rtol=1e-12, atol=0)
+
+
+def test_layers_that_agree_keep_their_map_through_the_gate():
+    """A product would square it: what was above a threshold would no longer be."""
+    one = torch.rand(2, 3, 4, 5, dtype=torch.float64)
+    one /= one.amax(dim=(2, 3), keepdim=True)
+    fused = fuse_layers([one, one, one], [0.2, 0.3, 0.5], gate=True)
+    torch.testing.assert_close(fused, one, rtol=1e-12, atol=0)
 
 
 def test_detail_cannot_fire_where_the_deepest_map_is_silent():

@@ -43,3 +43,15 @@ def test_every_method_makes_seeds_and_shares_the_classifier(run, work_dir, metho
     assert largest > 0.5  # A map is divided by its maximum, unless it is zero.
     # One of a CNN for all methods that explain one, one of a vision GNN, one of a transformer.
     assert len(list(work_dir.glob("classify/*/manifest.json"))) <= 3
+
+
+@pytest.mark.slow
+def test_names_of_fused_methods_are_their_settings_in_the_fingerprint(run, work_dir):
+    spelled = "{_target_:wsss.cams.cam.CAM},{_target_:wsss.cams.gradcam.LayerCAM,layers:null}"
+    first, again = (
+        run(work_dir, "cam=fused", f"cam.methods=[{methods}]", "stages=[classify,localize]")
+        for methods in ("cam,layercam", spelled)
+    )
+    assert again["localize"].folder == first["localize"].folder
+    other = run(work_dir, "cam=fused", "stages=[classify,localize]")
+    assert other["localize"].folder != first["localize"].folder

@@ -32,9 +32,8 @@ def as_method(method: str | CamMethod | type[CamMethod], device: torch.device) -
             "`wsss explain --list` shows the names; a method of yours derives from "
             "`wsss.cams.core.method.CamMethod`.",
         )  # fmt: skip
-    for part in vars(method).values():
-        if isinstance(part, torch.nn.Module):
-            part.to(device).eval()
+    for network in method.networks():
+        network.to(device).eval()
     return method
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-import torch
 from omegaconf import DictConfig
 
 from wsss.cams.core.method import CamMethod, check_is_method
@@ -47,9 +46,8 @@ def build_methods(
         except WsssError as error:
             refused += [_of_method(name, problem) for problem in left_out(error)]
             continue
-        for part in vars(method).values():
-            if isinstance(part, torch.nn.Module):
-                part.to(device).eval()
+        for network in method.networks():
+            network.to(device).eval()
         methods[name] = method
     return methods, refused
 

@@ -131,7 +131,8 @@ def _compared(word: str, value: Any, annotation: Any) -> Iterator[Problem]:
     """The problem of a value for a parameter, if any."""
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
-    is_object = isinstance(value, Mapping) and TARGET in value
+    parts = value if isinstance(value, list) and value else [value]
+    is_object = all(isinstance(part, Mapping) and TARGET in part for part in parts)
     if is_object or annotation in (Any, Parameter.empty) or isinstance(annotation, str):
         return
     try:

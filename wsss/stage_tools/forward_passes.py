@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
+from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import PyramidBatch
 from wsss.errors import user_error
 from wsss.machine.devices import memory_format
@@ -55,6 +56,9 @@ def _tensors(thing: Any) -> list[torch.Tensor]:
     """Parameters and buffers of all modules in a tuple, and in the attributes of its members."""
     members = thing if isinstance(thing, tuple) else (thing,)
     nested = [value for member in members for value in vars(member).values()]
+    for member in members:
+        if isinstance(member, CamMethod):  # It may be made of others, which have networks.
+            nested += member.networks()
     modules = [one for one in (*members, *nested) if isinstance(one, nn.Module)]
     return [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
 

@@ -1,12 +1,13 @@
 """The interface of CAM methods: raw maps of a split classifier."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from wsss.cams.core.needs import Need, lacking, offers
 from wsss.errors import InvalidOptionError, UnsupportedError
@@ -42,14 +43,18 @@ class CamMethod(ABC):
 
     needs: frozenset[Need] = frozenset()
     """What a model must offer; an instance's options may lift some of it."""
-    needs_gradients: ClassVar[bool] = False
+    needs_gradients: bool = False
     """Whether `maps` differentiates. Autograd then records, with all parameters as constants."""
     provenance: Provenance = Provenance("no publication")
     """Where its formulas come from; options may give an instance another."""
-    sees_scales: ClassVar[bool] = False
+    sees_scales: bool = False
     """Whether `maps` averages over scales and mirror images itself."""
     shares_score: bool = False
     """Whether values are shares of a score: on a finer grid they are smaller, their sum is not."""
+
+    def networks(self) -> Iterator[nn.Module]:
+        """Networks of the method's own, beside the classifier."""
+        return (part for part in vars(self).values() if isinstance(part, nn.Module))
 
     def check_needs(self, model: SplitClassifier) -> None:
         """Refuse a model that lacks something the method needs.

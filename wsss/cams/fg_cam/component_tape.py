@@ -1,6 +1,6 @@
 """Recording of a forward pass, to carry explanation components back through it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,12 +24,13 @@ class ComponentTape(TorchFunctionMode):
     modules and functions as they like.
     """
 
-    def __init__(self, fold_batch_norm: bool) -> None:
+    def __init__(self, fold_batch_norm: bool, even_strides: bool) -> None:
         """Begin empty; see `recording`."""
         super().__init__()
         self.running: list[str] = []
         """Names of the modules that are running, outermost first."""
         self._fold_batch_norm = fold_batch_norm
+        self._even_strides = even_strides
         self._forget()
 
     def _forget(self) -> None:
@@ -179,6 +180,7 @@ class ComponentTape(TorchFunctionMode):
             source, x, pad = self._pads[source]
         is_first = source in self._images
         rule = rules.before_first_convolution if is_first else rules.before_convolution
+        evenly = self._even_strides and _is_strided(options.get("stride", 1))
 
         def convolve(values: Tensor, kernel: Tensor) -> Tensor:
             return function(values if pad is None else pad(values), kernel, **options)  # type: ignore[no-any-return]
@@ -187,7 +189,7 @@ class ComponentTape(TorchFunctionMode):
             kernel = weight
             for scale in scales:
                 kernel = kernel * scale[:, None, None, None]
-            return operations.shared_out(rule, x, kernel, convolve)()
+            return operations.shared_out(rule, x, kernel, convolve, evenly)()
 
         return (source,), prepare
 
@@ -202,9 +204,17 @@ class ComponentTape(TorchFunctionMode):
         )
 
 
+def _is_strided(stride: int | Sequence[int]) -> bool:
+    """Whether a convolution leaves out positions, in either direction."""
+    return max([stride] if isinstance(stride, int) else stride) > 1
+
+
 @contextmanager
 def recording(
-    features: nn.Module, root: nn.Module | Tensor, fold_batch_norm: bool = False
+    features: nn.Module,
+    root: nn.Module | Tensor,
+    fold_batch_norm: bool = False,
+    even_strides: bool = True,
 ) -> Iterator[ComponentTape]:
     """Record the passes through `features` in the block.
 
@@ -213,8 +223,9 @@ def recording(
         root: the module whose output the tape begins with, or the images that enter.
         fold_batch_norm: whether the scale of a batch norm counts as part of the weights of the
             convolution before it.
+        even_strides: whether strided convolutions share out evenly (`rules.evenly_seen`).
     """
-    tape = ComponentTape(fold_batch_norm)
+    tape = ComponentTape(fold_batch_norm, even_strides)
     handles = []
     for name, module in features.named_modules():
         title = f"{name} ({type(module).__name__})" if name else type(module).__name__

@@ -61,15 +61,31 @@ def before_pooling(inputs: Float[Tensor, "b k x1 x2"], pool: Operation) -> Rule:
 
 
 def before_convolution(
-    inputs: Float[Tensor, "b k x1 x2"], weight: Float[Tensor, "o _ _ _"], convolve: Convolve
+    inputs: Float[Tensor, "b k x1 x2"],
+    weight: Float[Tensor, "o _ _ _"],
+    convolve: Convolve,
+    evenly: bool = False,
 ) -> Rule:
-    """Rule of a convolution, `X⁺ ⊙ (W⁺)ᵀR + X⁻ ⊙ (W⁻)ᵀR`, `Y = X⁺*W⁺ + X⁻*W⁻`."""
+    """Rule of a convolution, `X⁺ ⊙ (W⁺)ᵀR + X⁻ ⊙ (W⁻)ᵀR`, `Y = X⁺*W⁺ + X⁻*W⁻`.
+
+    Args:
+        inputs: `X`.
+        weight: `W`.
+        convolve: of the inputs with a weight.
+        evenly: whether `X⁺` and `X⁻` are first divided by how often they are seen
+            (`evenly_seen`), which shares out the same sum.
+    """
     # After a ReLU nothing is negative, which saves half of the work.
     if inputs.amin() >= 0:
+        if evenly:
+            inputs = evenly_seen(inputs, weight.clamp(min=0), convolve)
         outputs, pull = pulled_back(lambda x: convolve(x, weight.clamp(min=0)), inputs)
         total = divisor(outputs)
         return lambda components: inputs * pull(components / total)
     positive, negative = inputs.clamp(min=0), inputs.clamp(max=0)
+    if evenly:
+        positive = evenly_seen(positive, weight.clamp(min=0), convolve)
+        negative = evenly_seen(negative, weight.clamp(max=0), convolve)
     outputs, pull = pulled_back(lambda x: convolve(x, weight.clamp(min=0)), positive)
     others, pull_others = pulled_back(lambda x: convolve(x, weight.clamp(max=0)), negative)
     total = divisor(outputs + others)
@@ -82,14 +98,22 @@ def before_convolution(
 
 
 def before_first_convolution(
-    images: Float[Tensor, "b k x1 x2"], weight: Float[Tensor, "o _ _ _"], convolve: Convolve
+    images: Float[Tensor, "b k x1 x2"],
+    weight: Float[Tensor, "o _ _ _"],
+    convolve: Convolve,
+    evenly: bool = False,
 ) -> Rule:
     """Rule for an image, whose values lie between its minimum `B` and maximum `T`.
 
     `X ⊙ WᵀR - B ⊙ (W⁺)ᵀR - T ⊙ (W⁻)ᵀR` with `Y = X*W - B*W⁺ - T*W⁻`, which is never negative.
+    With `evenly`, `X`, `B` and `T` are first divided by how often they are seen (`evenly_seen`).
     """
     lowest = images.amin(dim=(1, 2, 3), keepdim=True).expand_as(images)
     highest = images.amax(dim=(1, 2, 3), keepdim=True).expand_as(images)
+    if evenly:
+        images, lowest, highest = (
+            evenly_seen(one, weight.abs(), convolve) for one in (images, lowest, highest)
+        )
     parts = (
         (images, images, weight),
         (-lowest, lowest, weight.clamp(min=0)),
@@ -107,6 +131,26 @@ def before_first_convolution(
         return torch.stack([factor * pull(shares) for factor, _, pull in pulls]).sum(dim=0)
 
     return rule
+
+
+def evenly_seen(
+    inputs: Float[Tensor, "b k x1 x2"], weight: Float[Tensor, "o _ _ _"], convolve: Convolve
+) -> Float[Tensor, "b k x1 x2"]:
+    """Inputs divided by the weight that sees each position, relative to its channel's mean.
+
+    Windows of a strided convolution overlap unevenly: one of three pixels in steps of two sees
+    every other row and column twice, and the others once. Even inputs would so get components in
+    the pattern of a chequerboard (Odena et al., Deconvolution and Checkerboard Artifacts, 2016).
+    Divided by `Wᵀ1`, they get even ones. Ours: the published method knows no such convolution.
+
+    Args:
+        inputs: `X`.
+        weight: `W` of one sign.
+        convolve: of the inputs with the weight.
+    """
+    outputs, pull = pulled_back(lambda x: convolve(x, weight), inputs[:1])
+    seen = pull(torch.ones_like(outputs))
+    return inputs * (seen.mean(dim=(2, 3), keepdim=True) / divisor(seen))
 
 
 def share_of_addition(

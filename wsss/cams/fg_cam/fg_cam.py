@@ -39,7 +39,7 @@ class FGCAM(CamMethod):
     with ReLUs are components those of the paper.
 
     The algorithm is that of the authors' published code, which knows VGG alone. Additions of
-    residual networks, concatenations, padding and `fold_bn` are our extension.
+    residual networks, concatenations, padding, `fold_bn` and `even_strides` are our extension.
     """
 
     needs = frozenset({Need.INNER_LAYERS})
@@ -47,8 +47,8 @@ class FGCAM(CamMethod):
     provenance = Provenance(
         "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
         "Networks, arXiv 2303.09171, 2023",
-        reconstructed="how components pass the additions of residual networks; the "
-        "published method knows plain networks only",
+        reconstructed="how components pass the additions and strided convolutions of residual "
+        "networks; the published method knows plain networks only",
     )
 
     def __init__(
@@ -59,6 +59,7 @@ class FGCAM(CamMethod):
         kept_fraction: float = 0.1,
         target_layer: str | int | None = 1,
         fold_bn: bool = False,
+        even_strides: bool = True,
     ) -> None:
         """Set the options.
 
@@ -72,6 +73,9 @@ class FGCAM(CamMethod):
                 has stride 4 in ResNets and EfficientNets.
             fold_bn: whether a batch norm's scale counts as part of the weights of the convolution
                 before it; the authors leave it out.
+            even_strides: whether strided convolutions share components out as if all positions
+                were in as many windows. Without, maps of networks that have some, such as
+                EfficientNets and ResNets, show a chequerboard; VGG has none.
 
         Raises:
             ValueError: an option is out of its range.
@@ -85,6 +89,7 @@ class FGCAM(CamMethod):
         self.kept_fraction = kept_fraction
         self.target_layer = target_layer
         self.fold_bn = fold_bn
+        self.even_strides = even_strides
 
     @torch.no_grad()
     def check(self, model: SplitClassifier) -> None:
@@ -113,7 +118,8 @@ class FGCAM(CamMethod):
         if self.target_layer is None:
             features = model.features(images)
             return self._components(model, images, features, classes).sum(dim=2).transpose(0, 1)
-        with recording(model.features, self._root(model, images), self.fold_bn) as tape:
+        root = self._root(model, images)
+        with recording(model.features, root, self.fold_bn, self.even_strides) as tape:
             features = model.features(images)
         components = self._components(model, images, features, classes)
         carried = tape.carry_back(features, components, CLASSES_PER_PASS)

@@ -97,17 +97,19 @@ def _weighted(
 def fuse_layers(
     maps: Sequence[Float[Tensor, "b j _ _"]], weights: Sequence[float], gate: bool
 ) -> Float[Tensor, "b j h w"]:
-    """Weighted sum of the layers' maps in [0, 1] on the finest grid, `Σ_l λ_l M^l`.
+    """Weighted mean of the layers' maps in [0, 1] on the finest grid, `Σ_l λ_l M^l / Σ_l λ_l`.
 
     Args:
         maps: non-negative maps of each layer, shallow to deep.
         weights: λ of each layer.
-        gate: multiply the sum by the deepest map, where there are shallower ones.
+        gate: take the deepest map wherever it is lower than the mean. A product would square the
+            maps' scale, which rules for the background's threshold and the CRF read.
     """
     height, width = max(tuple(one.shape[2:]) for one in maps)
     resized = [resize(normalise_max(one), (height, width)) for one in maps]
     fused = torch.stack([w * one for w, one in zip(weights, resized, strict=True)]).sum(dim=0)
-    return fused * resized[-1] if gate and len(maps) > 1 else fused
+    fused = fused / sum(weights)
+    return torch.minimum(fused, resized[-1]) if gate else fused
 
 
 def fuse_opponents(
@@ -159,7 +161,7 @@ class Meng(CamMethod):
             layers: names of inner layers, each once, in any order; None takes the two stages before
                 the last. The features themselves always follow them.
             layer_weights: λ of every inner layer, in the order of `layers`, and of the features.
-            gate: multiply the sum over layers by the features' map.
+            gate: take the features' map wherever it is lower than the mean over layers.
             opponents: `mean` or `max` over the maps against each opponent.
 
         Raises:
