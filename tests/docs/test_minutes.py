@@ -4,7 +4,7 @@ import pytest
 
 PAGES = (
     "README.md", "docs/getting_started.md", "docs/clusters.md", "docs/sweeps.md",
-    "docs/weak_supervision.md",
+    "docs/settings.md", "docs/weak_supervision.md",
 )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def select(
             "a stage that this run's methods and settings do not need",
             "a method or setting that needs it",
             "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`, "
-            "`refine=affinity` both `affinity` and `propagate`, `bound=true` the bounds; given "
-            "seeds or masks switch off what leads to them.",
+            "`refine=affinity` both `affinity` and `propagate`, `refine=probe_crf` `probe`, "
+            "`bound=true` the bounds; given seeds or masks switch off what leads to them.",
         )
     return chosen
