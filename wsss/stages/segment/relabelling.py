@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, StatisticsStore, seed_size
 from wsss.data.item_table import select, take
@@ -17,6 +16,7 @@ from wsss.metrics.agreement import label_agreement
 from wsss.models import Segmenter
 from wsss.models.feature_maps import CPU_PX
 from wsss.models.inference import label_probabilities
+from wsss.models.pixel_probe import tag_probabilities
 from wsss.refine import CrfRefinement
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import map_batches, ready
@@ -108,7 +108,8 @@ def _write_probabilities(
         pyramid = [level.to(context.fabric.device) for level in batch.pyramid]
         found = label_probabilities(model, pyramid, sizes, settings.flip)
         return [
-            of_tags(one, item.labels).half().cpu().numpy()
+            # Logits up to a constant.
+            tag_probabilities(one.clamp(min=1e-12).log(), item.labels).half().cpu().numpy()
             for one, item in zip(found, batch.items, strict=True)
         ]
 
@@ -124,16 +125,3 @@ def _write_probabilities(
             store.write(item, Seeds(np.array(item.labels, dtype=np.uint16), own, size))
     context.fabric.barrier()
     check_failures(context, len(items))
-
-
-def of_tags(
-    probabilities: Float[Tensor, "c1 h w"], labels: Sequence[int]
-) -> Float[Tensor, "n h w"]:
-    """Probabilities of an image's tags, as if background and they were all there is.
-
-    Args:
-        probabilities: of background and C classes.
-        labels: mask values 1…C of the tags.
-    """
-    kept = probabilities[[0, *labels]]
-    return kept[1:] / kept.sum(dim=0).clamp(min=1e-12)
