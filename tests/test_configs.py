@@ -200,7 +200,7 @@ def test_reactivation_trains_what_the_classifier_trained():
     assert chosen.reactivate.freeze == "stem"
 
 
-FOR_MASKS_WITH_ERRORS = {"rounds", "settled", "relabel"}
+FOR_MASKS_WITH_ERRORS = {"loss", "rounds", "settled", "relabel"}
 """Settings of `segment` that have no place where masks are true."""
 
 

@@ -16,7 +16,7 @@ from gpu_benchmark.parts import Found, table
 from gpu_benchmark.run_settings import BF16, PRECISIONS, TF32, Composed
 from gpu_benchmark.waiting import interleaved, middle, seconds_of, synchronise
 from wsss.data.datasets import MaskedBatch
-from wsss.losses import void_aware_cross_entropy
+from wsss.losses import CrossEntropy, mean_over_labelled
 from wsss.machine.devices import memory_format
 from wsss.machine.numerics import numerics_kept, set_numerics
 from wsss.stage_tools.training import fit
@@ -180,7 +180,8 @@ def bare_seconds(
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16) if lower else nullcontext():
                 logits = network(batch["images"].float() / 255)
-                loss = void_aware_cross_entropy(logits, batch["masks"].long())
+                labels = batch["masks"].long()
+                loss = mean_over_labelled(CrossEntropy()(logits, labels), labels)
             loss.backward()
             optimizer.step()
             schedule.step()

@@ -9,6 +9,7 @@ from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
+from wsss.losses import PixelLoss
 from wsss.machine.compilers import why_not_compiled
 from wsss.machine.devices import memory_format
 from wsss.models import Segmenter
@@ -89,6 +90,7 @@ def train_segmenter(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    loss: PixelLoss | None = None,
     agreement: str = "pseudo_miou",
     file_name: str = SEGMENTER,
 ) -> Mapping[str, float]:
@@ -107,6 +109,7 @@ def train_segmenter(
         batch_size: images a step, over all processes together.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
+        loss: of pixels; None: the cross-entropy.
         agreement: name of the mIoU with the (augmented) masks, which is logged beside `train_loss`.
         file_name: of the network, without its ending.
 
@@ -120,7 +123,7 @@ def train_segmenter(
         model.compile()
     images = MaskedImages(context.source, items, read_mask, augmentation, context.seed)
     task = SegmentationTask(
-        model, len(names), optimizer, lr, head_lr_factor, context.stage, agreement
+        model, len(names), optimizer, lr, head_lr_factor, loss, context.stage, agreement
     )
     train = training_loader(context, images, batch_size)
     numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs, items)

@@ -12,6 +12,7 @@ from wsss.data.item_table import select
 from wsss.data.source import TRAIN
 from wsss.data.transforms import Augmentation
 from wsss.errors import inside, user_error
+from wsss.losses import PixelLoss
 from wsss.models import Segmenter
 from wsss.models.saved_networks import load_segmenter, save_segmenter
 from wsss.stage_tools.context import Context
@@ -84,6 +85,7 @@ def run(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    loss: PixelLoss | None = None,
     rounds: int = 1,
     settled: float = 0.95,
     relabel: Relabelling | None = None,
@@ -106,6 +108,7 @@ def run(
         batch_size: images a step, over all processes together.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
+        loss: of pixels; None: the cross-entropy.
         rounds: trainings at most.
         settled: no further round begins where new masks and those before agree as much, in mean
             IoU over an image's background and tags.
@@ -127,6 +130,7 @@ def run(
         batch_size=batch_size,
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
+        loss=loss,
     )
     masks = LabelStore(context.inputs["refine"] / "masks")
     items = select(context.items(TRAIN), masks.has)
