@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from wsss.argument_checks import check_number
 from wsss.data.datasets import MaskedImages, MaskReader
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
@@ -33,6 +34,7 @@ def check_segmenter_training(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
 ) -> None:
     """Find out before anything is computed whether a segmenter can be trained.
 
@@ -46,6 +48,7 @@ def check_segmenter_training(
         batch_size: images a step, over all processes.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network.
+        ema_decay: of the weights' moving average.
 
     Raises:
         WsssError: the network cannot be built or compiled, or its batches are too small.
@@ -59,6 +62,7 @@ def check_segmenter_training(
         context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
         head_lr_factor=head_lr_factor,
     )  # fmt: skip
+    check_number(lambda value: 0 <= value < 1, "from 0, and below 1", ema_decay=ema_decay)
     with inside("segmenter"):
         segmenter(num_classes=len(context.source.class_names))
     ranks = context.fabric.world_size
@@ -90,6 +94,7 @@ def train_segmenter(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
     loss: PixelLoss | None = None,
     agreement: str = "pseudo_miou",
     file_name: str = SEGMENTER,
@@ -109,6 +114,7 @@ def train_segmenter(
         batch_size: images a step, over all processes together.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
+        ema_decay: see `fit`.
         loss: of pixels; None: the cross-entropy.
         agreement: name of the mIoU with the (augmented) masks, which is logged beside `train_loss`.
         file_name: of the network, without its ending.
@@ -126,7 +132,9 @@ def train_segmenter(
         model, len(names), optimizer, lr, head_lr_factor, loss, context.stage, agreement
     )
     train = training_loader(context, images, batch_size)
-    numbers = fit(context, task, train, None, max_epochs, checkpoint_every_n_epochs, items)
+    numbers = fit(
+        context, task, train, None, max_epochs, checkpoint_every_n_epochs, items, ema_decay
+    )
     if context.is_main:
         save_segmenter(context.folder, model.cpu(), names, file_name)
     return numbers

@@ -19,6 +19,7 @@ from wsss.data.sample import Item
 from wsss.errors import user_error
 from wsss.machine.memory import out_of_memory
 from wsss.machine.threads import one_thread
+from wsss.stage_tools.averaged_weights import AveragedWeights
 from wsss.stage_tools.batch_items import ids_of_batch
 from wsss.stage_tools.callbacks import (
     LastNumbers,
@@ -57,11 +58,13 @@ def fit(
     max_epochs: int,
     checkpoint_every_n_epochs: int = 1,
     items: Sequence[Item] = (),
+    ema_decay: float = 0.0,
 ) -> Mapping[str, float]:
     """Train a module for `max_epochs`, from its last checkpoint if there is one.
 
-    The last weights are kept, never a selection by a mask-level score. An epoch of many steps is
-    trained in stretches, with a checkpoint after each (see `training_loader`).
+    The last weights are kept, or their moving average, never a selection by a mask-level score. An
+    epoch of many steps is trained in stretches, with a checkpoint after each (see
+    `training_loader`).
 
     Where memory does not suffice for a batch, the training goes on from its last checkpoint with
     the gradients of two halves added up, of four quarters, and so on; batch norm then sees these
@@ -75,6 +78,8 @@ def fit(
         max_epochs: passes over the training samples.
         checkpoint_every_n_epochs: how much a killed run loses at most; 1: a stretch of an epoch.
         items: the images of `train` by its sampler's index, which a message about a batch names.
+        ema_decay: of an exponential moving average of the weights after every step, which is kept
+            in place of the last ones; 0 averages nothing.
 
     Returns:
         The last value of everything that was logged, by its name without the task's prefix: of the
@@ -91,8 +96,9 @@ def fit(
     while True:
         try:
             return _fit(
-                context, module, train, val, max_epochs, checkpoint_every_n_epochs, items, parts
-            )
+                context, module, train, val, max_epochs, checkpoint_every_n_epochs, items,
+                ema_decay, parts,
+            )  # fmt: skip
         except (RuntimeError, MemoryError) as error:  # Torch's errors of memory are RuntimeErrors.
             if not out_of_memory(error):
                 raise
@@ -144,6 +150,7 @@ def _fit(
     max_epochs: int,
     checkpoint_every_n_epochs: int,
     items: Sequence[Item],
+    ema_decay: float,
     parts: int,
 ) -> Mapping[str, float]:
     """Train with every batch in `parts`, whose gradients are added up."""
@@ -159,6 +166,8 @@ def _fit(
         last,
         NumberedCheckpoints(folder, every),
     ]
+    if ema_decay:
+        callbacks.append(AveragedWeights(ema_decay))
     curves = CSVLogger(context.folder, name=CURVES)
     settings = dict(context.trainer)
     visible = context.is_main and settings.pop("enable_progress_bar", True)

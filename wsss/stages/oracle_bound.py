@@ -67,6 +67,7 @@ def check(
     prediction_batch_size: int = 8,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the bound can be trained and scored.
@@ -94,6 +95,7 @@ def check(
         batch_size=batch_size,
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
+        ema_decay=ema_decay,
     )
     check_whole(1, prediction_batch_size=prediction_batch_size)
     if crf is not None:
@@ -117,6 +119,7 @@ def run(
     prediction_batch_size: int = 8,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
 ) -> dict[str, float]:
     """Train a segmenter on the training images' ground truth, and score it on the validation split.
 
@@ -137,6 +140,7 @@ def run(
         prediction_batch_size: `batch_size` of `evaluate`.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
+        ema_decay: of a moving average of the weights, which takes their place in the end; 0: none.
 
     Returns:
         mIoU in [0, 1] of the single scale and of scales, mirror images and CRF, which have the
@@ -163,6 +167,7 @@ def run(
         batch_size=batch_size,
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
+        ema_decay=ema_decay,
         agreement=AGREEMENT,
         file_name=ORACLE_SEGMENTER,
     )

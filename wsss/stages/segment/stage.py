@@ -39,6 +39,7 @@ def check(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
     rounds: int = 1,
     settled: float = 0.95,
     relabel: Relabelling | None = None,
@@ -60,6 +61,7 @@ def check(
         batch_size=batch_size,
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
+        ema_decay=ema_decay,
     )
     check_whole(1, rounds=rounds)
     check_fraction(settled=settled)
@@ -85,6 +87,7 @@ def run(
     batch_size: int,
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
+    ema_decay: float = 0.0,
     loss: PixelLoss | None = None,
     rounds: int = 1,
     settled: float = 0.95,
@@ -108,6 +111,7 @@ def run(
         batch_size: images a step, over all processes together.
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
+        ema_decay: of a moving average of the weights, which takes their place in the end; 0: none.
         loss: of pixels; None: the cross-entropy.
         rounds: trainings at most.
         settled: no further round begins where new masks and those before agree as much, in mean
@@ -130,6 +134,7 @@ def run(
         batch_size=batch_size,
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
+        ema_decay=ema_decay,
         loss=loss,
     )
     masks = LabelStore(context.inputs["refine"] / "masks")
