@@ -10,7 +10,7 @@ from wsss.artifacts import LabelStore
 from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
 from wsss.exporting.lineage import trace
-from wsss.models.saved_networks import ORACLE_SEGMENTER
+from wsss.models.saved_networks import ORACLE_SEGMENTER, load_classifier, load_segmenter
 from wsss.pipeline.tracking.stage_record import stage_record
 from wsss.report.bound import BOUNDS
 
@@ -28,7 +28,7 @@ def test_a_finished_run_gets_its_bound_and_nothing_else_is_computed(bound, finis
     computed = [stage for stage, outcome in bound.items() if not outcome.cached]
     assert computed == [*BOUNDS, "report"]
     for stage in BOUNDS:
-        assert bound[stage].manifest.basis["inputs"] == {}
+        assert bound[stage].manifest.basis["inputs"] == {"classify": bound["classify"].folder.name}
         assert bound["report"].manifest.basis["inputs"][stage] == bound[stage].folder.name
     assert not {*BOUNDS} & {*finished["report"].manifest.basis["inputs"]}
 
@@ -40,7 +40,7 @@ def test_the_bound_with_the_runs_schedule_is_its_segmenter_had_it_true_masks(
     masks = LabelStore(tmp_path / "true")
     for item in SOURCE.items("train"):
         masks.write(item, SOURCE.read_mask(item))
-    given = ("refine=given", f"refine.masks={masks.folder}", "stages=[refine,segment,evaluate]")
+    given = ("refine=given", f"refine.masks={masks.folder}")
     outcomes = run(tmp_path / "runs", *given, without=("refine.method",))
     ours, theirs = bound[SAME].folder, outcomes["segment"].folder
     weights = theirs / "segmenter.safetensors"
@@ -56,6 +56,18 @@ def test_the_bound_with_the_runs_schedule_is_its_segmenter_had_it_true_masks(
         "bound_same_schedule_tta_crf_miou": scored["segmenter_tta_crf_miou"],
         "bound_same_schedule_train_miou": trained,
     }
+
+
+def test_the_bound_takes_the_evidence_of_the_same_classifier(bound, finished):
+    (segmenter, _), (oracle, _) = (
+        load_segmenter(finished["segment"].folder),
+        load_segmenter(bound[SAME].folder, ORACLE_SEGMENTER),
+    )
+    classifier, _ = load_classifier(finished["classify"].folder)
+    for own in (segmenter, oracle):
+        assert own.classifier_weight == 1
+        for ours, theirs in zip(own.classifier.parameters(), classifier.parameters(), strict=True):
+            assert ours.equal(theirs)
 
 
 def test_all_of_the_bound_is_oracle(bound):
@@ -90,7 +102,7 @@ def test_nothing_takes_the_bound_for_a_segmenter(bound):
 
 
 def test_what_is_missing_alone_is_computed_again(run, bound, content, tmp_path):
-    words = ("bound=true", f"stages=[{SAME}]")
+    words = ("bound=true", f"stages=[classify,{SAME}]")
     folder = run(tmp_path, *words)[SAME].folder
     assert content(folder / "predictions") == content(bound[SAME].folder / "predictions")
     before = content(folder)
@@ -115,7 +127,7 @@ def test_images_without_a_mask_are_left_out_and_told(run_on, write_folder, caplo
     splits = {"train": [f"cat{number}" for number in range(5)], "val": ["cat5", "cat6"]}
     pets = write_folder(images, masks=True, splits=splits, size=(48, 64))
     (pets / "masks" / "cat3.png").unlink()
-    words = ("bound=true", "stages=[oracle_bound]", "+trainer.limit_train_batches=1")
+    words = ("bound=true", "stages=[classify,oracle_bound]", "+trainer.limit_train_batches=1")
     outcome = run_on(pets, tmp_path / "runs", *words)["oracle_bound"]
     metrics = json.loads((outcome.folder / "metrics.json").read_text())
     assert (metrics["learnt_from_images"], metrics["images_without_mask"]) == (4, 1)

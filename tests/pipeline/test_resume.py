@@ -40,7 +40,7 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(start, run, finished, conte
         assert first.read_bytes() == second.read_bytes()
     assert again["evaluate"].manifest.numbers == finished["evaluate"].manifest.numbers
     stage = "oracle_bound_same_schedule"
-    undisturbed = run(tmp_path / "alone", "bound=true", f"stages=[{stage}]")[stage]
+    undisturbed = run(tmp_path / "alone", "bound=true", f"stages=[classify,{stage}]")[stage]
     assert again[stage].manifest.numbers == undisturbed.manifest.numbers
     kept, expected = (content(one.folder / "predictions") for one in (again[stage], undisturbed))
     assert kept == expected

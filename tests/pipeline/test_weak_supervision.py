@@ -57,7 +57,7 @@ def test_the_bound_is_off_and_the_report_alone_takes_anything_from_it():
     takers = {stage for stage in CHAIN if {*BOUNDS} & {*stage_module(stage).INPUTS}}
     assert takers == {"report"}
     for stage in BOUNDS:
-        assert stage_module(stage).INPUTS == ()
+        assert stage_module(stage).INPUTS == ("classify",)
 
 
 @pytest.mark.parametrize("stage", ["classify", "localize", "refine"])

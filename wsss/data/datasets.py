@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from wsss.data.copy_paste import partner, pasted
 from wsss.data.kept_images import KeptImages
 from wsss.data.random_seeds import sample_seed
 from wsss.data.resizing import resize_mask, shrink
@@ -81,16 +82,26 @@ class MaskedImages(AugmentedImages, Dataset[MaskedBatch]):
         read_pseudo_mask: MaskReader,
         augmentation: Augmentation,
         seed: int,
+        copy_paste: float = 0.0,
     ) -> None:
         super().__init__(source, items, augmentation, seed)
         self.read_pseudo_mask = read_pseudo_mask
+        self.copy_paste = copy_paste
+        """Probability that a sample gets the objects of another."""
 
     def __getitem__(self, key: tuple[int, int]) -> MaskedBatch:
         """One image uint8 [3, s, s] and its pseudo mask uint8 [s, s]."""
         epoch, index = key
-        image, mask = self.kept.get(index, lambda: self._read(index))
-        image, mask = self.augmentation(image, mask, sample_seed(self.seed, epoch, index))
+        image, mask = self._augmented(index, sample_seed(self.seed, epoch, index))
+        other = partner(self.copy_paste, len(self), self.seed, epoch, index)
+        if other is not None:
+            image, mask = pasted(image, mask, *self._augmented(*other))
         return {"images": to_tensor(image), "masks": torch.from_numpy(mask.copy())}
+
+    def _augmented(self, index: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """An image and its pseudo mask of the size of a crop."""
+        image, mask = self.kept.get(index, lambda: self._read(index))
+        return self.augmentation(image, mask, seed)
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """An image and its pseudo mask, of one size."""

@@ -12,7 +12,7 @@ from wsss.data.colours import in_unit_range
 from wsss.exporting.traceable import traceable
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import LinearHead, SplitClassifier
-from wsss.models.segmenter import Segmenter
+from wsss.models.segmenter import Segmenter, evidence
 
 MIN_SIDE_PX = 17
 """Smaller images are refused, whatever the network."""
@@ -44,6 +44,9 @@ class DeployedSegmenter(Deployed):
         self.stride = segmenter.output_stride
         self.normalise = segmenter.normalise
         self.network = traceable(segmenter.network)
+        given = segmenter.classifier
+        self.classifier = None if given is None else traceable(given)
+        self.classifier_weight = segmenter.classifier_weight
 
     def forward(
         self, images: UInt8[Tensor, "b 3 H W"]
@@ -54,6 +57,10 @@ class DeployedSegmenter(Deployed):
         # Slices, as in `Segmenter`, would need a proof that the logits are no smaller.
         logits = logits.index_select(2, torch.arange(height))
         logits = logits.index_select(3, torch.arange(width))
+        if self.classifier is not None:
+            stride = cast("Backbone", self.classifier.features).output_stride
+            seen = edge_padded(in_unit_range(images), stride)
+            logits = logits + evidence(self.classifier, self.classifier_weight, seen)
         labels = logits.argmax(dim=1).to(torch.uint8)
         return logits, logits.softmax(dim=1), labels
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wsss.models.affinity_heads import AffinityHeads
 from wsss.models.backbones import Backbone
@@ -95,6 +96,11 @@ class SplitClassifier(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c"]:
         """Logits of RGB images in [0, 1]."""
         return self.head(self.features(images))  # type: ignore[no-any-return]
+
+    def log_probabilities(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c"]:
+        """Logarithms of the probabilities of each class, of RGB images in [0, 1]."""
+        logits = self(images)
+        return F.logsigmoid(logits) if self.multi_label else logits.log_softmax(dim=-1)
 
     def probabilities(self, logits: Float[Tensor, "*b c"]) -> Float[Tensor, "*b c"]:
         """Probability of each class: sigmoid for several labels an image, soft-max for one."""

@@ -34,17 +34,7 @@ _SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride", "decoder_chann
 
 def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str, ...]) -> None:
     """Write `classifier.safetensors` and `classifier.json`."""
-    backbone, head = cast("Backbone", model.features), cast("LinearHead", model.head)
-    description = {
-        "backbone": {
-            "class": type(backbone).__name__,
-            "name": backbone.name,
-            "output_stride": backbone.output_stride,
-        },
-        "head": type(head).__name__,
-        "bias": head.bias is not None,
-    }
-    _save(folder, CLASSIFIER, model, description | _input(backbone.normalise, class_names))
+    _save(folder, CLASSIFIER, model, _described(model, class_names))
 
 
 def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
@@ -56,11 +46,7 @@ def load_classifier(folder: Path) -> tuple[SplitClassifier, tuple[str, ...]]:
     """
     description = _describe(folder, CLASSIFIER)
     names = tuple(description["class_names"])
-    backbone = _backbone(**description["backbone"])
-    make_head = getattr(models, description.get("head", LinearHead.__name__))
-    backbone.normalise = Normalisation(description["mean"], description["std"])  # Perhaps a user's.
-    head = make_head(backbone.num_features, len(names), description["bias"])
-    model = SplitClassifier(backbone, head)
+    model = _classifier(description)
     with _weights(folder, CLASSIFIER, description) as state:
         model.load_state_dict(state)
     return model.eval().requires_grad_(False), names
@@ -124,8 +110,14 @@ def load_affinity_heads(folder: Path) -> AffinityHeads:
 def save_segmenter(
     folder: Path, model: Segmenter, class_names: tuple[str, ...], name: str = SEGMENTER
 ) -> None:
-    """Write `segmenter.safetensors` and `segmenter.json`, or files of another name."""
+    """Write `segmenter.safetensors` and `segmenter.json`, or files of another name.
+
+    Both hold the classifier as well whose evidence it takes.
+    """
     description = {option: getattr(model, option) for option in _SEGMENTER_OPTIONS}
+    if model.classifier is not None:
+        description["classifier_weight"] = model.classifier_weight
+        description["classifier"] = _described(model.classifier, class_names)
     _save(folder, name, model, description | _input(model.normalise, class_names))
 
 
@@ -147,6 +139,9 @@ def load_segmenter(folder: Path, name: str = SEGMENTER) -> tuple[Segmenter, tupl
     names = tuple(description["class_names"])
     options = {option: description[option] for option in _SEGMENTER_OPTIONS}
     model = Segmenter(weights=None, num_classes=len(names), **options)
+    if "classifier" in description:
+        classifier = _classifier(description["classifier"])
+        model.take_evidence(classifier, description["classifier_weight"])
     with _weights(folder, name, description) as state:
         model.load_state_dict(state)
     return model.eval().requires_grad_(False), names
@@ -166,6 +161,30 @@ def refuse_oracle(folder: Path) -> None:
             "Name the folder of a finished `segment` stage, such as runs/segment/…. What the bound "
             "predicts on validation images is in `predictions` of its own folder.",
         )
+
+
+def _described(model: SplitClassifier, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """Description of a classifier, from which `_classifier` makes its like."""
+    backbone, head = cast("Backbone", model.features), cast("LinearHead", model.head)
+    return {
+        "backbone": {
+            "class": type(backbone).__name__,
+            "name": backbone.name,
+            "output_stride": backbone.output_stride,
+        },
+        "head": type(head).__name__,
+        "bias": head.bias is not None,
+        **_input(backbone.normalise, class_names),
+    }
+
+
+def _classifier(description: dict[str, Any]) -> SplitClassifier:
+    """The network that a description names, without weights."""
+    backbone = _backbone(**description["backbone"])
+    make_head = getattr(models, description.get("head", LinearHead.__name__))
+    backbone.normalise = Normalisation(description["mean"], description["std"])  # Perhaps a user's.
+    head = make_head(backbone.num_features, len(description["class_names"]), description["bias"])
+    return SplitClassifier(backbone, head)
 
 
 def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.errors import InvalidOptionError
-from wsss.models.backbones import freeze_batch_norm
+from wsss.models.backbones import Backbone, freeze_batch_norm
+from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import load_state_dict, load_trunk
 
@@ -71,19 +72,53 @@ class Segmenter(nn.Module):
         if trains_from is not None:
             freeze_before(trunk, trains_from)
         self.normalise = Normalisation.of(trunk)
+        self.classifier: SplitClassifier | None = None
+        self.classifier_weight = 0.0
+
+    def take_evidence(self, classifier: SplitClassifier | None, weight: float) -> None:
+        """Let a classifier of the same classes say which are likely to be in an image at all.
+
+        From then on the probability of every class is multiplied by that of its tag, to the power
+        of `weight`: a classifier of whole images confuses fewer classes than one of pixels. None
+        ends it.
+        """
+        self.classifier, self.classifier_weight = classifier, weight
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""
         height, width = images.shape[-2:]
         # The strides of the feature maps that the decoder joins must divide the image's sides.
-        pad = [0, -width % self.output_stride, 0, -height % self.output_stride]
-        return self.network(F.pad(self.normalise(images), pad))[..., :height, :width]  # type: ignore[no-any-return]
+        pad = _to_multiples(height, width, self.output_stride)
+        logits = self.network(F.pad(self.normalise(images), pad))[..., :height, :width]
+        if self.classifier is None:
+            return logits  # type: ignore[no-any-return]
+        pad = _to_multiples(height, width, cast("Backbone", self.classifier.features).output_stride)
+        seen = F.pad(images, pad, mode="replicate")
+        return logits + evidence(self.classifier, self.classifier_weight, seen)  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> "Segmenter":
         """Set the training mode, leaving the encoder's BatchNorm on ImageNet's statistics."""
         super().train(mode)
         freeze_batch_norm(self.network.encoder)
         return self
+
+
+def evidence(
+    classifier: SplitClassifier, weight: float, images: Float[Tensor, "b 3 H W"]
+) -> Float[Tensor, "b c1 1 1"]:
+    """What a classifier of images adds to the logits of pixels: 0 for background, `weight` · log p.
+
+    Args:
+        classifier: of C classes.
+        weight: 0 or more.
+        images: RGB in [0, 1], of sides that the classifier takes.
+    """
+    return F.pad(weight * classifier.log_probabilities(images), (1, 0))[:, :, None, None]
+
+
+def _to_multiples(height: int, width: int, stride: int) -> list[int]:
+    """What is added on the right and below until sides are multiples of a stride."""
+    return [0, -width % stride, 0, -height % stride]
 
 
 def freeze_before(trunk: nn.Module, first_trained: str) -> None:

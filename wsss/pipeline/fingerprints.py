@@ -16,7 +16,7 @@ from wsss.errors import inside, user_error
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.given_files import given_digest
-from wsss.pipeline.stage_order import needed, select, stage_module
+from wsss.pipeline.stage_order import inputs_of, needed, select, stage_module
 from wsss.report.bound import BOUNDS
 from wsss.stages import CHAIN
 
@@ -92,7 +92,7 @@ def make_plans(
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name
-            for name in module.INPUTS
+            for name in inputs_of(module, configs[stage])
             if name in plans and (name not in optional or name in chosen or plans[name].finished)
         )
         content = {
@@ -203,8 +203,8 @@ def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     Settings of a stage that is switched off are ignored: in a sweep over methods,
     `++reactivate.max_epochs=2` reaches only the runs with that stage.
     """
-    named = {
-        stage: {"_target_": str(cfg[stage]["_target_"])}
+    named = {  # Not resolved: of a stage that is switched off, only what is looked at.
+        stage: cfg[stage]
         for stage in CHAIN
         if cfg.get(stage) is not None and "_target_" in cfg[stage]
         if cfg.get("bound") or stage not in BOUNDS

@@ -32,6 +32,18 @@ def _module_name(stage: str, settings: Mapping[str, Any]) -> str:
     return named if named.startswith(OWN) else f"{OWN}{stage}"
 
 
+def inputs_of(module: ModuleType, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stages whose results a stage takes, with these settings.
+
+    Args:
+        module: of the stage; its `INPUTS`, without those for which its `SWITCHES` name a setting
+            that is 0.
+        settings: of the stage.
+    """
+    switches: Mapping[str, str] = getattr(module, "SWITCHES", {})
+    return tuple(one for one in module.INPUTS if one not in switches or settings[switches[one]])
+
+
 def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """The stages of a run, in the chain's order: all that have settings.
 
@@ -50,7 +62,7 @@ def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         if stage in configs and (stage in GOALS or stage in taken):
             module = stage_module(stage, configs[stage])
             kept.append(stage)
-            taken |= set() if module.READS_MASKS else {*module.INPUTS}
+            taken |= set() if module.READS_MASKS else {*inputs_of(module, configs[stage])}
     return tuple(reversed(kept))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from wsss.argument_checks import check_number
+from wsss.argument_checks import check_at_least, check_fraction, check_number
 from wsss.data.datasets import MaskedImages, MaskReader
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
@@ -18,6 +18,7 @@ from wsss.models.saved_networks import SEGMENTER, save_segmenter
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.loaders import training_loader
 from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.trained_classifier import trained_classifier
 from wsss.stage_tools.training import fit
 from wsss.tasks import SegmentationTask
 from wsss.tasks.schedule import OptimizerFactory
@@ -35,6 +36,8 @@ def check_segmenter_training(
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
     ema_decay: float = 0.0,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
 ) -> None:
     """Find out before anything is computed whether a segmenter can be trained.
 
@@ -49,6 +52,8 @@ def check_segmenter_training(
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network.
         ema_decay: of the weights' moving average.
+        classifier_weight: of the classifier's evidence.
+        copy_paste: probability of other images' objects.
 
     Raises:
         WsssError: the network cannot be built or compiled, or its batches are too small.
@@ -63,6 +68,8 @@ def check_segmenter_training(
         head_lr_factor=head_lr_factor,
     )  # fmt: skip
     check_number(lambda value: 0 <= value < 1, "from 0, and below 1", ema_decay=ema_decay)
+    check_at_least(0, classifier_weight=classifier_weight)
+    check_fraction(copy_paste=copy_paste)
     with inside("segmenter"):
         segmenter(num_classes=len(context.source.class_names))
     ranks = context.fabric.world_size
@@ -95,6 +102,8 @@ def train_segmenter(
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
     ema_decay: float = 0.0,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
     loss: PixelLoss | None = None,
     agreement: str = "pseudo_miou",
     file_name: str = SEGMENTER,
@@ -115,6 +124,9 @@ def train_segmenter(
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
         ema_decay: see `fit`.
+        classifier_weight: in predictions, probabilities of classes are multiplied by those that the
+            run's classifier gives their tags, to this power; 0 leaves them out.
+        copy_paste: probability that a sample gets the objects of another, too: see `pasted`.
         loss: of pixels; None: the cross-entropy.
         agreement: name of the mIoU with the (augmented) masks, which is logged beside `train_loss`.
         file_name: of the network, without its ending.
@@ -127,7 +139,7 @@ def train_segmenter(
     model = segmenter(num_classes=len(names)).to(memory_format=memory_format(context.fabric.device))
     if compiled:
         model.compile()
-    images = MaskedImages(context.source, items, read_mask, augmentation, context.seed)
+    images = MaskedImages(context.source, items, read_mask, augmentation, context.seed, copy_paste)
     task = SegmentationTask(
         model, len(names), optimizer, lr, head_lr_factor, loss, context.stage, agreement
     )
@@ -136,5 +148,12 @@ def train_segmenter(
         context, task, train, None, max_epochs, checkpoint_every_n_epochs, items, ema_decay
     )
     if context.is_main:
-        save_segmenter(context.folder, model.cpu(), names, file_name)
+        add_evidence(context, model.cpu(), classifier_weight)
+        save_segmenter(context.folder, model, names, file_name)
     return numbers
+
+
+def add_evidence(context: Context, model: Segmenter, classifier_weight: float) -> None:
+    """Let a segmenter on a CPU take the evidence of the classifier; a weight of 0 does not."""
+    if classifier_weight:
+        model.take_evidence(trained_classifier(context), classifier_weight)

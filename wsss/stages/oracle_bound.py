@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised with that of `segment` or `evaluate` where it shares what has changed there."""
-INPUTS = ()
+INPUTS = ("classify",)
+SWITCHES = {"classify": "classifier_weight"}
 SPLITS = (TRAIN, VAL)
 READS_MASKS = True
 KEY_NUMBER = "bound_miou"
@@ -68,6 +69,8 @@ def check(
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
     ema_decay: float = 0.0,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the bound can be trained and scored.
@@ -96,6 +99,8 @@ def check(
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
         ema_decay=ema_decay,
+        copy_paste=copy_paste,
+        classifier_weight=classifier_weight,
     )
     check_whole(1, prediction_batch_size=prediction_batch_size)
     if crf is not None:
@@ -120,13 +125,16 @@ def run(
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
     ema_decay: float = 0.0,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
 ) -> dict[str, float]:
     """Train a segmenter on the training images' ground truth, and score it on the validation split.
 
     No other stage takes anything from here but the report. Images without a mask are left out.
 
     Args:
-        context: data, folders, processes; no stage before it. Its stage tells which bound it is.
+        context: data, folders, processes, a classifier if there is one. Its stage tells which
+            bound it is.
         segmenter: called with `num_classes`.
         optimizer: called with parameter groups.
         augmentation: how images and masks are varied.
@@ -141,6 +149,8 @@ def run(
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
         ema_decay: of a moving average of the weights, which takes their place in the end; 0: none.
+        classifier_weight: as of `segment`.
+        copy_paste: likewise.
 
     Returns:
         mIoU in [0, 1] of the single scale and of scales, mirror images and CRF, which have the
@@ -168,6 +178,8 @@ def run(
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
         ema_decay=ema_decay,
+        copy_paste=copy_paste,
+        classifier_weight=classifier_weight,
         agreement=AGREEMENT,
         file_name=ORACLE_SEGMENTER,
     )

@@ -3,6 +3,7 @@
 from wsss.stages.oracle_bound import INPUTS as INPUTS
 from wsss.stages.oracle_bound import READS_MASKS as READS_MASKS
 from wsss.stages.oracle_bound import SPLITS as SPLITS
+from wsss.stages.oracle_bound import SWITCHES as SWITCHES
 from wsss.stages.oracle_bound import VERSION as VERSION
 from wsss.stages.oracle_bound import check as check
 from wsss.stages.oracle_bound import run as run

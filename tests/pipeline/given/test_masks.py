@@ -36,7 +36,7 @@ def with_masks(run, tmp_path):
 
 def test_given_masks_are_learned_from_as_those_of_a_run(finished, with_masks, masks, content):
     outcomes = with_masks(masks)
-    assert tuple(outcomes) == ("refine", *GIVEN_MASKS)
+    assert tuple(outcomes) == ("classify", "refine", *GIVEN_MASKS)
     for stage, part in (("refine", "masks"), ("evaluate", "predictions")):
         expected = content(finished[stage].folder / part)
         assert content(outcomes[stage].folder / part) == expected
@@ -186,6 +186,5 @@ def test_given_masks_are_taken_without_a_look_at_the_ground_truth(pets, run, tmp
 def test_a_stage_that_leads_to_nothing_but_given_results_cannot_be_chosen(with_masks, masks):
     with pytest.raises(WsssError, match="given seeds or masks switch off"):
         with_masks(masks, "stages=[localize]")
-    assert tuple(with_masks(masks, f"stages=[{','.join(CHAIN[: CHAIN.index('refine') + 1])}]")) == (
-        "refine",
-    )
+    chosen = f"stages=[{','.join(CHAIN[: CHAIN.index('refine') + 1])}]"
+    assert tuple(with_masks(masks, chosen, "segment.classifier_weight=0")) == ("refine",)

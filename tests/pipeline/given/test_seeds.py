@@ -34,7 +34,9 @@ def with_seeds(run, tmp_path):
 
 def test_given_seeds_are_refined_as_those_of_a_run(finished, with_seeds, seeds, content):
     outcomes = with_seeds(seeds)
-    assert tuple(outcomes) == ("localize", "refine", "segment", "evaluate", "report")
+    assert tuple(outcomes) == (
+        "classify", "localize", "refine", "segment", "evaluate", "report",
+    )  # fmt: skip
     for stage, part in (("localize", "seeds"), ("refine", "masks"), ("evaluate", "predictions")):
         expected = content(finished[stage].folder / part)
         assert content(outcomes[stage].folder / part) == expected

@@ -16,14 +16,20 @@ from wsss.losses import PixelLoss
 from wsss.models import Segmenter
 from wsss.models.saved_networks import load_segmenter, save_segmenter
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.segmenter_training import check_segmenter_training, train_segmenter
+from wsss.stage_tools.segmenter_training import (
+    add_evidence,
+    check_segmenter_training,
+    train_segmenter,
+)
 from wsss.stages.segment.relabelling import Relabelling, mean_agreement, relabelled
 from wsss.tasks.schedule import OptimizerFactory
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-INPUTS = ("refine",)
+INPUTS = ("classify", "refine")
+SWITCHES = {"classify": "classifier_weight"}
+"""Inputs that are taken where a setting is not 0."""
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "pseudo_miou"
@@ -40,6 +46,8 @@ def check(
     checkpoint_every_n_epochs: int = 1,
     compiled: bool = False,
     ema_decay: float = 0.0,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
     rounds: int = 1,
     settled: float = 0.95,
     relabel: Relabelling | None = None,
@@ -62,6 +70,8 @@ def check(
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
         ema_decay=ema_decay,
+        copy_paste=copy_paste,
+        classifier_weight=classifier_weight,
     )
     check_whole(1, rounds=rounds)
     check_fraction(settled=settled)
@@ -89,6 +99,8 @@ def run(
     compiled: bool = False,
     ema_decay: float = 0.0,
     loss: PixelLoss | None = None,
+    classifier_weight: float = 0.0,
+    copy_paste: float = 0.0,
     rounds: int = 1,
     settled: float = 0.95,
     relabel: Relabelling | None = None,
@@ -112,6 +124,8 @@ def run(
         checkpoint_every_n_epochs: how much a killed run loses at most.
         compiled: whether torch.compile makes a program of the network first, in a minute or more.
         ema_decay: of a moving average of the weights, which takes their place in the end; 0: none.
+        classifier_weight: see `train_segmenter`.
+        copy_paste: likewise.
         loss: of pixels; None: the cross-entropy.
         rounds: trainings at most.
         settled: no further round begins where new masks and those before agree as much, in mean
@@ -135,12 +149,13 @@ def run(
         checkpoint_every_n_epochs=checkpoint_every_n_epochs,
         compiled=compiled,
         ema_decay=ema_decay,
+        copy_paste=copy_paste,
         loss=loss,
     )
     masks = LabelStore(context.inputs["refine"] / "masks")
     items = select(context.items(TRAIN), masks.has)
     if rounds == 1:
-        numbers = train(context, items, masks.read)
+        numbers = train(context, items, masks.read, classifier_weight=classifier_weight)
         return {key: numbers[key] for key in ("pseudo_miou", "train_loss")}
     assert relabel is not None  # See `check`.
     agreements: dict[str, float] = {}
@@ -162,7 +177,9 @@ def run(
             break
         masks = renewed
     if context.is_main:
-        save_segmenter(context.folder, model.cpu(), names)
+        # Not before: which classes a training image has is known from its tags.
+        add_evidence(context, model.cpu(), classifier_weight)
+        save_segmenter(context.folder, model, names)
     kept = {key: numbers[key] for key in ("pseudo_miou", "train_loss")}
     return {**kept, "rounds": float(number), **agreements}
 
