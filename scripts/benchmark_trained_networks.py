@@ -27,10 +27,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rich
 from benchmark_levers import stage_folders
 from gpu_benchmark.environment import described
-from gpu_benchmark.parts import table
+from gpu_benchmark.parts import make_console, table
 from omegaconf import OmegaConf
 
 from wsss.artifacts import Manifest, read_json, write_json
@@ -100,7 +99,7 @@ def shown(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
             [name, *(cell(run["numbers"].get(column)) for column in COLUMNS)]
             for name, run in runs.items()
         ]
-        rich.print(table(group, ["", *COLUMNS.values()], rows))
+        make_console().print(table(group, ["", *COLUMNS.values()], rows))
 
 
 def cell(number: float | None) -> str:
