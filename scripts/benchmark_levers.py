@@ -70,8 +70,8 @@ def variants(levers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
-def scores(words: Sequence[str], work_dir: Path) -> dict[str, float]:
-    """Run the pipeline, and read what its evaluation found and how long its stages took."""
+def stage_folders(words: Sequence[str], work_dir: Path) -> dict[str, Path]:
+    """Run the pipeline, what is finished excepted, and return the folders of its stages."""
     record = work_dir / "last_run"
     command = [
         sys.executable,
@@ -83,7 +83,12 @@ def scores(words: Sequence[str], work_dir: Path) -> dict[str, float]:
     ]
     subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)
     stages = read_json(record / "run.json")["stages"]
-    folders = {name: (record / place).resolve() for name, place in stages.items()}
+    return {name: (record / place).resolve() for name, place in stages.items()}
+
+
+def scores(words: Sequence[str], work_dir: Path) -> dict[str, float]:
+    """Run the pipeline, and read what its evaluation found and how long its stages took."""
+    folders = stage_folders(words, work_dir)
     subjects = read_json(folders["evaluate"] / "metrics.json")["subjects"]
     found = {name: subjects[name]["miou"] for name in SUBJECTS if name in subjects}
     manifests = [json.loads((one / "manifest.json").read_text()) for one in folders.values()]

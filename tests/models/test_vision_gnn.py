@@ -46,6 +46,7 @@ def test_networks_have_the_papers_number_of_parameters(name, millions):
 @pytest.mark.parametrize(
     ("name", "stride", "channels", "sides", "counts", "dilations"),
     [
+        ("vig_mini", 8, 96, [12] * 6, [9, 10, 12, 14, 16, 18], [1, 1, 1, 1, 2, 2]),
         (
             "vig_tiny", 16, 192, [6] * 12,
             [9, 9, 10, 11, 12, 13, 13, 14, 15, 16, 17, 18],
@@ -350,6 +351,27 @@ def test_wrong_weights_are_refused(tmp_path):
 def test_networks_that_do_not_exist_are_refused(settings, expected):
     with pytest.raises(ValueError, match=expected):
         VisionGnnBackbone(**settings)
+
+
+def test_batch_norm_is_learnt_where_asked_and_then_kept(tmp_path):
+    torch.manual_seed(0)
+    images = torch.rand(4, 3, 32, 32)
+    with torch.no_grad():
+        pixels = VisionGnnBackbone("vig_mini").normalise(images)
+    for learns in (False, True):
+        backbone = VisionGnnBackbone("vig_mini", train_batch_norm=learns).train()
+        convolution, norm = backbone.network.stem.convs[:2]
+        with torch.no_grad():
+            backbone(images)
+            batch_mean = convolution(pixels).mean(dim=(0, 2, 3))
+        expected = 0.1 * batch_mean if learns else torch.zeros_like(batch_mean)
+        torch.testing.assert_close(norm.running_mean, expected)
+    model = SplitClassifier.linear(backbone, 2).eval()
+    save_classifier(tmp_path, model, ("cat", "dog"))
+    loaded = load_classifier(tmp_path)[0].train()
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
+        assert torch.equal(loaded(images), model(images))
 
 
 def test_the_stem_can_be_frozen():

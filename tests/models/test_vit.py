@@ -140,6 +140,7 @@ def test_weights_of_the_authors_load(tmp_path):
     [
         ({"name": DEIT, "output_stride": 32}, "patch size of deit.*, 16"),
         ({"name": "vit_base_patch16_clip_quickgelu_224", "output_stride": 8}, "patch size .*, 16"),
+        ({"name": "vit_mini_patch8"}, "patch size of vit_mini_patch8, 8"),
         ({"name": "vit_medium_patch16_gap_240"}, "class token"),
         ({"name": "resnet50"}, "name='resnet50': expected a vision transformer"),
         ({"name": "deit"}, "name='deit': expected a vision transformer"),
@@ -162,14 +163,22 @@ def test_the_stem_can_be_frozen():
     assert frozen == {"patch_embed", "cls_token", "pos_embed"}
 
 
-def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "patch_px", "channels", "layers"),
+    [("deit_tiny_patch16_224", 16, 192, 12), ("vit_mini_patch8", 8, 128, 6)],
+)
+def test_a_classifier_comes_back_as_it_was_saved(tmp_path, name, patch_px, channels, layers):
     torch.manual_seed(0)
-    model = SplitClassifier.linear(VitBackbone("deit_tiny_patch16_224"), 2).eval()
+    backbone = VitBackbone(name, output_stride=patch_px)
+    model = SplitClassifier.linear(backbone, 2).eval()
     save_classifier(tmp_path, model, ("cat", "dog"))
     loaded, _ = load_classifier(tmp_path)
     images = torch.rand(1, 3, 32, 48)
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
+        features = backbone(images)
+    assert features.shape == (1, channels, 32 // patch_px, 48 // patch_px)
+    assert backbone.num_layers == layers
 
 
 def test_the_last_layer_divides_the_network(deit, images):

@@ -23,8 +23,8 @@ class Backbone(nn.Module, ABC):
     """A classification network without its classifier.
 
     It takes RGB in [0, 1] and normalises it itself. BatchNorm keeps ImageNet's running statistics,
-    also in training mode, as batches are small. Subclasses set `network`, `num_features` and
-    `normalise`.
+    also in training mode, as batches are small, unless it has to learn them. Subclasses set
+    `network`, `num_features` and `normalise`.
     """
 
     network: nn.Module
@@ -33,6 +33,8 @@ class Backbone(nn.Module, ABC):
     normalise: Normalisation
     stem: tuple[str, ...] = ()
     """Names of the network's first modules, frozen by `freeze="stem"`."""
+    train_batch_norm = False
+    """Whether BatchNorm follows the training mode, as the rest of the network does."""
 
     def __init__(self, name: str, output_stride: int, freeze: str = "none") -> None:
         """Hold the description of a backbone.
@@ -57,9 +59,10 @@ class Backbone(nn.Module, ABC):
         return {}
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Set the training mode, leaving BatchNorm on its running statistics."""
+        """Set the training mode, leaving BatchNorm on the running statistics it was given."""
         super().train(mode)
-        freeze_batch_norm(self)
+        if not self.train_batch_norm:
+            freeze_batch_norm(self)
         return self
 
     def freeze_parameters(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from timm.layers.attention import Attention
     from timm.models.vision_transformer import Block, VisionTransformer
 
+OWN_SIZES: Mapping[str, Mapping[str, Any]] = {
+    "vit_mini_patch8": {
+        "patch_size": 8, "embed_dim": 128, "depth": 6, "num_heads": 4, "img_size": 128,
+    },
+}  # fmt: skip
+"""Networks of ours that timm has no name for: small enough to learn from nothing on a CPU."""
+PUBLISHED = "deit_tiny_patch16_224"
+"""The network of timm whose family these belong to."""
 MAX_ATTENTIONS = 2**25
 """Attentions of one layer held at a time, all heads: 128 MiB in single precision."""
 
@@ -37,7 +45,8 @@ class VitBackbone(Backbone):
         """Build the network for images of any whole number of patches.
 
         Args:
-            name: timm's name of the architecture, such as `deit_small_patch16_224`.
+            name: timm's name of the architecture, such as `deit_small_patch16_224`, or
+                `vit_mini_patch8`.
             weights: `hub`, a file, or None for random weights.
             output_stride: image pixels per feature; must be the architecture's patch size.
             freeze: `none`, `stem` (the embedding of patches) or `backbone` (everything).
@@ -50,10 +59,12 @@ class VitBackbone(Backbone):
         import timm
 
         super().__init__(name, output_stride, freeze)
-        if not timm.is_model(name):  # timm would look for `hf-hub:…` on the hub.
+        size = OWN_SIZES.get(name, {})
+        known = PUBLISHED if size else name
+        if not timm.is_model(known):  # timm would look for `hf-hub:…` on the hub.
             raise self._another_kind()
         try:
-            network = timm.create_model(name, num_classes=0, dynamic_img_size=True)
+            network = timm.create_model(known, num_classes=0, dynamic_img_size=True, **size)
         # Other families lack `dynamic_img_size` (TypeError); an unknown tag is a RuntimeError.
         except (RuntimeError, TypeError) as error:
             raise self._another_kind() from error

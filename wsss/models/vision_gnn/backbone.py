@@ -17,13 +17,14 @@ from wsss.models.vision_gnn.network import Architecture, VisionGnn, isotropic, p
 from wsss.models.weights import PACKAGE_WEIGHTS, load_state_dict, load_trunk, refused_weights
 
 ARCHITECTURES: Mapping[str, Architecture] = {
+    "vig_mini": isotropic(96, 6, strides=3),
     "vig_tiny": isotropic(192, 12),
     "vig_small": isotropic(320, 16),
     "vig_base": isotropic(640, 16),
     "pvig_tiny": pyramid((48, 96, 240, 384), (2, 2, 6, 2)),
     "pvig_small": pyramid((80, 160, 400, 640), (2, 2, 6, 2)),
 }
-"""The published networks."""
+"""The published networks, and `vig_mini`, ours: small enough to learn from nothing on a CPU."""
 
 HEAD_WIDTH = 1024
 
@@ -45,15 +46,18 @@ class VisionGnnBackbone(Backbone):
         weights: str | None = None,
         output_stride: int | None = None,
         freeze: str = "none",
+        train_batch_norm: bool = False,
     ) -> None:
         """Build the network.
 
         Args:
-            name: `vig_tiny`, `vig_small`, `vig_base`, `pvig_tiny` or `pvig_small`.
+            name: `vig_mini`, `vig_tiny`, `vig_small`, `vig_base`, `pvig_tiny` or `pvig_small`.
             weights: a released checkpoint or another file; None for random weights.
-            output_stride: image pixels per feature: 16 for `vig_…`, 32 or 16 for `pvig_…`; None for
-                the published network's.
+            output_stride: image pixels per feature: 16 for `vig_…` (8 for `vig_mini`), 32 or 16 for
+                `pvig_…`; None for the published network's.
             freeze: `none`, `stem` (the first convolutions) or `backbone` (everything).
+            train_batch_norm: whether BatchNorm normalises batches in training and learns their
+                statistics, as a network needs that begins with random weights.
 
         Raises:
             ValueError: there is no such network, or it cannot have the output stride.
@@ -61,7 +65,8 @@ class VisionGnnBackbone(Backbone):
         """
         check_choice([*ARCHITECTURES], name=name)
         architecture = ARCHITECTURES[name]
-        strides = (32, 16) if len(architecture.widths) > 1 else (16,)
+        is_pyramid = len(architecture.widths) > 1
+        strides = (32, 16) if is_pyramid else (2 ** len(architecture.stem),)
         stride = strides[0] if output_stride is None else output_stride
         if stride not in strides:
             expected = f"one of {', '.join(map(str, strides))} for {name}"
@@ -72,6 +77,7 @@ class VisionGnnBackbone(Backbone):
             _load(self.network, load_checkpoint(name, weights), weights)
         self.num_features = architecture.widths[-1]
         self.normalise = Normalisation([0.5] * 3, [0.5] * 3)
+        self.train_batch_norm = train_batch_norm
         self.freeze_parameters()
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:

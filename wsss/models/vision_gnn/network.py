@@ -34,9 +34,15 @@ class Architecture:
     """Whether distances of features include relative positions."""
 
 
-def isotropic(width: int, depth: int) -> Architecture:
-    """One stage of 14 × 14 vertices; 9 to 18 neighbours, so dilation up to 196 // 18."""
-    stem = tuple(width // part for part in (8, 4, 2, 1))
+def isotropic(width: int, depth: int, strides: int = 4) -> Architecture:
+    """One stage of 14 × 14 vertices; 9 to 18 neighbours, so dilation up to 196 // 18.
+
+    Args:
+        width: channels of the vertices.
+        depth: blocks.
+        strides: strided convolutions of the stem, each of 2; three for images of half the size.
+    """
+    stem = tuple(width >> halvings for halvings in reversed(range(strides)))
     return Architecture((width,), (depth,), stem, 14, (9, 18), 196 // 18, (1,))
 
 
