@@ -16,7 +16,8 @@ lever is kept with `kept: true`; what is kept is run together, and without each.
 The validation images of the data set are not touched: every fourth training image is held out in
 their place, so that what is chosen by these figures is chosen with the masks of training images in
 view (`oracle`). Runs share a work folder, and what several need is computed once. Prints a table
-and writes JSON after every run: the same command goes on where it was interrupted.
+and writes JSON after every run: the same command goes on where it was interrupted. Two commands may
+share the folder, with `--only` and an `--output` each.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import rich
@@ -72,18 +74,13 @@ def variants(levers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
 
 def stage_folders(words: Sequence[str], work_dir: Path) -> dict[str, Path]:
     """Run the pipeline, what is finished excepted, and return the folders of its stages."""
-    record = work_dir / "last_run"
-    command = [
-        sys.executable,
-        "-m",
-        "wsss",
-        "run",
-        f"work_dir={work_dir}",
-        f"hydra.run.dir={record}",
-    ]
-    subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)
-    stages = read_json(record / "run.json")["stages"]
-    return {name: (record / place).resolve() for name, place in stages.items()}
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="run_", dir=work_dir) as record:  # Others may run beside.
+        own = [f"work_dir={work_dir}", f"hydra.run.dir={record}"]
+        command = [sys.executable, "-m", "wsss", "run", *own, *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        stages = read_json(Path(record) / "run.json")["stages"]
+        return {name: (Path(record) / place).resolve() for name, place in stages.items()}
 
 
 def scores(words: Sequence[str], work_dir: Path) -> dict[str, float]:
