@@ -18,6 +18,7 @@ from wsss.refine import (
     Pooled,
     PowerBackground,
 )
+from wsss.report.bound import BOUNDS
 from wsss.settings.config_dir import config_dir
 from wsss.stages import CHAIN
 
@@ -223,6 +224,11 @@ def test_the_bound_takes_the_network_and_images_of_the_run_and_a_schedule_of_its
     assert same == {key: one for key, one in segment.items() if key != "_target_"}
     assert {key for key in same if free[key] != same[key]} <= {"lr", "max_epochs", "segmenter"}
     assert free["segmenter"] == {**same["segmenter"], "trains_from": None}
+
+
+def test_one_bound_is_enough_where_both_have_the_same_schedule():
+    configs = stage_configs(composed("experiment=voc_coseg", "++data.root=x", "bound=true"))
+    assert {*BOUNDS} & {*configs} == {"oracle_bound"}
 
 
 def test_one_of_the_bounds_can_be_left_out():

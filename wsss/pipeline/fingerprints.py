@@ -198,7 +198,7 @@ def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """The resolved settings of every stage that is part of the run, as plain data.
 
     Stages that lead to nothing but what is given are none, nor are those of the bound unless it is
-    asked for.
+    asked for; one of these is enough where the run's schedule is the bound's own.
 
     Settings of a stage that is switched off are ignored: in a sweep over methods,
     `++reactivate.max_epochs=2` reaches only the runs with that stage.
@@ -209,7 +209,11 @@ def stage_configs(cfg: DictConfig) -> dict[str, dict[str, Any]]:
         if cfg.get(stage) is not None and "_target_" in cfg[stage]
         if cfg.get("bound") or stage not in BOUNDS
     }
-    return {
+    found: dict[str, dict[str, Any]] = {
         stage: OmegaConf.to_container(cfg[stage], resolve=True)  # type: ignore[misc]
         for stage in needed(named)
     }
+    bounds = [{**found[stage], "_target_": ""} for stage in BOUNDS if stage in found]
+    if len(bounds) > 1 and bounds[0] == bounds[1]:
+        del found[[*BOUNDS][1]]
+    return found
