@@ -41,7 +41,7 @@ def inputs_of(module: ModuleType, settings: Mapping[str, Any]) -> tuple[str, ...
         settings: of the stage.
     """
     switches: Mapping[str, str] = getattr(module, "SWITCHES", {})
-    return tuple(one for one in module.INPUTS if one not in switches or settings[switches[one]])
+    return tuple(one for one in module.INPUTS if one not in switches or settings.get(switches[one]))
 
 
 def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
