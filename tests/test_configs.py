@@ -174,11 +174,11 @@ def test_a_word_switches_its_stages_on(method, stages):
 @pytest.mark.parametrize(
     ("words", "stages"),
     [
-        (("refine=given",), ("classify", "refine", "segment")),
-        (("refine=given", "segment.classifier_weight=0"), ("refine", "segment")),
-        (("refine=given", "cam=recam"), ("classify", "refine", "segment")),
-        (("localize=given",), ("classify", "localize", "refine", "segment")),
-        (("localize=given", "cam=recam"), ("classify", "localize", "refine", "segment")),
+        (("refine=given",), ("refine", "segment")),
+        (("refine=given", "segment.classifier_weight=1"), ("classify", "refine", "segment")),
+        (("refine=given", "cam=recam"), ("refine", "segment")),
+        (("localize=given",), ("localize", "refine", "segment")),
+        (("localize=given", "cam=recam"), ("localize", "refine", "segment")),
         (
             ("localize=given", "refine=affinity"),
             ("classify", "localize", "affinity", "propagate", "refine", "segment"),

@@ -31,6 +31,7 @@ TINY_STAGES = (
     "segmenter.trains_from=blocks.6",
     "segment.max_epochs=2",
     "segment.batch_size=4",
+    "segment.classifier_weight=1",
     "segment.augmentation.crop_px=64",
     "oracle_bound.max_epochs=1",
     "evaluate.scales.factors=[1.0]",
