@@ -2,9 +2,10 @@
 """What each lever is worth: alone, and in its absence from all that are kept together.
 
 Usage:
-    python scripts/benchmark_levers.py --data <voc2010_coseg> --levers masks.yaml --seeds 0
-    python scripts/benchmark_levers.py --data <voc2010_coseg> --levers all.yaml --seeds 0 1 2
+    python scripts/benchmark_levers.py --levers <embedded.yaml> --seeds 0 1 2
+    python scripts/benchmark_levers.py --levers <photographs.yaml> --data <voc2010_coseg>
 
+The lists of levers are in `scripts/lever_benchmark/`.
 A file of levers has `base`, the words of every run, and `levers`, those of each by its name. A
 lever is kept with `kept: true`; what is kept is run together, and without each.
 
@@ -13,11 +14,12 @@ lever is kept with `kept: true`; what is kept is run together, and without each.
       linear probe: {words: [refine=probe_crf, ], kept: true}
       Lite2: {words: [backbone=efficientnet_lite2]}
 
-The validation images of the data set are not touched: every fourth training image is held out in
-their place, so that what is chosen by these figures is chosen with the masks of training images in
-view (`oracle`). Runs share a work folder, and what several need is computed once. Prints a table
-and writes JSON after every run: the same command goes on where it was interrupted. Two commands may
-share the folder, with `--only` and an `--output` each.
+The validation images of the data set `--data` are not touched: every fourth training image is held
+out in their place, so that what is chosen by these figures is chosen with the masks of training
+images in view (`oracle`). Without it `base` names the data, such as a draw of the embedded set that
+no other figure is measured on. Runs share a work folder, and what several need is computed once.
+Prints a table and writes JSON after every run: the same command goes on where it was interrupted.
+Two commands may share the folder, with `--only` and an `--output` each.
 """
 
 import argparse
@@ -111,7 +113,7 @@ def shown(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
             for one in SUBJECTS
         ]
         rows.append([name, *cells, f"{found['minutes'][0]:.1f}"])
-    head = ["oracle: held-out training images", *SUBJECTS, "minutes"]
+    head = ["oracle: held-out images", *SUBJECTS, "minutes"]
     rich.print(table("Levers", head, rows))
 
 
@@ -121,7 +123,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="a folder data set with splits/train.txt")
+    add("--data", type=Path, help="a folder data set with splits/train.txt; that of `base`")
     add("--levers", type=Path, required=True, help="a YAML file: base and levers")
     add("--seeds", type=int, nargs="+", default=[0])
     add("--only", nargs="*", help="names of runs; all")
@@ -129,8 +131,10 @@ def main() -> int:
     add("--output", type=Path, default=Path("runs/benchmark_levers.json"))
     arguments = parser.parse_args()
     asked: Any = OmegaConf.to_container(OmegaConf.load(arguments.levers))
-    data = held_out(arguments.data.absolute(), arguments.work_dir.absolute() / "held_out")
-    base = ["data=folder", f"data.root={data}", *asked["base"]]
+    base = asked["base"]
+    if arguments.data:
+        data = held_out(arguments.data.absolute(), arguments.work_dir.absolute() / "held_out")
+        base = ["data=folder", f"data.root={data}", *base]
     known = read_json(arguments.output)["runs"] if arguments.output.is_file() else {}
     results: dict[str, dict[str, dict[str, float]]] = {}
     for name, words in variants(asked["levers"]).items():
