@@ -13,17 +13,14 @@ from wsss.artifacts import LabelStore, atomic, opened
 from wsss.artifacts.checksums import as_written
 from wsss.artifacts.store import Named, Store
 from wsss.data.colours import in_unit_range
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
 from wsss.models import SplitClassifier
-from wsss.models.feature_maps import CPU_PX
 from wsss.refine.hypercolumn_probe import HypercolumnProbe
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import PerThread, map_batches, ready
-from wsss.stage_tools.loaders import BATCH_SIZE, pending_batches
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, note_failure
+from wsss.stage_tools.forward_passes import PerThread, ready
+from wsss.stage_tools.network_files import write_network_files
 
 
 class Cells(NamedTuple):
@@ -89,8 +86,6 @@ def store_cells(
         WsssError: too many images failed.
     """
     num_labels = len(context.source.class_names) + 1
-    batches = pending_batches(context, items, scales, BATCH_SIZE, store.has)
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     networks = PerThread((ready(model, context), probe))
 
     def cells_of(batch: PyramidBatch) -> list[Cells]:
@@ -111,18 +106,10 @@ def store_cells(
                     drawn[index].append(draw_cells(maps[index], shares, cells_per_pass, seed))
         return [Cells(*map(np.concatenate, zip(*one, strict=True))) for one in drawn]
 
-    results = map_batches(context, cells_of, loader, CPU_PX)
-    total = sum(map(len, batches))
-    shown = track(
-        results, total, "cells", visible=context.is_main, count=lambda one: one[0].num_images
-    )
-    for batch, found in shown:
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
-        for item, cells in zip(batch.items, found, strict=True):
-            store.write(item, cells)
-    context.fabric.barrier()
-    check_failures(context, len(items))
+    def write(item: Item, _: Size, cells: Cells) -> None:
+        store.write(item, cells)
+
+    write_network_files(context, items, scales, store.has, cells_of, write, "cells")
 
 
 def shares_of_cells(

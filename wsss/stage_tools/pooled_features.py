@@ -11,16 +11,13 @@ from torch import Tensor
 
 from wsss.artifacts import atomic
 from wsss.data.colours import in_unit_range
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
 from wsss.models import Backbone
-from wsss.models.feature_maps import CPU_PX
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import map_batches, ready
-from wsss.stage_tools.loaders import BATCH_SIZE, pending_batches
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import note_failure
+from wsss.stage_tools.forward_passes import ready
+from wsss.stage_tools.network_files import write_network_files
 
 
 def store_pooled_features(
@@ -36,12 +33,14 @@ def store_pooled_features(
     They are followed by features pooled over `num_windows` random windows of each map, which stand
     for random crops. Items are shared out over the ranks; existing files are kept; the function
     returns on all ranks at once.
+
+    Raises:
+        WsssError: too many images failed.
     """
-    batches = pending_batches(
-        context, items, scales, BATCH_SIZE, lambda item: features_path(folder, item).is_file()
-    )
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
     ready(backbone, context)
+
+    def is_done(item: Item) -> bool:
+        return features_path(folder, item).is_file()
 
     def window_seed(item: Item) -> int:
         return sample_seed(context.seed, 0, crc32(item.id.encode()))
@@ -57,22 +56,12 @@ def store_pooled_features(
             for index, item in enumerate(batch.items)
         ]
 
-    results = map_batches(context, pooled_views, loader, CPU_PX)
-    shown = track(
-        results,
-        sum(map(len, batches)),
-        "features",
-        visible=context.is_main,
-        count=lambda one: one[0].num_images,
-    )
-    for batch, views in shown:
-        for item, features in zip(batch.items, views, strict=True):
-            with atomic(features_path(folder, item)) as path, path.open("wb") as stream:
-                np.save(stream, features, allow_pickle=False)
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
+    def write(item: Item, _: Size, views: np.ndarray) -> None:
+        with atomic(features_path(folder, item)) as path, path.open("wb") as stream:
+            np.save(stream, views, allow_pickle=False)
+
+    write_network_files(context, items, scales, is_done, pooled_views, write, "features")
     backbone.cpu()
-    context.fabric.barrier()
 
 
 def features_path(folder: Path, item: Item) -> Path:

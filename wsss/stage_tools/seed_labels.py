@@ -1,12 +1,12 @@
 """Training labels that a stage makes of seeds for itself, by a dense CRF."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import LabelStore
+from wsss.artifacts import LabelStore, Seeds
 from wsss.data.sample import Item
 from wsss.refine.crf_labelling import CrfLabelling
 from wsss.stage_tools.context import Context
@@ -42,11 +42,30 @@ def write_labels(
     """
 
     def calls(pending: Sequence[Item]) -> Calls:
-        if task.labels.engine.in_batches:
-            # For engines of GPUs alone, whose part imports torch.
-            from wsss.stage_tools.crf_batches import masks_in_batches
-
-            return masks_in_batches(context, task.labels, pending, task.read)
-        return ((item,) for item in pending)
+        return mask_calls(context, task.labels, pending, task.read)
 
     write_item_files(context, items, task.store, task, calls, description)
+
+
+def mask_calls(
+    context: Context,
+    labels: CrfLabelling,
+    items: Sequence[Item],
+    read: Callable[[Item], tuple[UInt8[np.ndarray, "_ _ 3"], Seeds]],
+    **sizes: int,
+) -> Calls:
+    """Arguments of a task that labels an image: it alone, or with the mask that a GPU has made.
+
+    Args:
+        context: of the stage.
+        labels: labels an image, or many together.
+        items: to be labelled.
+        read: reads an image and its seeds.
+        **sizes: `batch_size` and `max_batch_px` of what is solved together.
+    """
+    if not labels.engine.in_batches:
+        return ((item,) for item in items)
+    # For engines of GPUs alone, whose part imports torch.
+    from wsss.stage_tools.crf_batches import masks_in_batches
+
+    return masks_in_batches(context, labels, items, read, **sizes)

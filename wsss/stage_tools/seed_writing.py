@@ -7,17 +7,15 @@ import numpy as np
 from torch import Tensor
 
 from wsss.artifacts import Seeds, SeedStore, StatisticsStore
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.errors import inside
 from wsss.models import SplitClassifier
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import PerThread, map_batches, ready
-from wsss.stage_tools.loaders import pending_batches
-from wsss.stage_tools.progress import track
+from wsss.stage_tools.forward_passes import PerThread, ready
+from wsss.stage_tools.network_files import write_network_files
 from wsss.stage_tools.trained_classifier import trained_classifier, untrained_classifier
-from wsss.stage_tools.worker_pool import check_failures, note_failure
 
 
 class ChecksModel(Protocol):
@@ -87,32 +85,21 @@ def write_seeds(
     items = context.items(TRAIN)
     store = SeedStore(context.folder / "seeds")
     statistics = StatisticsStore(context.folder / STATISTICS)
-    batches = pending_batches(context, items, scales, batch_size, store.has)
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
     def maps_of_batch(batch: PyramidBatch) -> list[ImageMaps]:
         return maps_of(*networks.value, batch)
 
-    results = map_batches(context, maps_of_batch, loader)
-    shown = track(
-        results,
-        sum(map(len, batches)),
-        description,
-        visible=context.is_main,
-        count=lambda one: one[0].num_images,
+    def write(item: Item, size: Size, found: ImageMaps) -> None:
+        labels = np.array(item.labels, dtype=np.uint16)
+        present = found.maps[: len(labels)].half().cpu().numpy()
+        if found.scale_agreement is not None and len(labels):
+            agreement = float(found.scale_agreement[: len(labels)].cpu().double().mean())
+            statistics.write(item, {"scale_agreement": round(agreement, DIGITS)})
+        store.write(item, Seeds(labels, present, size))
+
+    write_network_files(
+        context, items, scales, store.has, maps_of_batch, write, description, batch_size, None
     )
-    for batch, maps in shown:
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
-        for item, size, found in zip(batch.items, batch.sizes, maps, strict=True):
-            labels = np.array(item.labels, dtype=np.uint16)
-            present = found.maps[: len(labels)].half().cpu().numpy()
-            if found.scale_agreement is not None and len(labels):
-                agreement = float(found.scale_agreement[: len(labels)].cpu().double().mean())
-                statistics.write(item, {"scale_agreement": round(agreement, DIGITS)})
-            store.write(item, Seeds(labels, present, size))
-    context.fabric.barrier()
-    check_failures(context, len(items))
     numbers = {"images": float(sum(store.has(item) for item in items))}
     return numbers | mean_statistics(statistics, items) if context.is_main else numbers
 

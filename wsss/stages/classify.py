@@ -22,7 +22,6 @@ from wsss.stage_tools.loaders import image_loaders
 from wsss.stage_tools.pooled_features import store_pooled_features
 from wsss.stage_tools.schedule_check import check_schedule
 from wsss.stage_tools.training import Loader, fit
-from wsss.stage_tools.worker_pool import check_failures
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
@@ -133,7 +132,6 @@ def run(
         folder = context.folder / "features"
         everything = joined(items, context.items(VAL))
         store_pooled_features(context, trunk, everything, scales, feature_windows, folder)
-        check_failures(context, len(everything))
         views = FeatureViews(context, items, folder)
         items = views.items
         train = feature_loader(context, views, batch_size)

@@ -13,9 +13,9 @@ from wsss.refine.crf_labelling import CrfLabelling
 from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.crf_batches import masks_in_batches
 from wsss.stage_tools.item_files import Calls, write_item_files
 from wsss.stage_tools.pooled_threshold import fit_to_data_set
+from wsss.stage_tools.seed_labels import mask_calls
 from wsss.stages.refine.mask_statistics import write_summary
 from wsss.stages.refine.refine_item import RefineItem
 
@@ -85,9 +85,10 @@ def run(
     )
 
     def calls(pending: Sequence[Item]) -> Calls:
-        if isinstance(method, CrfLabelling) and method.engine.in_batches:
-            return masks_in_batches(context, method, pending, task.read, batch_size, max_batch_px)
-        return ((item,) for item in pending)
+        if not isinstance(method, CrfLabelling):
+            return ((item,) for item in pending)
+        sizes = {"batch_size": batch_size, "max_batch_px": max_batch_px}
+        return mask_calls(context, method, pending, task.read, **sizes)
 
     write_item_files(context, items, masks, task, calls, "refine")
     rule = method.rule

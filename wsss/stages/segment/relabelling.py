@@ -10,20 +10,18 @@ from jaxtyping import Float
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, StatisticsStore, seed_size
 from wsss.data.item_table import select, take
-from wsss.data.pyramids import PyramidBatch, PyramidBatches, Scales
+from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.sample import Item
 from wsss.metrics.agreement import label_agreement
 from wsss.models import Segmenter
-from wsss.models.feature_maps import CPU_PX
 from wsss.models.inference import label_probabilities
 from wsss.models.pixel_probe import tag_probabilities
 from wsss.refine import CrfRefinement
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.forward_passes import map_batches, ready
-from wsss.stage_tools.item_files import write_item_files
-from wsss.stage_tools.loaders import pending_batches
-from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, note_failure
+from wsss.stage_tools.forward_passes import ready
+from wsss.stage_tools.item_files import Calls, write_item_files
+from wsss.stage_tools.network_files import write_network_files
+from wsss.stage_tools.seed_labels import mask_calls
 from wsss.stages.refine.refine_item import RefineItem
 
 log = logging.getLogger(__name__)
@@ -70,9 +68,12 @@ def relabelled(
     _write_probabilities(context, model, items, settings, seeds)
     statistics = StatisticsStore(folder / "statistics")
     task = RefineItem(context.source.reader, seeds, masks, statistics, settings.method, 0, True)
-    write_item_files(
-        context, items, masks, task, lambda pending: ((item,) for item in pending), "new masks"
-    )
+
+    def calls(pending: Sequence[Item]) -> Calls:
+        return mask_calls(context, settings.method, pending, task.read)
+
+    seen = select(items, seeds.has)  # Others could not be read, which is noted.
+    write_item_files(context, seen, masks, task, calls, "new masks")
     return masks
 
 
@@ -100,8 +101,6 @@ def _write_probabilities(
     """Write the probabilities of every image's tags, those of this rank's share."""
     ready(model, context)
     scales = settings.scales
-    batches = pending_batches(context, items, scales, settings.batch_size, store.has)
-    loader = PyramidBatches(context.source, batches, scales).loader(context.workers)
 
     def probabilities(batch: PyramidBatch) -> list[Float[np.ndarray, "n _ _"]]:
         sizes = [seed_size(*size) for size in batch.sizes]
@@ -113,15 +112,9 @@ def _write_probabilities(
             for one, item in zip(found, batch.items, strict=True)
         ]
 
-    results = map_batches(context, probabilities, loader, CPU_PX)
-    total = sum(map(len, batches))
-    shown = track(
-        results, total, "look anew", visible=context.is_main, count=lambda one: one[0].num_images
+    def write(item: Item, size: Size, maps: Float[np.ndarray, "n _ _"]) -> None:
+        store.write(item, Seeds(np.array(item.labels, dtype=np.uint16), maps, size))
+
+    write_network_files(
+        context, items, scales, store.has, probabilities, write, "look anew", settings.batch_size
     )
-    for batch, maps in shown:
-        for item, reason in batch.failures:
-            note_failure(context.folder, item, reason)
-        for item, size, own in zip(batch.items, batch.sizes, maps, strict=True):
-            store.write(item, Seeds(np.array(item.labels, dtype=np.uint16), own, size))
-    context.fabric.barrier()
-    check_failures(context, len(items))
