@@ -61,6 +61,17 @@ def renewed(before, after):
     return {stage for stage in before if before[stage] != after[stage]}
 
 
+def test_how_masks_are_made_anew_counts_where_there_are_rounds(folders):
+    words = ("segment.settled=0.5", "segment.relabel.batch_size=3")
+    assert folders(*words) == folders()
+    rounds = folders("segment.rounds=2")
+    assert renewed(rounds, folders("segment.rounds=2", *words)) == {
+        "segment",
+        "evaluate",
+        "report",
+    }
+
+
 def test_the_bound_renews_the_report_alone_and_no_method_renews_the_bound(folders):
     without, bound = folders(), folders("bound=true")
     assert {*bound} - {*without} == {*BOUNDS}

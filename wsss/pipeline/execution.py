@@ -17,7 +17,7 @@ from wsss.machine.memory import return_freed_memory
 from wsss.machine.nondeterminism import nondeterministic_operations
 from wsss.machine.usage import Usage
 from wsss.pipeline.damage import remove_damaged
-from wsss.pipeline.stage_order import stage_module
+from wsss.pipeline.stage_order import in_use, stage_module
 from wsss.pipeline.versions import commit, versions
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.context import Context
@@ -78,7 +78,8 @@ def run_stage(
             remove_damaged(context.folder)
             forget_failures(context.folder)
             log.info("%s → %s", stage, context.folder)
-            if any(engine.compiles_first() for engine in engines_of(run)):
+            used = in_use(stage_module(stage, config), run.keywords)
+            if any(engine.compiles_first() for engine in engines_of(used)):
                 log.info("%s: %s", stage, COMPILES)
             write_json(context.folder / INPUTS, basis.get("inputs", {}))
             devices = note_devices(context.folder, devices_of(stage, run, fabric.device, config))
@@ -141,15 +142,17 @@ def devices_of(
         device: of the run.
         config: the stage's settings.
     """
-    has_networks = getattr(stage_module(stage, config), "HAS_NETWORKS", True)
+    module = stage_module(stage, config)
+    has_networks = getattr(module, "HAS_NETWORKS", True)
     names = [device_name(device)] if has_networks else []
-    names += [engine.computes_on() for engine in engines_of(run)]
+    names += [engine.computes_on() for engine in engines_of(in_use(module, run.keywords))]
     return list(dict.fromkeys(names or ["cpu"]))
 
 
-def engines_of(run: Any) -> list[DenseCrfEngine]:
-    """The dense CRFs in the settings of a stage."""
-    engines = (getattr(value, "engine", value) for value in run.keywords.values())
+def engines_of(settings: Mapping[str, Any]) -> list[DenseCrfEngine]:
+    """The dense CRFs in the settings of a stage: one itself, that of a method, or of its method."""
+    methods = (getattr(value, "method", value) for value in settings.values())
+    engines = (getattr(method, "engine", method) for method in methods)
     return [engine for engine in engines if isinstance(engine, DenseCrfEngine)]
 
 

@@ -16,7 +16,7 @@ from wsss.errors import inside, user_error
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.weights import PACKAGE_WEIGHTS, weights_file
 from wsss.pipeline.given_files import given_digest
-from wsss.pipeline.stage_order import inputs_of, needed, select, stage_module
+from wsss.pipeline.stage_order import in_use, inputs_of, needed, select, stage_module
 from wsss.report.bound import BOUNDS
 from wsss.stages import CHAIN
 
@@ -88,7 +88,8 @@ def make_plans(
         with inside(stage):
             given = given_digest(module, source, configs[stage])
         paths = getattr(module, "GIVEN_PATHS", ())
-        settings = relevant({key: one for key, one in configs[stage].items() if key not in paths})
+        used = in_use(module, configs[stage])
+        settings = relevant({key: one for key, one in used.items() if key not in paths})
         optional = getattr(module, "OPTIONAL_INPUTS", ())
         inputs = tuple(
             name

@@ -1,6 +1,6 @@
 """Which stages a run has, and in which order."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -44,12 +44,23 @@ def inputs_of(module: ModuleType, settings: Mapping[str, Any]) -> tuple[str, ...
     return tuple(one for one in module.INPUTS if one not in switches or settings.get(switches[one]))
 
 
+def in_use(module: ModuleType, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a stage that have an effect: what others switch off is left out.
+
+    Args:
+        module: of the stage; where it has an `in_use`, that decides.
+        settings: of the stage.
+    """
+    decide: Callable[[Mapping[str, Any]], dict[str, Any]] = getattr(module, "in_use", dict)
+    return decide(settings)
+
+
 def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """The stages of a run, in the chain's order: all that have settings.
 
     Where results are given, they are the run's goals and what these are made of: the stages that
     would have led to given seeds or masks are left out. Stages that read masks look at what there
-    is: nothing is computed for them alone.
+    is: nothing is computed for them alone, but for what a setting of theirs switches on.
 
     Args:
         configs: settings by stage.
@@ -62,7 +73,9 @@ def needed(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         if stage in configs and (stage in GOALS or stage in taken):
             module = stage_module(stage, configs[stage])
             kept.append(stage)
-            taken |= set() if module.READS_MASKS else {*inputs_of(module, configs[stage])}
+            switched_on = getattr(module, "SWITCHES", {})
+            inputs = inputs_of(module, configs[stage])
+            taken |= {one for one in inputs if not module.READS_MASKS or one in switched_on}
     return tuple(reversed(kept))
 
 

@@ -1,7 +1,7 @@
 """Train the segmenter on pseudo masks, and on those that it makes itself, in rounds."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,14 @@ SWITCHES = {"classify": "classifier_weight"}
 SPLITS = (TRAIN,)
 READS_MASKS = False
 KEY_NUMBER = "pseudo_miou"
+OF_ROUNDS = ("settled", "relabel")
+"""Settings that have an effect only where there are several rounds."""
+
+
+def in_use(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that have an effect: without those of rounds where there is one training."""
+    several = settings.get("rounds", 1) > 1
+    return {key: one for key, one in settings.items() if several or key not in OF_ROUNDS}
 
 
 def check(
@@ -81,8 +89,10 @@ def check(
             "how masks are made anew between rounds", "Leave segment.relabel out.",
         )  # fmt: skip
     if rounds > 1 and relabel is not None:
-        with inside("relabel"), inside("method"):
-            relabel.method.check()
+        with inside("relabel"):
+            check_whole(1, batch_size=relabel.batch_size)
+            with inside("method"):
+                relabel.method.check()
 
 
 def run(
