@@ -83,8 +83,8 @@ def test_all_of_the_bound_is_oracle(bound):
         assert told
         assert all("oracle" in one for one in told)
         weak = bound["evaluate"].manifest.numbers["segmenter_miou"]
-        ratio = weak / bound[stage].manifest.numbers[f"{name}_miou"]
-        assert record.numbers[f"oracle/weak_over_{name}"] == pytest.approx(ratio)
+        percent = 100 * weak / bound[stage].manifest.numbers[f"{name}_miou"]
+        assert record.numbers[f"oracle/weak_over_{name}_percent"] == pytest.approx(percent)
         assert all("oracle" in one for one in record.tables[f"{stage}/iou"].columns[1:])
 
 

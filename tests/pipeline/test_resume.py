@@ -63,7 +63,7 @@ def assert_tracked_once(work_dir, finished):
         found = [(event.step, event.value) for event in log.Scalars(name)]
         assert len(found) == len(expected)
         assert dict(found) == pytest.approx(expected, rel=1e-6)
-    for name in ("evaluate/segmenter_miou", "oracle/weak_over_bound"):
+    for name in ("evaluate/segmenter_miou", "oracle/weak_over_bound_percent"):
         assert len(log.Scalars(name)) == 1
 
 

@@ -32,9 +32,9 @@ def seeds(*labels: int) -> Seeds:
 
 def test_only_what_exists_is_drawn():
     assert [p.title for p in draw_panels(Evidence(IMAGE), 24, ("a", "b"))] == ["image"]
-    everything = Evidence(IMAGE, seeds(1, 2), MASK, MASK, MASK)
+    everything = Evidence(IMAGE, seeds(1, 2), MASK, MASK, MASK, seeds(1))
     panels = draw_panels(everything, 24, ("a", "b"))
-    titles = ["image", "CAM", "pseudo mask", "prediction", GROUND_TRUTH]
+    titles = ["image", "CAM", "refined map", "pseudo mask", "prediction", GROUND_TRUTH]
     assert [panel.title for panel in panels] == titles
     assert panels[1].note == "a, b"
     assert {panel.picture.shape for panel in panels} == {(24, 32, 3)}

@@ -1,4 +1,4 @@
-"""The panels of one image: image, CAM, pseudo mask, prediction, ground truth."""
+"""The panels of one image: image, CAM, refined map, pseudo mask, prediction, ground truth."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from wsss.artifacts import Seeds
 from wsss.report.overlays import Image, Labels, heat_overlay, label_overlay
 
 GROUND_TRUTH = "ground truth"
+REFINED = "refined map"
 MAX_ASPECT = 2.0
 """Images of a larger aspect ratio are made lower, so that a row fits the page."""
 JPEG_QUALITY = 80
@@ -42,6 +43,8 @@ class Evidence:
     pseudo_mask: Labels | None = None
     prediction: Labels | None = None
     truth: Labels | None = None
+    later_seeds: Seeds | None = None
+    """Those that a walk or a probe has made of `seeds`."""
 
     @property
     def label_masks(self) -> dict[str, Labels]:
@@ -73,10 +76,11 @@ def draw_panels(evidence: Evidence, height_px: int, class_names: Sequence[str]) 
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     image = cv2.resize(evidence.image, (width, height), interpolation=interpolation)
     panels = [Panel("image", image.astype(np.uint8))]
-    if evidence.seeds is not None and len(evidence.seeds.labels):
-        tags = [class_names[label - 1] for label in evidence.seeds.labels.tolist()]
-        heat = strongest(evidence.seeds, height, width)
-        panels.append(Panel("CAM", heat_overlay(panels[0].picture, heat), ", ".join(tags)))
+    for title, seeds in (("CAM", evidence.seeds), (REFINED, evidence.later_seeds)):
+        if seeds is not None and len(seeds.labels):
+            tags = [class_names[label - 1] for label in seeds.labels.tolist()]
+            heat = strongest(seeds, height, width)
+            panels.append(Panel(title, heat_overlay(panels[0].picture, heat), ", ".join(tags)))
     for title, labels in evidence.label_masks.items():
         small = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
         panels.append(Panel(title, label_overlay(panels[0].picture, small.astype(np.uint8))))

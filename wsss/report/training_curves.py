@@ -32,16 +32,20 @@ class Record:
     value: float
 
 
+def curves_folder(folder: Path) -> Path:
+    """Where a training stage has its curves: of a training in rounds, with its last round."""
+    rounds = sorted(folder.glob("round_*"), key=lambda path: int(path.name.rpartition("_")[2]))
+    return (rounds[-1] if rounds else folder) / "curves"
+
+
 def read_curves(folder: Path) -> tuple[Curve, ...]:
     """The curves of a training stage, from `curves/version_*/metrics.csv` in its folder.
 
     A resumed training has several versions: each replaces the records of earlier ones from its
-    first step on. Of a training in rounds they are the last round's, `round_*/curves/…`.
+    first step on.
     """
-    rounds = sorted(folder.glob("round_*"), key=lambda path: int(path.name.rpartition("_")[2]))
-    folder = rounds[-1] if rounds else folder
     merged: list[Record] = []
-    for path in sorted(folder.glob("curves/version_*/metrics.csv"), key=_version):
+    for path in sorted(curves_folder(folder).glob("version_*/metrics.csv"), key=_version):
         if records := read_log(path):
             start = min(record.step for record in records)
             merged = [record for record in merged if record.step < start] + records

@@ -29,9 +29,11 @@ def evidence_of(source: Source, folders: Mapping[str, Path], split: str, item: I
         store = kind(folders[stage] / name)
         return store.read(item) if store.has(item) else None
 
+    later = next((stage for stage in ("probe", "propagate") if stage in folders), "")
     return Evidence(
         image=source.read_image(item),
         seeds=result("localize", SeedStore, "seeds"),
+        later_seeds=result(later, SeedStore, "seeds"),
         pseudo_mask=result("refine", LabelStore, "masks"),
         prediction=result("evaluate", LabelStore, f"predictions/{split}"),
     )

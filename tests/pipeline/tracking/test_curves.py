@@ -41,6 +41,14 @@ def test_points_of_all_attempts_are_there_once(attempts):
     assert curve_points(attempts / "none") == {}
 
 
+def test_of_rounds_the_points_are_those_of_the_last(attempts, tmp_path):
+    for number in (9, 10):
+        logger = CSVLogger(tmp_path / f"round_{number}", name="curves")
+        logger.log_metrics({"segment/train_loss": 100.0 * number, "epoch": 0}, 5)
+        logger.save()
+    assert curve_points(tmp_path) == {5: {"segment/train_loss": 1000.0, "epoch": 0.0}}
+
+
 def test_live_values_that_an_earlier_attempt_told_are_not_told_again(attempts):
     logger, begun = Noted(), []
     live = LiveCurves(logger, curve_points(attempts), begun.append)

@@ -8,6 +8,8 @@ from typing import Any
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
+from wsss.report.training_curves import curves_folder
+
 Points = dict[int, dict[str, float]]
 """Values by step, and by name."""
 AXES = {"step", "epoch"}
@@ -19,7 +21,7 @@ def curve_points(folder: Path) -> Points:
     What an attempt that went on from a checkpoint computed again is there once.
     """
     points: Points = {}
-    for path in sorted(folder.glob("curves/*/metrics.csv")):
+    for path in sorted(curves_folder(folder).glob("*/metrics.csv")):
         with path.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 values = {name: float(cell) for name, cell in row.items() if cell}

@@ -53,7 +53,7 @@ def stage_record(
     if stage in BOUNDS:
         together = {name: one.numbers for name, one in (manifests or {}).items()}
         compared = weak_over_bound({WEAK: together.get(WEAK, {}), stage: manifest.numbers})
-        numbers |= {f"{ORACLE}{one.name}": one.ratio for one in compared}
+        numbers |= {f"{ORACLE}{one.name}_percent": 100 * one.ratio for one in compared}
     numbers = {name: value for name, value in numbers.items() if name not in in_curves}
     numbers |= _finite({name: getattr(manifest, name) for name in USAGE}, f"stages/{stage}/")
     numbers |= _finite(of_health, "health/")
