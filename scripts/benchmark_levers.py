@@ -27,6 +27,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
@@ -48,14 +49,19 @@ SUBJECTS = ("pseudo_masks", "segmenter", "segmenter_tta_crf")
 
 def held_out(root: Path, folder: Path) -> Path:
     """A data set of the training images of another, every fourth as its validation images."""
-    if not (folder / "splits" / "val.txt").is_file():
-        ids = (root / "splits" / "train.txt").read_text(encoding="utf-8").split()
-        rows = [row for row in table_rows(root) if Path(row.image).stem in {*ids}]
-        linked(root, rows, folder)
-        (folder / "splits").mkdir()
+    if folder.is_dir():
+        return folder
+    ids = (root / "splits" / "train.txt").read_text(encoding="utf-8").split()
+    rows = [row for row in table_rows(root) if Path(row.image).stem in {*ids}]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="held_out_", dir=folder.parent) as temporary:
+        made = linked(root, rows, Path(temporary) / "data")
+        (made / "splits").mkdir()
         parts = {"train": [one for n, one in enumerate(ids) if n % EVERY], "val": ids[::EVERY]}
         for name, own in parts.items():
-            (folder / "splits" / f"{name}.txt").write_text("\n".join(own), encoding="utf-8")
+            (made / "splits" / f"{name}.txt").write_text("\n".join(own), encoding="utf-8")
+        with suppress(OSError):  # Another command was faster.
+            made.rename(folder)
     return folder
 
 

@@ -48,6 +48,12 @@ class DeployedSegmenter(Deployed):
         self.classifier = None if given is None else traceable(given)
         self.classifier_weight = segmenter.classifier_weight
 
+    @property
+    def min_side_px(self) -> int:
+        """As of all networks, of its classifier's maps, too."""
+        own = super().min_side_px
+        return own if self.classifier is None else max(own, _stride(self.classifier) + 1)
+
     def forward(
         self, images: UInt8[Tensor, "b 3 H W"]
     ) -> tuple[Float[Tensor, "b c1 H W"], Float[Tensor, "b c1 H W"], UInt8[Tensor, "b H W"]]:
@@ -58,8 +64,7 @@ class DeployedSegmenter(Deployed):
         logits = logits.index_select(2, torch.arange(height))
         logits = logits.index_select(3, torch.arange(width))
         if self.classifier is not None:
-            stride = cast("Backbone", self.classifier.features).output_stride
-            seen = edge_padded(in_unit_range(images), stride)
+            seen = edge_padded(in_unit_range(images), _stride(self.classifier))
             logits = logits + evidence(self.classifier, self.classifier_weight, seen)
         labels = logits.argmax(dim=1).to(torch.uint8)
         return logits, logits.softmax(dim=1), labels
@@ -70,7 +75,7 @@ class DeployedClassifier(Deployed):
 
     def __init__(self, classifier: SplitClassifier) -> None:
         super().__init__()
-        self.stride = cast("Backbone", classifier.features).output_stride
+        self.stride = _stride(classifier)
         self.features = traceable(classifier.features)
         self.head = classifier.head
         self.has_maps = isinstance(classifier.head, LinearHead)
@@ -88,6 +93,11 @@ class DeployedClassifier(Deployed):
             return logits, logits.sigmoid()
         head = cast("LinearHead", self.head)
         return logits, logits.sigmoid(), F.conv2d(features, head.weight[:, :, None, None]).relu()
+
+
+def _stride(classifier: SplitClassifier) -> int:
+    """Image pixels per cell of a classifier's maps."""
+    return cast("Backbone", classifier.features).output_stride
 
 
 def edge_padded(images: Float[Tensor, "b 3 H W"], stride: int) -> Float[Tensor, "b 3 H2 W2"]:

@@ -15,6 +15,11 @@ class AveragedWeights(EMAWeightAveraging):
         """Take the decay d in (0, 1): 0.99 averages some hundred steps."""
         super().__init__(decay=decay)
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Move the average to the device of the weights, which its `setup` came before."""
+        assert self._average_model is not None
+        self._average_model.to(pl_module.device)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the weights: see `on_fit_end`."""
 

@@ -1,6 +1,6 @@
 """Learn from the pseudo masks of all images what background and classes look like in features."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from torch import Tensor
 from wsss.argument_checks import check_whole
 from wsss.artifacts import LabelStore, SeedStore, seed_size
 from wsss.data.colours import in_unit_range
-from wsss.data.item_table import select
+from wsss.data.item_table import select, take
 from wsss.data.pyramids import PyramidBatch, Scales
 from wsss.data.random_seeds import epoch_sampler
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
-from wsss.errors import inside
+from wsss.errors import inside, user_error
 from wsss.models import PixelProbe, SplitClassifier
 from wsss.models.affinity_heads import resize
 from wsss.models.pixel_probe import tag_probabilities
@@ -102,7 +102,8 @@ def run(
         flip: see every scale mirrored, too.
         cells_per_image: cells of feature maps that are learnt from, of all scales and mirror
             images of an image together.
-        most_cells: of all images together, which bounds memory: 3 kB each.
+        most_cells: of all images together, which bounds memory: 3 kB each. Of more images than
+            that only some, evenly spaced, are learnt from.
         checkpoint_every_n_epochs: how much a killed run loses at most.
 
     Returns:
@@ -116,13 +117,16 @@ def run(
     write_labels(context, items, labelling, "first masks")
     labelled = select(items, masks.has)
     passes = len(scales.factors) * (2 if flip else 1)
+    # A pass draws one cell at least: beyond that it is fewer images that keep memory bounded.
+    step = -(-len(labelled) * passes // most_cells) or 1
+    labelled = take(labelled, range(0, len(labelled), step))
     of_image = min(cells_per_image, most_cells // max(1, len(labelled)))
     store = CellStore(context.folder / "cells")
     store_cells(
         context, trained_classifier(context), method, labelled, masks, scales, flip,
         max(1, of_image // passes), store,
     )  # fmt: skip
-    cells = _joined(store.read(item) for item in labelled if store.has(item))
+    cells = _joined([store.read(item) for item in labelled if store.has(item)])
     probe = PixelProbe(cells.features.shape[1], len(context.source.class_names))
     probe.standardise(*statistics_of(cells.features))
     torch.manual_seed(context.seed)
@@ -171,8 +175,17 @@ def _mean_probabilities(
     return torch.stack([resize(one[None], seed_size(*size))[0] for one in passes]).mean(dim=0)
 
 
-def _joined(cells: Iterable[Cells]) -> Cells:
-    """The cells of all images, one after another."""
+def _joined(cells: Sequence[Cells]) -> Cells:
+    """The cells of all images, one after another.
+
+    Raises:
+        WsssError: there are none.
+    """
+    if not any(len(one.features) for one in cells):
+        raise user_error(
+            "probe", "no image has a pixel that is labelled in its first mask",
+            "masks with background or classes", "Lower probe.labels.min_confidence.",
+        )  # fmt: skip
     features, shares = zip(*cells, strict=True)
     return Cells(np.concatenate(features), np.concatenate(shares))
 
