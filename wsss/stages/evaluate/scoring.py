@@ -1,4 +1,4 @@
-"""Scores of label masks against ground truth, image by image: the only reader of masks."""
+"""Scores of label masks against ground truth, image by image."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Score seeds, pseudo masks and segmenter; the only stage that opens ground truth."""
+"""Score seeds, pseudo masks and segmenter against ground truth."""
 
 import logging
 from collections.abc import Sequence
