@@ -50,7 +50,7 @@ class DeployedSegmenter(Deployed):
 
     @property
     def min_side_px(self) -> int:
-        """As of all networks, of its classifier's maps, too."""
+        """Least side of an image: neither the network nor its classifier may have a single cell."""
         own = super().min_side_px
         return own if self.classifier is None else max(own, _stride(self.classifier) + 1)
 

@@ -150,7 +150,7 @@ def devices_of(
 
 
 def engines_of(settings: Mapping[str, Any]) -> list[DenseCrfEngine]:
-    """The dense CRFs in the settings of a stage: one itself, that of a method, or of its method."""
+    """A stage's dense CRFs, in its settings `crf`, `method.engine` or `relabel.method.engine`."""
     methods = (getattr(value, "method", value) for value in settings.values())
     engines = (getattr(method, "engine", method) for method in methods)
     return [engine for engine in engines if isinstance(engine, DenseCrfEngine)]

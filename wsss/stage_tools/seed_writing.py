@@ -97,9 +97,11 @@ def write_seeds(
             statistics.write(item, {"scale_agreement": round(agreement, DIGITS)})
         store.write(item, Seeds(labels, present, size))
 
+    # Some methods' maps depend on what else is in a batch, so that none is halved for its size.
     write_network_files(
-        context, items, scales, store.has, maps_of_batch, write, description, batch_size, None
-    )
+        context, items, scales, store.has, maps_of_batch, write, description, batch_size,
+        cpu_px=None,
+    )  # fmt: skip
     numbers = {"images": float(sum(store.has(item) for item in items))}
     return numbers | mean_statistics(statistics, items) if context.is_main else numbers
 
