@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wsss.models.class_pair_heads import PairNetworks as PairNetworks
     from wsss.models.classifier import LinearHead as LinearHead
     from wsss.models.classifier import SplitClassifier as SplitClassifier
+    from wsss.models.joined_backbones import JoinedBackbones as JoinedBackbones
     from wsss.models.pixel_probe import PixelProbe as PixelProbe
     from wsss.models.recam_head import ReactivatedHead as ReactivatedHead
     from wsss.models.segmenter import Segmenter as Segmenter
@@ -26,6 +27,7 @@ _MODULES = {
     "SplitClassifier": "classifier",
     "PairHeads": "class_pair_heads",
     "PairNetworks": "class_pair_heads",
+    "JoinedBackbones": "joined_backbones",
     "PixelProbe": "pixel_probe",
     "ReactivatedHead": "recam_head",
     "Segmenter": "segmenter",
