@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 from wsss.cams.core.gradients import mean_gradients
 from wsss.cams.fg_cam import FGCAM, fg_cam
-from wsss.errors import WsssError
-from wsss.models import LinearHead, SplitClassifier
+from wsss.errors import InvalidOptionError, WsssError
+from wsss.models import JoinedBackbones, LinearHead, SplitClassifier
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -310,3 +310,15 @@ def test_an_error_in_the_pass_leaves_no_hook(vgg, images, classes):
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         FGCAM(**options)
+
+
+def test_a_layer_of_one_of_two_networks_is_refused():
+    backbone = JoinedBackbones("tf_efficientnet_lite0+resnet18", None)
+    model = SplitClassifier.linear(backbone, 2).eval()
+    with pytest.raises(InvalidOptionError, match=r"target_layer.*input"):
+        FGCAM().check(model)
+    image, classes = torch.rand(1, 3, 64, 64), torch.tensor([[0, 1]])
+    method = FGCAM(target_layer="input")
+    method.check(model)
+    coarse, fine = (one.maps(model, image, classes) for one in (FGCAM(target_layer=None), method))
+    torch.testing.assert_close(fine.sum(dim=(2, 3)), coarse.sum(dim=(2, 3)), rtol=1e-3, atol=1e-4)

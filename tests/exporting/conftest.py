@@ -21,6 +21,7 @@ NAMES = ("cat", "dog")
 SIZES = {"red/a.jpg": (40, 56), "b.png": (33, 48), "c.jpg": (64, 47), "d.jpg": (48, 48)}
 TAGS = {"red/a.jpg": "cat", "b.png": "cat|dog", "c.jpg": "dog", "d.jpg": "cat"}
 ENCODER = "test_efficientnet"
+JOINED = "tf_efficientnet_lite0+tf_efficientnet_lite2"
 """A network of timm for tests, with few weights."""
 
 
@@ -52,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     folders: dict[str, Path] = {}
     weights = str(root / "secret" / "weights.pth")
     configs: dict[str, dict[str, Any]] = {
-        "classify": {"backbone": {"name": "tf_efficientnet_lite0", "weights": "package"}},
+        "classify": {"backbone": {"name": JOINED, "weights": "package"}},
         "segment": {"segmenter": {"encoder": "resnet50", "weights": weights}},
         "evaluate": {"scales": {"factors": [1.5, 1.0]}},
     }

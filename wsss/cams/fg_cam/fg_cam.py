@@ -15,6 +15,7 @@ from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
+from wsss.models.joined_backbones import JoinedBackbones
 
 PIXELS_PER_PASS = 2**18
 """Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""
@@ -101,6 +102,14 @@ class FGCAM(CamMethod):
         super().check(model)
         if self.target_layer is None:
             return
+        if isinstance(model.features, JoinedBackbones) and self.target_layer != "input":
+            raise InvalidOptionError(
+                "target_layer",
+                self.target_layer,
+                "`input`, where all networks of a joined backbone meet",
+                "components of the other networks never reach a layer of one",
+                "Carry them to the input, or take one network alone, or a method such as CAM.",
+            )
         weight = next(model.parameters())
         images = weight.new_zeros(1, 3, TRIAL_SIZE_PX, TRIAL_SIZE_PX)
         with recording(model.features, self._root(model, images)) as tape:
