@@ -1,5 +1,7 @@
 """Every activation-mapping method in the pipeline, on a classifier that all share."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,12 @@ def test_names_of_fused_methods_are_their_settings_in_the_fingerprint(run, work_
     assert again["localize"].folder == first["localize"].folder
     other = run(work_dir, "cam=fused", "stages=[classify,localize]")
     assert other["localize"].folder != first["localize"].folder
+
+
+@pytest.mark.slow
+def test_two_networks_side_by_side_are_a_backbone_of_the_whole_run(run, tmp_path):
+    words = ("backbone=efficientnet_lite0_lite2", "segmenter=deeplabv3plus_lite0")
+    outcomes = run(tmp_path, *words)
+    description = json.loads((outcomes["classify"].folder / "classifier.json").read_text())
+    assert description["backbone"]["name"] == "tf_efficientnet_lite0+tf_efficientnet_lite2"
+    assert json.loads((outcomes["evaluate"].folder / "metrics.json").read_text())["subjects"]
