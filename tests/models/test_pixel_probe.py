@@ -7,30 +7,59 @@ from torch.nn import functional as F
 
 from wsss.models.hypercolumns import hypercolumns
 from wsss.models.pixel_probe import PixelProbe, tag_probabilities
+from wsss.tasks import PixelProbeTask
 
 
 def test_a_new_probe_finds_everything_equally_likely():
-    assert not PixelProbe(5, 3)(torch.randn(2, 5, 4, 6)).any()
+    logits = PixelProbe([3, 2], 3)(torch.randn(2, 5, 4, 6))
+    assert logits.shape == (2, 2, 4, 4, 6)
+    assert not logits.any()
 
 
 def test_logits_are_those_of_standardised_features():
     generator = torch.Generator().manual_seed(0)
     features = 3 + 2 * torch.randn(2, 5, 4, 6, generator=generator)
     features[:, 4] = 7.0  # Says nothing.
-    probe = PixelProbe(5, 3)
-    nn.init.normal_(probe.linear.weight, generator=generator)
-    nn.init.normal_(probe.linear.bias, generator=generator)
+    probe = PixelProbe([2, 3], 3)
+    for layer in probe.linear:
+        nn.init.normal_(layer.weight, generator=generator)
+        nn.init.normal_(layer.bias, generator=generator)
     flat = features.transpose(0, 1).flatten(1)
     probe.standardise(flat.mean(dim=1), flat.std(dim=1, correction=0))
     at = features[1, :, 2, 3].double()
     deviation = flat.double().std(dim=1, correction=0)
     deviation[4] = 1
-    expected = F.linear(
-        (at - flat.double().mean(dim=1)) / deviation,
-        probe.linear.weight.double(),
-        probe.linear.bias.double(),
+    standardised = (at - flat.double().mean(dim=1)) / deviation
+    expected = torch.stack(
+        [
+            F.linear(part, layer.weight.double(), layer.bias.double())
+            for part, layer in zip(standardised.split([2, 3]), probe.linear, strict=True)
+        ]
     )
-    torch.testing.assert_close(probe(features)[1, :, 2, 3].double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        probe(features)[1, :, :, 2, 3].double(), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_layers_of_two_networks_learn_apart():
+    """The loss of both has the gradients of each alone, halved."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(6, 5, 1, 1, generator=generator)
+    shares = torch.rand(6, 4, generator=generator).softmax(dim=1)
+    batch = {"images": features, "tags": shares}
+
+    def gradients(probe, own):
+        task = PixelProbeTask(probe, torch.optim.SGD, 0.1)
+        task.log = lambda *_, **__: None
+        task.training_step({**batch, "images": own}, 0).backward()
+        return [layer.weight.grad for layer in probe.linear]
+
+    both = gradients(PixelProbe([2, 3], 3), features)
+    alone = [
+        gradients(PixelProbe([part.shape[1]], 3), part)[0] for part in features.split([2, 3], dim=1)
+    ]
+    for found, expected in zip(both, alone, strict=True):
+        torch.testing.assert_close(found, expected / 2)
 
 
 def test_tags_share_out_what_other_classes_would_have_had():

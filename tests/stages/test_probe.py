@@ -6,6 +6,7 @@ import torch
 
 from wsss.data.sample import Item
 from wsss.errors import WsssError
+from wsss.models.pixel_probe import tag_probabilities
 from wsss.stage_tools.labelled_cells import Cells
 from wsss.stages.probe import _joined, _mean_probabilities, statistics_of
 
@@ -28,10 +29,13 @@ def test_without_a_labelled_cell_there_is_nothing_to_learn_from():
 
 
 def test_probabilities_are_averaged_over_passes_and_leave_the_rest_to_background():
-    logits = [torch.randn(4, 3, 5), torch.randn(4, 6, 10)]
+    logits = [torch.randn(2, 4, 3, 5), torch.randn(2, 4, 6, 10)]
     item = Item("one", labels=(1, 3))
     found = _mean_probabilities(logits, item, (24, 40))
     assert found.shape == (2, 6, 10)
     assert (found > 0).all()
     assert (found.sum(dim=0) < 1).all()
+    one = tag_probabilities(logits[1][0], (1, 3))
+    other = tag_probabilities(logits[1][1], (1, 3))
+    torch.testing.assert_close(_mean_probabilities(logits[1:], item, (24, 40)), (one + other) / 2)
     assert _mean_probabilities(logits, Item("none", labels=()), (24, 40)).shape[0] == 0

@@ -1,6 +1,6 @@
 """Several networks as one backbone, whose feature maps stand side by side."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -43,7 +43,7 @@ class JoinedBackbones(Backbone):
             raise InvalidOptionError("name", name, expected)
         super().__init__(name, output_stride, freeze)
         parts = [TimmBackbone(one, weights, output_stride, freeze) for one in names]
-        self.network = SideBySide(parts)
+        self.network: SideBySide = SideBySide(parts)
         self.num_features = sum(part.num_features for part in parts)
         # Each network has its own behind this one.
         self.normalise = Normalisation([0.0] * 3, [1.0] * 3)
@@ -53,11 +53,16 @@ class JoinedBackbones(Backbone):
         return self.network(self.normalise(images))  # type: ignore[no-any-return]
 
     @property
+    def parts(self) -> list[TimmBackbone]:
+        """The networks, in the order of their channels."""
+        return [cast("TimmBackbone", part) for part in self.network]
+
+    @property
     def inner_layers(self) -> Mapping[str, nn.Module]:
         """The inner layers of all, by network and name: `tf_efficientnet_lite0.blocks.4`."""
         return {
             f"{part.name}.{name}": layer
-            for part in cast("Iterable[TimmBackbone]", self.network)
+            for part in self.parts
             for name, layer in part.inner_layers.items()
         }
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from wsss.argument_checks import check_layers, layer_names
 from wsss.models import PixelProbe, SplitClassifier
 from wsss.models.hypercolumns import hypercolumns
+from wsss.models.joined_backbones import JoinedBackbones
+
+TRIAL_SIZE_PX = 64
+"""Side of the image that tells how many features there are."""
 
 
 class HypercolumnProbe:
@@ -35,16 +40,27 @@ class HypercolumnProbe:
 
     def features(
         self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
-    ) -> Float[Tensor, "b k h w"]:
-        """What the probe sees of RGB images in [0, 1]."""
+    ) -> list[Float[Tensor, "b _ h w"]]:
+        """What the probe sees of RGB images in [0, 1], by each network of the classifier."""
         names = list(model.inner_layers) if self.layers is None else self.layers
         layers = [model.inner_layers[name] for name in names]
-        return hypercolumns(model.features, layers, images)
+        if not isinstance(model.features, JoinedBackbones):
+            return [hypercolumns(model.features, layers, images)]
+        networks = [(part, {*part.modules()}) for part in model.features.parts]
+        return [
+            hypercolumns(part, [layer for layer in layers if layer in own], images)
+            for part, own in networks
+        ]
+
+    def num_features(self, model: SplitClassifier) -> list[int]:
+        """Channels of what the probe sees, by each network, found by a pass of a small image."""
+        image = next(model.parameters()).new_zeros(1, 3, TRIAL_SIZE_PX, TRIAL_SIZE_PX)
+        return [part.shape[1] for part in self.features(model, image)]
 
     def __call__(
         self, model: SplitClassifier, images: Float[Tensor, "b 3 H W"]
-    ) -> Float[Tensor, "b c1 h w"]:
-        """Logits of background and C classes at each cell of the last feature map."""
+    ) -> Float[Tensor, "b n c1 h w"]:
+        """Logits of background and C classes at each cell of the last feature map, by network."""
         assert self.probe is not None  # Trained before.
-        logits: Tensor = self.probe(self.features(model, images))
+        logits: Tensor = self.probe(torch.cat(self.features(model, images), dim=1))
         return logits

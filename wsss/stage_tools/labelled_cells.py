@@ -96,7 +96,7 @@ def store_cells(
         for number, level in enumerate(levels):
             for mirrored in (False, True) if flip else (False,):
                 images = level.flip(-1) if mirrored else level
-                maps = own_probe.features(own_model, images)
+                maps = torch.cat(own_probe.features(own_model, images), dim=1)
                 for index, (item, mask) in enumerate(zip(batch.items, masks, strict=True)):
                     seen = mask[:, ::-1] if mirrored else mask
                     shares = shares_of_cells(seen, (maps.shape[2], maps.shape[3]), num_labels)

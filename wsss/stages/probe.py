@@ -34,7 +34,7 @@ from wsss.stage_tools.training import fit
 from wsss.tasks import PixelProbeTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 2
+VERSION = 3
 INPUTS = ("classify", "reactivate", "localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False
@@ -88,7 +88,8 @@ def run(
     too simple to learn each mask's errors. Ours; linear probes are Alain and Bengio's (2016).
 
     Its probabilities are those of background and the image's tags alone, averaged over scales and
-    mirror images; background has what the maps leave of 1.
+    mirror images; background has what the maps leave of 1. Networks side by side have a layer each,
+    whose probabilities are averaged, too.
 
     Args:
         context: data, folders, processes.
@@ -122,12 +123,13 @@ def run(
     labelled = take(labelled, range(0, len(labelled), step))
     of_image = min(cells_per_image, most_cells // max(1, len(labelled)))
     store = CellStore(context.folder / "cells")
+    model = trained_classifier(context)
+    num_features = method.num_features(model)
     store_cells(
-        context, trained_classifier(context), method, labelled, masks, scales, flip,
-        max(1, of_image // passes), store,
-    )  # fmt: skip
+        context, model, method, labelled, masks, scales, flip, max(1, of_image // passes), store
+    )
     cells = _joined([store.read(item) for item in labelled if store.has(item)])
-    probe = PixelProbe(cells.features.shape[1], len(context.source.class_names))
+    probe = PixelProbe(num_features, len(context.source.class_names))
     probe.standardise(*statistics_of(cells.features))
     torch.manual_seed(context.seed)
     task = PixelProbeTask(probe, optimizer, lr)
@@ -166,10 +168,13 @@ def statistics_of(
 
 
 def _mean_probabilities(
-    logits: list[Float[Tensor, "c1 _ _"]], item: Item, size: tuple[int, int]
-) -> Float[Tensor, "n h w"]:
-    """The probabilities of an image's tags at the size of its seeds, averaged over all passes."""
-    passes = [tag_probabilities(one, item.labels) for one in logits]
+    logits: list[Float[Tensor, "n c1 _ _"]], item: Item, size: tuple[int, int]
+) -> Float[Tensor, "t h w"]:
+    """The probabilities of an image's tags at the size of its seeds.
+
+    Averaged over all passes and networks.
+    """
+    passes = [tag_probabilities(one, item.labels) for networks in logits for one in networks]
     if not item.labels:
         return passes[0]
     return torch.stack([resize(one[None], seed_size(*size))[0] for one in passes]).mean(dim=0)

@@ -12,7 +12,10 @@ from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_sc
 
 
 class PixelProbeTask(pl.LightningModule):
-    """Trains a linear probe with the cross-entropy of the labels' shares in a cell."""
+    """Trains a linear probe with the cross-entropy of the labels' shares in a cell.
+
+    The loss is the mean over the networks that the probe sees, whose layers learn apart.
+    """
 
     def __init__(self, probe: PixelProbe, optimizer: OptimizerFactory, lr: float) -> None:
         """Train `probe`.
@@ -30,7 +33,8 @@ class PixelProbeTask(pl.LightningModule):
     def training_step(self, batch: TaggedBatch, _: int) -> Tensor:
         """Loss of a batch of cells: `images` are their features, `tags` the labels' shares."""
         logits = self.probe(batch["images"].float())[..., 0, 0]
-        loss = F.cross_entropy(logits, batch["tags"])
+        shares = batch["tags"][:, None].expand_as(logits)
+        loss = F.cross_entropy(logits.flatten(0, 1), shares.flatten(0, 1))
         self.log(
             "probe/train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True
         )
