@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import socket
 import sys
 import warnings
@@ -32,6 +33,12 @@ PETS: dict[str, tuple[str, ...]] = {
     for name, labels in (("cat", ("cat",)), ("dog", ("dog",)), ("both", ("cat", "dog")))
 }
 """Nine images of two classes, by file name."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C as in a terminal: a shell's `&` has it ignored, here and in what tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

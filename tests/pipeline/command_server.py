@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import pkgutil
-import signal
 import sys
 
 from forked_ranks import lend_forks
@@ -35,8 +34,6 @@ def serve() -> None:
 
 def become(words: list[str], said: str) -> None:
     os.setsid()
-    # As a terminal leaves it: a shell's `&` has made whatever it started deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = words
     nowhere = os.open(os.devnull, os.O_RDONLY)
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
