@@ -1,6 +1,6 @@
 """The split classifier: a network in two parts, features and head, for CAM methods."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -92,6 +92,11 @@ class SplitClassifier(nn.Module):
     def inner_layers(self) -> Mapping[str, nn.Module]:
         """The backbone's modules with feature maps as outputs, by name, shallow to deep."""
         return getattr(self.features, "inner_layers", {})
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """The networks whose channels, one behind the other, are the feature map; mostly one."""
+        return getattr(self.features, "parts", [self.features])
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c"]:
         """Logits of RGB images in [0, 1]."""

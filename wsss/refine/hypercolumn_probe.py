@@ -9,7 +9,6 @@ from torch import Tensor
 from wsss.argument_checks import check_layers, layer_names
 from wsss.models import PixelProbe, SplitClassifier
 from wsss.models.hypercolumns import hypercolumns
-from wsss.models.joined_backbones import JoinedBackbones
 
 TRIAL_SIZE_PX = 64
 """Side of the image that tells how many features there are."""
@@ -44,12 +43,10 @@ class HypercolumnProbe:
         """What the probe sees of RGB images in [0, 1], by each network of the classifier."""
         names = list(model.inner_layers) if self.layers is None else self.layers
         layers = [model.inner_layers[name] for name in names]
-        if not isinstance(model.features, JoinedBackbones):
-            return [hypercolumns(model.features, layers, images)]
-        networks = [(part, {*part.modules()}) for part in model.features.parts]
+        own = [{*network.modules()} for network in model.networks]
         return [
-            hypercolumns(part, [layer for layer in layers if layer in own], images)
-            for part, own in networks
+            hypercolumns(network, [layer for layer in layers if layer in modules], images)
+            for network, modules in zip(model.networks, own, strict=True)
         ]
 
     def num_features(self, model: SplitClassifier) -> list[int]:

@@ -103,8 +103,9 @@ def run(
         flip: see every scale mirrored, too.
         cells_per_image: cells of feature maps that are learnt from, of all scales and mirror
             images of an image together.
-        most_cells: of all images together, which bounds memory: 3 kB each. Of more images than
-            that only some, evenly spaced, are learnt from.
+        most_cells: of all images together, which bounds memory: 2 bytes a feature, which is 4 kB
+            each of EfficientNet-Lite0 and 7 kB of Lite0 and Lite2. Of more images than that only
+            some, evenly spaced, are learnt from.
         checkpoint_every_n_epochs: how much a killed run loses at most.
 
     Returns:

@@ -15,7 +15,6 @@ from wsss.cams.fg_cam.component_tape import recording
 from wsss.cams.fg_cam.explanation_components import denoised
 from wsss.errors import InvalidOptionError
 from wsss.models.classifier import SplitClassifier
-from wsss.models.joined_backbones import JoinedBackbones
 
 PIXELS_PER_PASS = 2**18
 """Most image pixels in one recorded pass, which keeps its feature maps: one image of 512 px."""
@@ -102,7 +101,7 @@ class FGCAM(CamMethod):
         super().check(model)
         if self.target_layer is None:
             return
-        if isinstance(model.features, JoinedBackbones) and self.target_layer != "input":
+        if len(model.networks) > 1 and self.target_layer != "input":
             raise InvalidOptionError(
                 "target_layer",
                 self.target_layer,
