@@ -21,8 +21,8 @@ NAMES = ("cat", "dog")
 SIZES = {"red/a.jpg": (40, 56), "b.png": (33, 48), "c.jpg": (64, 47), "d.jpg": (48, 48)}
 TAGS = {"red/a.jpg": "cat", "b.png": "cat|dog", "c.jpg": "dog", "d.jpg": "cat"}
 ENCODER = "test_efficientnet"
-JOINED = "tf_efficientnet_lite0+tf_efficientnet_lite2"
 """A network of timm for tests, with few weights."""
+JOINED = "tf_efficientnet_lite0+tf_efficientnet_lite2"
 
 
 @dataclass(frozen=True, slots=True)
