@@ -123,6 +123,8 @@ def test_it_needs_what_its_methods_need():
     assert not FusedCAM([CAM()]).needs_gradients
     assert FusedCAM([CAM(), InferCAM()]).sees_scales
     assert not method.sees_scales
+    assert FusedCAM([CAM(), FGCAM()]).follows_operations
+    assert not FusedCAM([CAM()]).follows_operations
     assert not method.shares_score
 
 

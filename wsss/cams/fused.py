@@ -58,6 +58,7 @@ class FusedCAM(CamMethod):
         self.needs: frozenset[Need] = frozenset().union(*(one.needs for one in self.methods))
         self.needs_gradients = any(one.needs_gradients for one in self.methods)
         self.sees_scales = any(one.sees_scales for one in self.methods)
+        self.follows_operations = any(one.follows_operations for one in self.methods)
 
     def networks(self) -> Iterator[nn.Module]:
         """The methods' own networks."""

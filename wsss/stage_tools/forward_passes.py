@@ -16,6 +16,8 @@ from wsss.data.pyramids import PyramidBatch
 from wsss.errors import user_error
 from wsss.machine.devices import memory_format
 from wsss.machine.memory import out_of_memory, return_freed_memory
+from wsss.models import Backbone, Segmenter, SplitClassifier
+from wsss.models.folded_batch_norm import folded
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.measured import IMAGES, NETWORK
 from wsss.wording import plural
@@ -27,11 +29,19 @@ T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 
 
-def ready(model: M, context: Context) -> M:
-    """Move a network to the context's device, for inference."""
+def ready(model: M, context: Context, folds: bool = True) -> M:
+    """Move a network to the context's device, for inference.
+
+    Args:
+        model: the network, or a classifier.
+        context: names the device.
+        folds: let convolutions do the work of batch norms, in a copy; others' networks, whose
+            layers are known by more than their names, stay as they are.
+    """
     device = context.fabric.device
-    model = model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    return model.eval()
+    model = model.to(device, memory_format=memory_format(device)).eval()  # type: ignore[call-overload]
+    front = model.features if isinstance(model, SplitClassifier) else model
+    return folded(model, front) if folds and isinstance(front, Backbone | Segmenter) else model
 
 
 class PerThread(local, Generic[T]):

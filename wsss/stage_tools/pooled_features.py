@@ -37,7 +37,7 @@ def store_pooled_features(
     Raises:
         WsssError: too many images failed.
     """
-    ready(backbone, context)
+    network = ready(backbone, context)
 
     def is_done(item: Item) -> bool:
         return features_path(folder, item).is_file()
@@ -47,7 +47,7 @@ def store_pooled_features(
 
     def pooled_views(batch: PyramidBatch) -> list[np.ndarray]:
         levels = [in_unit_range(level.to(context.fabric.device)) for level in batch.pyramid]
-        maps = [backbone(x) for level in levels for x in (level, level.flip(-1))]
+        maps = [network(x) for level in levels for x in (level, level.flip(-1))]
         return [
             pooled([one[index] for one in maps], num_windows, window_seed(item))
             .float()

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from wsss.artifacts import Seeds, SeedStore, StatisticsStore
+from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
@@ -81,7 +82,8 @@ def write_seeds(
     model = trained_classifier(context)
     with inside("method"):
         method.check(model)
-    networks = PerThread((ready(model, context), method))
+    folds = not (isinstance(method, CamMethod) and method.follows_operations)
+    networks = PerThread((ready(model, context, folds), method))
     items = context.items(TRAIN)
     store = SeedStore(context.folder / "seeds")
     statistics = StatisticsStore(context.folder / STATISTICS)

@@ -25,7 +25,7 @@ from wsss.stage_tools.training import Loader, fit
 from wsss.tasks import ClassificationTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 2
+VERSION = 3
 INPUTS: tuple[str, ...] = ()
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False

@@ -16,7 +16,7 @@ from wsss.models import SplitClassifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.seed_writing import ImageMaps, check_method, write_seeds
 
-VERSION = 5
+VERSION = 6
 INPUTS = ("classify", "reactivate", "oppose")
 SPLITS = (TRAIN,)
 READS_MASKS = False

@@ -31,7 +31,7 @@ from wsss.tasks.schedule import OptimizerFactory
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raised with that of `segment` or `evaluate` where it shares what has changed there."""
 INPUTS = ("classify",)
 SWITCHES = {"classify": "classifier_weight"}

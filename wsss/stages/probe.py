@@ -34,7 +34,7 @@ from wsss.stage_tools.training import fit
 from wsss.tasks import PixelProbeTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 3
+VERSION = 4
 INPUTS = ("classify", "reactivate", "localize", "propagate")
 SPLITS = (TRAIN,)
 READS_MASKS = False

@@ -19,7 +19,7 @@ from wsss.refine.affinity.pixel_pair_affinity import PixelRelations
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.seed_writing import ImageMaps, check_method, write_seeds
 
-VERSION = 2
+VERSION = 3
 INPUTS = ("classify", "reactivate", "localize", "affinity")
 SPLITS = (TRAIN,)
 READS_MASKS = False

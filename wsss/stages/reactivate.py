@@ -17,7 +17,7 @@ from wsss.stage_tools.training import fit
 from wsss.tasks import ReactivationTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify",)
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False

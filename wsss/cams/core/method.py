@@ -49,6 +49,8 @@ class CamMethod(ABC):
     """Where its formulas come from; options may give an instance another."""
     sees_scales: bool = False
     """Whether `maps` averages over scales and mirror images itself."""
+    follows_operations: bool = False
+    """Whether `maps` follows evidence through every operation; batch norms then stay their own."""
     shares_score: bool = False
     """Whether values are shares of a score: on a finer grid they are smaller, their sum is not."""
 

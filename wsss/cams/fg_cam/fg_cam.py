@@ -44,6 +44,7 @@ class FGCAM(CamMethod):
 
     needs = frozenset({Need.INNER_LAYERS})
     needs_gradients = True
+    follows_operations = True
     provenance = Provenance(
         "Qiu et al., Fine-Grained and High-Faithfulness Explanations for Convolutional Neural "
         "Networks, arXiv 2303.09171, 2023",

@@ -41,7 +41,7 @@ def predict_split(
         crf: applied to the averaged probabilities; None leaves it out.
         batch_size: images a forward pass.
     """
-    ready(model, context)
+    model = ready(model, context)
     folder = context.folder / "predictions"
     finish = FinishPrediction(
         context.source.reader,

@@ -33,7 +33,7 @@ from wsss.stages.evaluate.scoring import (
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 INPUTS = ("localize", "propagate", "probe", "refine", "segment")
 OPTIONAL_INPUTS = ("propagate", "probe", "segment")
 SPLITS = (TRAIN, VAL)

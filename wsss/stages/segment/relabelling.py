@@ -99,7 +99,7 @@ def _write_probabilities(
     store: SeedStore,
 ) -> None:
     """Write the probabilities of every image's tags, those of this rank's share."""
-    ready(model, context)
+    model = ready(model, context)
     scales = settings.scales
 
     def probabilities(batch: PyramidBatch) -> list[Float[np.ndarray, "n _ _"]]:

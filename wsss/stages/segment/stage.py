@@ -26,7 +26,7 @@ from wsss.tasks.schedule import OptimizerFactory
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify", "refine")
 SWITCHES = {"classify": "classifier_weight"}
 """Inputs that are taken where a setting is not 0."""
