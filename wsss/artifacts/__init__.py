@@ -21,6 +21,7 @@ from wsss.artifacts.manifest import METRICS as METRICS
 from wsss.artifacts.manifest import Manifest as Manifest
 from wsss.artifacts.run_record import RECORD as RECORD
 from wsss.artifacts.run_record import RunRecord as RunRecord
+from wsss.artifacts.seeds import SEED_STAGES as SEED_STAGES
 from wsss.artifacts.seeds import SEED_STRIDE as SEED_STRIDE
 from wsss.artifacts.seeds import Seeds as Seeds
 from wsss.artifacts.seeds import SeedStore as SeedStore

@@ -11,6 +11,8 @@ from wsss.artifacts.whole_files import atomic, opened
 
 SEED_STRIDE = 4
 """Seeds are stored at this fraction of the image's side lengths."""
+SEED_STAGES = ("probe", "propagate", "localize")
+"""Stages that write seeds, the later one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class SeedStore(Store):
 
     suffix = ".npz"
     kind = "seeds"
-    stage = "localize"
+    stage = SEED_STAGES[-1]
 
     def write(self, item: Named, seeds: Seeds) -> None:
         """Write the seeds of an item."""

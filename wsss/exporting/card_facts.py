@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from wsss.artifacts import SeedStore, as_written, opened, read_json
+from wsss.artifacts import SEED_STAGES, SeedStore, as_written, opened, read_json
 from wsss.data.source import TRAIN, Source
-from wsss.exporting.lineage import CLASSIFIERS, EVALUATION, SEEDS, SEGMENTER, Lineage
+from wsss.exporting.lineage import CLASSIFIERS, EVALUATION, SEGMENTER, Lineage
 from wsss.models.efficientnet_lite import VARIANTS
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.joined_backbones import JOINT
@@ -54,7 +54,7 @@ def training_tags(lineage: Lineage, source: Source | None) -> TrainingTags | Non
     names = class_names(lineage, source)
     if source is not None:
         labels = [item.labels for item in source.items(TRAIN)]
-    elif (folder := lineage.first(SEEDS)) is not None:
+    elif (folder := lineage.first(SEED_STAGES)) is not None:
         labels = [_tags(path) for path in (folder / "seeds").glob(f"*{SeedStore.suffix}")]
     else:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss.artifacts import Manifest
+from wsss.artifacts import SEED_STAGES, Manifest
 from wsss.errors import user_error
 from wsss.models.saved_networks import refuse_oracle
 from wsss.stages import CHAIN
@@ -12,11 +12,9 @@ from wsss.stages import CHAIN
 SEGMENTER, EVALUATION, MASKS = "segment", "evaluate", "refine"
 CLASSIFIERS = ("reactivate", "classify")
 """Stages that train a classifier, the later one first."""
-SEEDS = ("probe", "propagate", "localize")
-"""Stages that write seeds, the later one first."""
-EXPORTED = (SEGMENTER, MASKS, *SEEDS, *CLASSIFIERS)
+EXPORTED = (SEGMENTER, MASKS, *SEED_STAGES, *CLASSIFIERS)
 """Stages whose results can be exported."""
-GIVEN = {CLASSIFIERS[-1]: "a classifier", SEEDS[-1]: "seeds", MASKS: "pseudo masks"}
+GIVEN = {CLASSIFIERS[-1]: "a classifier", SEED_STAGES[-1]: "seeds", MASKS: "pseudo masks"}
 """What users may give in place of a stage's results."""
 
 

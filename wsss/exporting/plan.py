@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsss.artifacts import SEED_STAGES
 from wsss.data.source import TRAIN, Source
 from wsss.errors import user_error
-from wsss.exporting.lineage import CLASSIFIERS, MASKS, SEEDS, SEGMENTER, Lineage
+from wsss.exporting.lineage import CLASSIFIERS, MASKS, SEGMENTER, Lineage
 from wsss.exporting.request import Format, Request
 
 NETWORK_FORMATS: tuple[Format, ...] = ("safetensors", "onnx", "torch_export")
@@ -15,7 +16,7 @@ SEED_FORMATS: tuple[Format, ...] = ("irn",)
 FITTING = {
     SEGMENTER: NETWORK_FORMATS,
     MASKS: MASK_FORMATS,
-    **dict.fromkeys(SEEDS, SEED_FORMATS),
+    **dict.fromkeys(SEED_STAGES, SEED_FORMATS),
     **dict.fromkeys(CLASSIFIERS, NETWORK_FORMATS),
 }
 """The formats of each stage, where none is asked for."""
@@ -78,7 +79,7 @@ def plan(request: Request, lineage: Lineage, source: Source | None) -> Plan:
         word: _needed(lineage, f"formats={','.join(wanted[word])}", of) / word
         if wanted[word]
         else None
-        for word, of in (("masks", (MASKS,)), ("seeds", SEEDS))
+        for word, of in (("masks", (MASKS,)), ("seeds", SEED_STAGES))
     }
     return Plan(lineage, formats, networks, places["masks"], places["seeds"])
 

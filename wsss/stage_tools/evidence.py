@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import LabelStore, SeedStore
+from wsss.artifacts import SEED_STAGES, LabelStore, SeedStore
 from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.report.panels import Evidence
@@ -29,11 +29,12 @@ def evidence_of(source: Source, folders: Mapping[str, Path], split: str, item: I
         store = kind(folders[stage] / name)
         return store.read(item) if store.has(item) else None
 
-    later = next((stage for stage in ("probe", "propagate") if stage in folders), "")
+    *later, first = SEED_STAGES
+    last = next((stage for stage in later if stage in folders), "")
     return Evidence(
         image=source.read_image(item),
-        seeds=result("localize", SeedStore, "seeds"),
-        later_seeds=result(later, SeedStore, "seeds"),
+        seeds=result(first, SeedStore, "seeds"),
+        later_seeds=result(last, SeedStore, "seeds"),
         pseudo_mask=result("refine", LabelStore, "masks"),
         prediction=result("evaluate", LabelStore, f"predictions/{split}"),
     )

@@ -57,6 +57,38 @@ def test_a_signal_in_any_stage(
     assert not [*tmp_path.rglob("*tmp~*")]
 
 
+@pytest.fixture(scope="session")
+def probed(start, finished, tiny_methods, copied, tmp_path_factory):
+    """The work folder of a run with a probe that nobody disturbs."""
+    work_dir = tmp_path_factory.mktemp("probed")
+    copied(finished["classify"].folder.parents[1], work_dir, until="affinity")
+    process = start(work_dir, *tiny_methods["probe"], "stages=[probe]")
+    assert process.wait() == 0, process.output.read_text(encoding="utf-8")
+    return work_dir
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize(
+    "moment", ["labels/*.png", "cells/*.npz", "checkpoints/epoch=0000.ckpt", "seeds/*.npz"]
+)
+def test_kill_9_in_any_part_of_the_probe(
+    start, probed, tiny_methods, copied, kept, results, tmp_path, moment
+):
+    copied(probed, tmp_path, until="affinity")
+    before = kept(tmp_path)
+    words = (*tiny_methods["probe"], "stages=[probe]")
+    process = start(tmp_path, *words)
+    wait_for(process, tmp_path, f"probe/*/{moment}")
+    send(process, signal.SIGKILL)
+    assert process.wait() == -9
+    assert not [*tmp_path.glob("probe/*/manifest.json")]
+    assert kept(tmp_path) == before
+    again = start(tmp_path, *words)
+    assert again.wait() == 0, again.output.read_text(encoding="utf-8")
+    assert results(tmp_path, "probe") == results(probed, "probe")
+    assert not [*tmp_path.rglob("*tmp~*")]
+
+
 @pytest.fixture
 def slurm(tmp_path):
     """The variables of a task of a SLURM job, `slurm(rank, tasks)`, as Lightning's tests set them.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import LabelStore, SeedStore, StatisticsStore
+from wsss.artifacts import SEED_STAGES, LabelStore, SeedStore, StatisticsStore
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
 from wsss.errors import inside
@@ -98,5 +98,5 @@ def run(
 
 def seed_folder(context: Context) -> Path:
     """The seeds to refine: those of the last stage that writes some."""
-    last = next(stage for stage in ("probe", "propagate", "localize") if stage in context.inputs)
+    last = next(stage for stage in SEED_STAGES if stage in context.inputs)
     return context.inputs[last] / "seeds"
