@@ -3,8 +3,8 @@
 
     python scripts/benchmark_folding.py --output runs/benchmark_folding.json
 
-Networks have random weights and batch norms random statistics. Prints a table of CPU seconds of a pass
-on one thread, their ratio, and the largest difference of outputs in float64, relative to the
+Networks have random weights and batch norms random statistics. Prints a table of CPU seconds of a
+pass on one thread, their ratio, and the largest difference of outputs in float64, relative to the
 largest output; writes them as JSON.
 """
 

@@ -230,7 +230,12 @@ def test_the_bound_takes_the_network_and_images_of_the_run_and_a_schedule_of_its
         assert {*own} == {*segment, *predicting}
     free, same = ({key: own[key] for key in segment if key != "_target_"} for own in bounds)
     assert same == {key: one for key, one in segment.items() if key != "_target_"}
-    assert {key for key in same if free[key] != same[key]} <= {"lr", "max_epochs", "segmenter"}
+    assert {key for key in same if free[key] != same[key]} <= {
+        "lr",
+        "max_epochs",
+        "segmenter",
+        "copy_paste",
+    }
     assert free["segmenter"] == {**same["segmenter"], "trains_from": None}
 
 
