@@ -35,8 +35,8 @@ def ready(model: M, context: Context, folds: bool = True) -> M:
     Args:
         model: the network, or a classifier.
         context: names the device.
-        folds: let convolutions do the work of batch norms, in a copy; others' networks, whose
-            layers are known by more than their names, stay as they are.
+        folds: let convolutions do the work of batch norms, in a copy. A classifier that is cut by
+            hooks stays as it is: it holds its layers themselves, which would not be the copy's.
     """
     device = context.fabric.device
     model = model.to(device, memory_format=memory_format(device)).eval()  # type: ignore[call-overload]
