@@ -6,7 +6,7 @@ Usage:
     scripts/benchmark_gpu.sh my_images --parts training --rounds 9
 
 DATA is the root of a `data=folder` data set; aims are those for the 924 photographs of
-docs/benchmarks.md on one H100 with 16 cores. Run it with nothing else on the card or the cores,
+docs/speed.md on one H100 with 16 cores. Run it with nothing else on the card or the cores,
 and never beside check_gpu.sh: it measures times, and warns where the card is not idle. Parts,
 each written to benchmark_gpu.json as it ends, with every aim and whether it was met:
 

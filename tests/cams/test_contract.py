@@ -144,7 +144,7 @@ def test_maps_are_finite_with_one_for_each_class(case, toy_images, toy_classes):
 
 
 def test_maps_are_finite_in_mixed_precision(case, toy_images, toy_classes, device):
-    """How far they are from those of float32 is in docs/benchmarks.md."""
+    """How far they are from those of float32 is in docs/speed.md."""
     method, model = case
     networks(method, model).float()
     images = toy_images.float()

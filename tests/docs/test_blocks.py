@@ -11,7 +11,7 @@ PAGES = sorted(
     for path in CHECKOUT.glob(pattern)
 )
 LANGUAGES = {"bash", "python", "text", "csv", "tsv", "json", "yaml", "xml"}
-UNTOLD = {"docs/benchmarks.md"}
+UNTOLD = {"docs/benchmarks.md", "docs/speed.md"}
 """Pages whose commands all take minutes to hours, as their first lines say."""
 
 
