@@ -11,7 +11,7 @@ lever is kept with `kept: true`; what is kept is run together, and without each.
 
     base: [experiment=voc_coseg, "stages=[classify,localize,refine,segment,evaluate]"]
     levers:
-      linear probe: {words: [refine=probe_crf, ], kept: true}
+      linear probe: {words: [refine=probe_crf], kept: true}
       Lite2: {words: [backbone=efficientnet_lite2]}
 
 The validation images of the data set `--data` are not touched: every fourth training image is held

@@ -150,7 +150,7 @@ def labelling(source, store, folder):
 
 def scoring(source, store, folder):
     counts, masks = CountStore(folder / "counts"), LabelStore(folder / "masks")
-    return ScoreTrainItem(source, counts, {"seeds": store}, masks, (0.5,), 0.3)
+    return ScoreTrainItem(source, counts, {"seeds": store}, masks, (0.5,), {"seeds": 0.3})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from hydra.utils import instantiate
 
 from wsss.artifacts import LabelStore, SeedStore
 from wsss.data.sources.synthetic.synthetic import Synthetic
@@ -21,17 +22,16 @@ def probed(run, finished, tiny_methods):
 
 
 @pytest.mark.slow
-def test_the_probe_learns_from_the_masks_of_plain_refinement(probed, finished):
+def test_the_probe_learns_from_what_the_crf_makes_of_the_seeds(probed):
     assert {name for name, one in probed.items() if one.cached} == {"classify", "localize"}
     assert set(probed["refine"].manifest.basis["inputs"]) == {"localize", "probe"}
-    learnt, plain = (
-        LabelStore(folder)
-        for folder in (probed["probe"].folder / "labels", finished["refine"].folder / "masks")
-    )
     assert probed["probe"].manifest.schedule["cells_per_step"] == 32
+    learnt = LabelStore(probed["probe"].folder / "labels")
+    seeds = SeedStore(probed["localize"].folder / "seeds")
+    crf = instantiate(probed["probe"].manifest.basis["settings"]["labels"])
     for item in SOURCE.items("train"):
-        values = {*np.unique(learnt.read(item)).tolist()}
-        assert values <= {*np.unique(plain.read(item)).tolist()} | {0, 255, *item.labels}
+        expected = crf(SOURCE.read_image(item), seeds.read(item))
+        np.testing.assert_array_equal(learnt.read(item), expected)
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_seeds_are_probabilities_that_leave_something_to_background(probed):
 def test_what_is_scored_are_the_probes_seeds_beside_those_before(probed):
     metrics = json.loads((probed["evaluate"].folder / "metrics.json").read_text())
     assert set(metrics["oracle_curves"]) == {"seeds", "probed_seeds"}
-    assert metrics["subjects"]["probed_seeds"]["label"] == "probed seeds, default threshold"
+    assert metrics["subjects"]["probed_seeds"]["label"] == "probed seeds, even odds"
     assert metrics["subjects"]["probed_seeds_oracle"]["oracle"]
 
 

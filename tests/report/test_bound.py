@@ -28,6 +28,13 @@ def test_every_score_is_a_fraction_of_that_of_each_bound():
     assert best_against_best(found[2:]) == found[3]
 
 
+def test_the_best_score_of_each_is_compared_whichever_predictions_have_it():
+    worse = {**NUMBERS, "oracle_bound": {"bound_miou": 0.589, "bound_tta_crf_miou": 0.565}}
+    best = best_against_best(weak_over_bound(worse))
+    assert best is not None
+    assert (best.weak_miou, best.bound_miou, best.bound) == (0.474, 0.589, "bound")
+
+
 @pytest.mark.parametrize(
     ("stage", "numbers", "left"),
     [

@@ -135,7 +135,7 @@ def test_weak_over_bound_is_told_and_all_of_the_bound_wears_the_badge():
     data = with_bound(results("cat", "dog"))
     said = page(data).words
     for text in (
-        "80.0 % weak/bound oracle",  # The tile.
+        "80.0 % weak/bound, the best score of each oracle",  # The tile.
         "weak/bound 80.0 % : weak labels reach 60.0",
         "They also chose a setting of “seeds_oracle”, marked oracle",
         "The bound learnt from these masks",

@@ -1,6 +1,7 @@
 """Convolutions that do the work of the batch norms behind them, for faster inference."""
 
 import copy
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,10 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 
+from wsss.machine.memory import out_of_memory
 from wsss.models.traced_graph import black_image
+
+log = logging.getLogger(__name__)
 
 TRIAL_SIZE_PX = 64
 """Side of the image on which a network's operations are watched."""
@@ -40,10 +44,8 @@ def folded(model: M, network: nn.Module) -> M:
     """
     if not any(isinstance(layer, BatchNorm) for layer in network.modules()):
         return model
-    try:
-        pairs = _pairs(network)
-    except (RuntimeError, ValueError, AssertionError):
-        return model
+    watched = _watched(network)
+    pairs = [] if watched is None else _pairs(network, watched)
     if not pairs:
         return model
     names = {layer: name for name, layer in model.named_modules()}
@@ -66,11 +68,23 @@ def _replace(model: nn.Module, name: str, by: nn.Module) -> None:
     setattr(model.get_submodule(parent), own, by)
 
 
-def _pairs(network: nn.Module) -> list[tuple[nn.Module, BatchNorm]]:
-    """Convolutions of a network with the batch norm that alone takes their output."""
+def _watched(network: nn.Module) -> "_Watch | None":
+    """A pass of a small black image; None where the network does not take one of this size."""
     watched = _Watch()
-    with torch.no_grad(), watched:
-        network(black_image(network, TRIAL_SIZE_PX, TRIAL_SIZE_PX))
+    image = black_image(network, TRIAL_SIZE_PX, TRIAL_SIZE_PX)
+    try:
+        with torch.no_grad(), watched:
+            network(image)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        if out_of_memory(error):
+            raise
+        log.debug("batch norms stay: no pass of %d px: %s", TRIAL_SIZE_PX, error)
+        return None
+    return watched
+
+
+def _pairs(network: nn.Module, watched: "_Watch") -> list[tuple[nn.Module, BatchNorm]]:
+    """Convolutions of a network with the batch norm that alone takes their output."""
     layers = [layer for layer in network.modules() if not layer.training]
     convolutions = {
         id(layer.weight): layer for layer in layers if isinstance(layer, nn.modules.conv._ConvNd)

@@ -1,7 +1,7 @@
 """The bound, and how near weak labels come to it: all of it was made with ground truth (oracle)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsss.report.read_scores import SEGMENTER, SEGMENTER_TTA_CRF
@@ -16,7 +16,6 @@ SCORES = tuple(f"{begin}{end}" for begin in BOUNDS.values() for end in KINDS.val
 """Names of all scores of the bound."""
 WEAK = "evaluate"
 """The stage that scores the segmenter that weak labels trained."""
-WEAK_OVER_BOUND = "weak_over_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class WeakOverBound:
     @property
     def name(self) -> str:
         """Such as `weak_over_bound_tta_crf`."""
-        return f"{WEAK_OVER_BOUND}{self.bound}"
+        return f"weak_over_{self.bound}"
 
     @property
     def ratio(self) -> float:
@@ -60,13 +59,19 @@ def weak_over_bound(numbers: Mapping[str, Mapping[str, Any]]) -> tuple[WeakOverB
 
 
 def best_against_best(compared: Sequence[WeakOverBound]) -> WeakOverBound | None:
-    """With scales, mirror images and CRF, against the bound whose schedule is for true masks.
+    """The best score of the segmenter against the best of the bound, whichever predictions have it.
 
-    Or against the other one, if that is all there is; None where there is none.
+    That is the bound whose schedule is for true masks, or the other one, if that is all there is;
+    None where there is none.
     """
-    return next((one for one in reversed(compared) if one.stage == compared[0].stage), None)
+    of_bound = [one for one in compared if one.stage == compared[0].stage]
+    if not of_bound:
+        return None
+    weak = max(of_bound, key=lambda one: one.weak_miou)
+    bound = max(of_bound, key=lambda one: one.bound_miou)
+    return replace(weak, bound=bound.bound, bound_miou=bound.bound_miou)
 
 
 def without_bound(stages: Mapping[str, Any]) -> dict[str, Any]:
-    """What is by stage, of those that train and predict without ground truth or only score."""
+    """The entries of all stages but the bound's."""
     return {stage: one for stage, one in stages.items() if stage not in BOUNDS}

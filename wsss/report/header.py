@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wsss.report import formatting as text
-from wsss.report.bound import best_against_best, without_bound
+from wsss.report.bound import LABELS, best_against_best, without_bound
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
 from wsss.report.results import Results
 from wsss.wording import plural
@@ -104,7 +104,7 @@ def _tiles(results: Results) -> list[Tile]:
         if (subject := results.scores.get(name)) is not None
     ]
     if (best := best_against_best(results.weak_over_bound)) is not None:
-        caption = f"weak/{results.label(best.bound)}"
+        caption = f"weak/{LABELS[best.stage]}, the best score of each"
         tiles.append(Tile(text.percent(best.ratio), "%", caption, best.bound, oracle=True))
     if (tag_map := _tag_map(results)) is not None:
         tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))

@@ -16,6 +16,7 @@ from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.random_seeds import sample_seed
 from wsss.data.sample import Item
+from wsss.data.source import TRAIN
 from wsss.models import SplitClassifier
 from wsss.refine.hypercolumn_probe import HypercolumnProbe
 from wsss.stage_tools.context import Context
@@ -109,7 +110,11 @@ def store_cells(
     def write(item: Item, _: Size, cells: Cells) -> None:
         store.write(item, cells)
 
-    write_network_files(context, items, scales, store.has, cells_of, write, "cells")
+    # All of the stage's failures are counted, those of images that no cell is drawn from as well.
+    num_images = len(context.items(TRAIN))
+    write_network_files(
+        context, items, scales, store.has, cells_of, write, "cells", num_images=num_images
+    )
 
 
 def shares_of_cells(

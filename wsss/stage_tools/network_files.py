@@ -25,6 +25,7 @@ def write_network_files(
     description: str,
     batch_size: int = BATCH_SIZE,
     cpu_px: int | None = CPU_PX,
+    num_images: int | None = None,
 ) -> None:
     """Compute and write the files of this rank's share of items; all ranks leave together.
 
@@ -40,6 +41,7 @@ def write_network_files(
         description: of the progress bar.
         batch_size: images a forward pass; those of like size are batched.
         cpu_px: see `map_batches`.
+        num_images: of the stage, of which some may fail; None: those of `items`.
 
     Raises:
         WsssError: too many items failed.
@@ -59,4 +61,4 @@ def write_network_files(
         for item, size, result in zip(batch.items, batch.sizes, results, strict=True):
             write(item, size, result)
     context.fabric.barrier()
-    check_failures(context, len(items))
+    check_failures(context, len(items) if num_images is None else num_images)

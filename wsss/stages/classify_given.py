@@ -19,11 +19,10 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_views import FeatureViews
 from wsss.stage_tools.given_classifier import classifier_files, given_classifier
 from wsss.stage_tools.pooled_features import store_pooled_features
-from wsss.stage_tools.worker_pool import check_failures
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 INPUTS: tuple[str, ...] = ()
 SPLITS = (VAL,)
 READS_MASKS = False
@@ -102,7 +101,6 @@ def run(
     trunk = cast("Backbone", found.features)
     single = replace(scales, factors=scales.factors[:1])
     store_pooled_features(context, trunk, items, single, 0, folder)
-    check_failures(context, len(items))
     if not context.is_main:
         return {}
     numbers = _scores(found.cpu(), FeatureViews(context, items, folder, first_view_only=True))

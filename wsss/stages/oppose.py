@@ -25,7 +25,7 @@ from wsss.stage_tools.training import Loader, fit
 from wsss.tasks import OppositionTask, PairTuningTask
 from wsss.tasks.schedule import OptimizerFactory
 
-VERSION = 1
+VERSION = 2
 INPUTS = ("classify", "reactivate")
 SPLITS = (TRAIN, VAL)
 READS_MASKS = False

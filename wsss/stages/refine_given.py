@@ -53,7 +53,7 @@ def check(context: Context, *, masks: str, untagged: str = REFUSE) -> None:
     if any(path.resolve() == truth.get(item_id) for item_id, path in found.items()):
         raise InvalidOptionError(
             "masks", masks, "pseudo masks, which were made without ground truth",
-            "these are the ground-truth masks of the data set, which nothing may learn from",
+            "these are the ground-truth masks of the data set, which no pseudo mask may be",
             "Give masks that a method made, or leave `refine=given` out.",
         )  # fmt: skip
     check_complete("masks", masks, items, found, context.max_failed_fraction)

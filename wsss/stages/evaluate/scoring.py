@@ -64,7 +64,8 @@ class ScoreTrainItem:
     seeds: Mapping[str, SeedStore]
     masks: LabelStore
     thresholds: tuple[float, ...]
-    seed_threshold: float
+    fixed: Mapping[str, float]
+    """A threshold beside them for each kind of seeds."""
 
     def __call__(self, item: Item) -> None:
         """Count the pixels of an item."""
@@ -72,7 +73,7 @@ class ScoreTrainItem:
         if (target := self.source.read_mask(item)) is not None:
             for name, store in self.seeds.items():
                 if store.has(item):
-                    *curve, fixed = self._seed_counts(store.read(item), target)
+                    *curve, fixed = self._seed_counts(store.read(item), target, self.fixed[name])
                     counts |= {name: fixed, f"{name}_curve": np.stack(curve)}
             if (counts or not self.seeds) and self.masks.has(item):
                 counts["pseudo_masks"] = confusion_matrix(
@@ -80,12 +81,13 @@ class ScoreTrainItem:
                 )
         self.counts.write(item, counts)
 
-    def _seed_counts(self, seeds: Seeds, target: UInt8[np.ndarray, "h w"]) -> list[Counts]:
+    def _seed_counts(
+        self, seeds: Seeds, target: UInt8[np.ndarray, "h w"], fixed: float
+    ) -> list[Counts]:
         """Counts of an image's seeds at all thresholds and the fixed one."""
         maps = upsample(seeds.maps, (target.shape[0], target.shape[1]))
         masks = (
-            threshold_mask(maps, seeds.labels, threshold)
-            for threshold in (*self.thresholds, self.seed_threshold)
+            threshold_mask(maps, seeds.labels, threshold) for threshold in (*self.thresholds, fixed)
         )
         num_classes = len(self.source.class_names)
         return [confusion_matrix(mask, target, num_classes) for mask in masks]

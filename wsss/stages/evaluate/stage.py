@@ -33,7 +33,7 @@ from wsss.stages.evaluate.scoring import (
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 INPUTS = ("localize", "propagate", "probe", "refine", "segment")
 OPTIONAL_INPUTS = ("propagate", "probe", "segment")
 SPLITS = (TRAIN, VAL)
@@ -45,6 +45,9 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 
 SEEDS = {"seeds": "localize", "propagated_seeds": "propagate", "probed_seeds": "probe"}
 """Kinds of seeds, and the stages they come from."""
+
+EVEN_ODDS = {"probed_seeds": 0.5}
+"""The fixed threshold of seeds that are probabilities: any other would favour one side."""
 
 MAY_BE_GIVEN = {
     "seeds_oracle": "localize",
@@ -62,7 +65,7 @@ LABELS = {
     "propagated_seeds_oracle": "propagated seeds, best threshold",
     "propagated_seeds": "propagated seeds, default threshold",
     "probed_seeds_oracle": "probed seeds, best threshold",
-    "probed_seeds": "probed seeds, default threshold",
+    "probed_seeds": "probed seeds, even odds",
     "pseudo_masks": "pseudo masks",
     "segmenter": "segmenter",
     "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
@@ -102,7 +105,8 @@ def run(
     Args:
         context: data, folders, processes; a missing `segment` input leaves the segmenter out,
             missing `localize`, `propagate` and `probe` the seeds of these stages.
-        seed_threshold: background threshold of the seeds, fixed beforehand.
+        seed_threshold: background threshold of the seeds, fixed beforehand; that of a probe's,
+            which are probabilities, is 0.5.
         scales: the first is the single scale; all of them are averaged for the second prediction.
         flip: average mirror images, too.
         crf: applied to the averaged probabilities; None leaves it out.
@@ -166,7 +170,8 @@ def _score_train(
         if stage in context.inputs
     }
     masks = LabelStore(context.inputs["refine"] / "masks")
-    task = ScoreTrainItem(context.source.reader, counts, seeds, masks, THRESHOLDS, seed_threshold)
+    fixed = {name: EVEN_ODDS.get(name, seed_threshold) for name in seeds}
+    task = ScoreTrainItem(context.source.reader, counts, seeds, masks, THRESHOLDS, fixed)
     own = context.share(items)
     pending = select(own, lambda item: not counts.has(item))
     calls = ((item,) for item in pending)
@@ -217,7 +222,8 @@ def _subjects(
         best = int(np.nanargmax(by_threshold))
         oracle = {"threshold": THRESHOLDS[best], "oracle": True}
         found[f"{kind}_oracle"] = (TRAIN, matrices[best], oracle)
-        found[kind] = (TRAIN, totals[TRAIN][kind], {"threshold": seed_threshold})
+        fixed = EVEN_ODDS.get(kind, seed_threshold)
+        found[kind] = (TRAIN, totals[TRAIN][kind], {"threshold": fixed})
     for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
         if name in totals[split]:
             found[name] = (split, totals[split][name], {})
