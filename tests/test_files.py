@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from wsss.artifacts import LabelStore, Seeds, SeedStore, atomic, read_json, write_json
 from wsss.data.sample import Item
 from wsss.files import DamagedFileError, StorageError, on_disk
-from wsss.stages.evaluate.scoring import CountStore
+from wsss.stage_tools.scoring import CountStore
 
 ITEM = Item("image", (1, 2))
 

@@ -19,6 +19,9 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FILES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in RANK
 )
+STAGES = PACKAGE / "stages"
+THE_SAME = {"oracle_bound_same_schedule": "oracle_bound"}
+"""Stages that are another one under a second name."""
 STAGE = ("run", "VERSION", "INPUTS", "SPLITS", "READS_MASKS", "KEY_NUMBER")
 
 
@@ -55,9 +58,16 @@ def test_imports_point_downwards(path):
             assert library not in {"mlflow", "tensorboard", "wandb"}, f"{own} knows a tracker"
 
 
+@pytest.mark.parametrize("path", sorted(STAGES.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_stage_knows_another(path):
+    own = path.relative_to(STAGES).parts[0].removesuffix(".py")
+    modules = {one.stem for one in STAGES.iterdir()}
+    others = {name.split(".")[2] for name in imported(path) if name.startswith("wsss.stages.")}
+    assert others & modules <= {own, THE_SAME.get(own)}
+
+
 def test_stages_holds_stages_only():
-    folder = PACKAGE / "stages"
-    for path in folder.iterdir():
+    for path in STAGES.iterdir():
         if path.stem.startswith("__"):
             continue
         module = import_module(f"wsss.stages.{path.stem}")

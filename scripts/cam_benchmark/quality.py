@@ -26,7 +26,7 @@ from wsss.explain.faithfulness_protocol import Protocol, judge
 from wsss.models import SplitClassifier
 from wsss.models.saved_classifier import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
-from wsss.stages.evaluate.stage import THRESHOLDS
+from wsss.stages.evaluate import THRESHOLDS
 
 BOX_SIZE = (224, 224)
 """Height and width at which boxes are compared (Choe et al. 2020)."""

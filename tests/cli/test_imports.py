@@ -15,9 +15,9 @@ from wsss.artifacts import LabelStore, Seeds, SeedStore, seed_size
 from wsss.data.sources.folder import Folder
 from wsss.refine import ConfidentLabels, CrfRefinement, NumbaEngine, OtsuMean, Threshold
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.scoring import CountStore, ScoreTrainItem
 from wsss.stage_tools.seed_labels import LabelItem
 from wsss.stage_tools.worker_pool import failures, process_items
-from wsss.stages.evaluate.scoring import CountStore, ScoreTrainItem
 from wsss.stages.refine import run as refine
 
 NOTE = """

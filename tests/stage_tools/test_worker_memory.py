@@ -30,7 +30,7 @@ from wsss.data.sample import Item
 from wsss.refine import CrfRefinement, NumbaEngine
 from wsss.refine.pseudo_label import upsample
 from wsss.stage_tools import worker_pool
-from wsss.stages.refine.refine_item import RefineItem
+from wsss.stage_tools.refine_item import RefineItem
 
 
 class Pictures:

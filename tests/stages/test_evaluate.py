@@ -13,11 +13,11 @@ from wsss.metrics.confusion import confusion_matrix
 from wsss.refine import NumbaEngine
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.predictions.crf_on_device import with_crf
+from wsss.stage_tools.predictions.finish import FinishPrediction
 from wsss.stage_tools.predictions.prediction import Prediction
+from wsss.stage_tools.scoring import CountStore, ScorePrediction, without_class
 from wsss.stage_tools.worker_pool import failures
-from wsss.stages.evaluate.finish import FinishPrediction
-from wsss.stages.evaluate.scoring import CountStore, ScorePrediction, without_class
-from wsss.stages.evaluate.stage import _gallery
+from wsss.stages.evaluate import _gallery
 
 RIGHT, HALF = np.array([1, 1, 0, 0], dtype=np.uint8), np.array([1, 0, 0, 0], dtype=np.uint8)
 EMPTY = np.zeros(4, dtype=np.uint8)

@@ -10,7 +10,7 @@ from wsss.errors import WsssError
 from wsss.refine import CrfRefinement, NumbaEngine, Otsu, OtsuMean, Pooled, Threshold
 from wsss.refine.thresholds import FixedThreshold, count_levels
 from wsss.stage_tools.context import Context
-from wsss.stages.refine import stage as refine
+from wsss.stages import refine
 
 NUM_IMAGES = 5
 SIZE_PX = 64

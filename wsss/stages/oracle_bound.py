@@ -22,11 +22,11 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.bound import BOUNDS, KINDS, LABELS
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.predictions.predict_split import predict_split
+from wsss.stage_tools.scoring import LABELS as SUBJECTS
+from wsss.stage_tools.scoring import CountStore, summarise, total_counts
 from wsss.stage_tools.segmenter_training import check_segmenter_training, train_segmenter
 from wsss.stage_tools.worker_pool import check_failures
-from wsss.stages.evaluate.predict_split import predict_split
-from wsss.stages.evaluate.scoring import CountStore, summarise, total_counts
-from wsss.stages.evaluate.stage import LABELS as KINDS_OF_PREDICTIONS
 from wsss.tasks.schedule import OptimizerFactory
 
 log = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ def _scored(
     found = {kind: f"{name}{end}" for kind, end in KINDS.items() if kind in totals}
     subjects = {
         own: {
-            "label": KINDS_OF_PREDICTIONS[kind].replace("segmenter", label),
+            "label": SUBJECTS[kind].replace("segmenter", label),
             "split": VAL,
             "oracle": True,
             "num_images": int(totals["images"]),

@@ -15,7 +15,7 @@ from wsss.errors import InvalidOptionError, user_error
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_files import check_complete, files_of
 from wsss.stage_tools.item_files import Calls, write_item_files
-from wsss.stages.refine.mask_statistics import mask_statistics, write_summary
+from wsss.stage_tools.mask_statistics import mask_statistics, write_summary
 from wsss.wording import name_some
 
 VERSION = 1

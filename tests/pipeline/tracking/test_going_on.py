@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from wsss.stages.evaluate import stage as evaluate
+from wsss.stages import evaluate
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*noload.*")
 

@@ -21,8 +21,8 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import ready
 from wsss.stage_tools.item_files import Calls, write_item_files
 from wsss.stage_tools.network_files import write_network_files
+from wsss.stage_tools.refine_item import RefineItem
 from wsss.stage_tools.seed_labels import mask_calls
-from wsss.stages.refine.refine_item import RefineItem
 
 log = logging.getLogger(__name__)
 

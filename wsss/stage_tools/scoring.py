@@ -23,6 +23,19 @@ from wsss.refine.pseudo_label import threshold_mask, upsample
 
 Counts = Int64[np.ndarray, "c1 c2"]
 
+LABELS = {
+    "seeds_oracle": "seeds, best threshold",
+    "seeds": "seeds, default threshold",
+    "propagated_seeds_oracle": "propagated seeds, best threshold",
+    "propagated_seeds": "propagated seeds, default threshold",
+    "probed_seeds_oracle": "probed seeds, best threshold",
+    "probed_seeds": "probed seeds, even odds",
+    "pseudo_masks": "pseudo masks",
+    "segmenter": "segmenter",
+    "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
+}
+"""What is scored, and what it is called where it is shown."""
+
 
 class CountStore:
     """A folder of confusion matrices, `<id>.npz`: one array a subject, so that scoring resumes."""

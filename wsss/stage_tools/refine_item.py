@@ -1,4 +1,4 @@
-"""The work of the stage's CPU processes; without torch."""
+"""The refinement of an image's seeds, and its statistics, in a CPU process without torch."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from wsss.data.sample import Item
 from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
+from wsss.stage_tools.mask_statistics import compare, mask_statistics
 from wsss.stage_tools.seeded_images import SeededImages
-from wsss.stages.refine.mask_statistics import compare, mask_statistics
 
 
 @dataclass(frozen=True, slots=True)

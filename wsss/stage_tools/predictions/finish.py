@@ -11,7 +11,7 @@ from wsss.data.sample import Item
 from wsss.data.source import Source
 from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.predictions.prediction import Prediction, averaged_labels
-from wsss.stages.evaluate.scoring import ScorePrediction
+from wsss.stage_tools.scoring import ScorePrediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.predictions.predict_split import predict_split
 from wsss.stage_tools.progress import track
-from wsss.stage_tools.worker_pool import check_failures, process_items
-from wsss.stages.evaluate.predict_split import predict_split
-from wsss.stages.evaluate.scoring import (
+from wsss.stage_tools.scoring import (
+    LABELS,
     CountStore,
     ScoreTrainItem,
     image_scores,
@@ -30,6 +30,7 @@ from wsss.stages.evaluate.scoring import (
     total_counts,
     without_class,
 )
+from wsss.stage_tools.worker_pool import check_failures, process_items
 
 log = logging.getLogger(__name__)
 
@@ -58,18 +59,6 @@ MAY_BE_GIVEN = {
 
 TOO_GOOD = 0.1
 """Given masks of which a larger share equals the ground truth were not made without it."""
-
-LABELS = {
-    "seeds_oracle": "seeds, best threshold",
-    "seeds": "seeds, default threshold",
-    "propagated_seeds_oracle": "propagated seeds, best threshold",
-    "propagated_seeds": "propagated seeds, default threshold",
-    "probed_seeds_oracle": "probed seeds, best threshold",
-    "probed_seeds": "probed seeds, even odds",
-    "pseudo_masks": "pseudo masks",
-    "segmenter": "segmenter",
-    "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
-}
 
 
 def check(

@@ -14,10 +14,10 @@ from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.item_files import Calls, write_item_files
+from wsss.stage_tools.mask_statistics import write_summary
 from wsss.stage_tools.pooled_threshold import fit_to_data_set
+from wsss.stage_tools.refine_item import RefineItem
 from wsss.stage_tools.seed_labels import mask_calls
-from wsss.stages.refine.mask_statistics import write_summary
-from wsss.stages.refine.refine_item import RefineItem
 
 VERSION = 3
 INPUTS = ("localize", "propagate", "probe")

@@ -10,11 +10,11 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import ready
 from wsss.stage_tools.predictions.crf_on_device import with_crf
+from wsss.stage_tools.predictions.finish import FinishPrediction
 from wsss.stage_tools.predictions.passes import predictions
 from wsss.stage_tools.progress import track
+from wsss.stage_tools.scoring import CountStore, ScorePrediction
 from wsss.stage_tools.worker_pool import process_items
-from wsss.stages.evaluate.finish import FinishPrediction
-from wsss.stages.evaluate.scoring import CountStore, ScorePrediction
 
 
 def predict_split(
