@@ -56,7 +56,7 @@ def context(monkeypatch, tmp_path):
     return Context(source, tmp_path, trainer=trainer, inputs=inputs, application="oracle_bound")
 
 
-def test_every_setting_of_the_stage_reaches_the_training(context):
+def test_settings_of_the_stage_reach_the_training(context):
     loss = GeneralisedCrossEntropy(0.5)
     given, task, loader, val, epochs, every, items, decay = caught(segment, context, loss=loss)
     assert given is context
