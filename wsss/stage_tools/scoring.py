@@ -23,7 +23,7 @@ from wsss.refine.pseudo_label import threshold_mask, upsample
 
 Counts = Int64[np.ndarray, "c1 c2"]
 
-LABELS = {
+SUBJECT_LABELS = {
     "seeds_oracle": "seeds, best threshold",
     "seeds": "seeds, default threshold",
     "propagated_seeds_oracle": "propagated seeds, best threshold",

@@ -21,7 +21,7 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.predictions.predict_split import predict_split
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.scoring import (
-    LABELS,
+    SUBJECT_LABELS,
     CountStore,
     ScoreTrainItem,
     image_scores,
@@ -144,6 +144,11 @@ def run(
     return {f"{name}_miou": subject["miou"] for name, subject in subjects.items()}
 
 
+def _fixed_threshold(kind: str, seed_threshold: float) -> float:
+    """The background threshold of a kind of seeds, in [0, 1], that no mask has chosen."""
+    return EVEN_ODDS.get(kind, seed_threshold)
+
+
 def _is_given(context: Context, stage: str) -> bool:
     """Whether a stage's results are the user's own."""
     manifest = Manifest.read(context.inputs[stage]) if stage in context.inputs else None
@@ -159,7 +164,7 @@ def _score_train(
         if stage in context.inputs
     }
     masks = LabelStore(context.inputs["refine"] / "masks")
-    fixed = {name: EVEN_ODDS.get(name, seed_threshold) for name in seeds}
+    fixed = {name: _fixed_threshold(name, seed_threshold) for name in seeds}
     task = ScoreTrainItem(context.source.reader, counts, seeds, masks, THRESHOLDS, fixed)
     own = context.share(items)
     pending = select(own, lambda item: not counts.has(item))
@@ -211,8 +216,8 @@ def _subjects(
         best = int(np.nanargmax(by_threshold))
         oracle = {"threshold": THRESHOLDS[best], "oracle": True}
         found[f"{kind}_oracle"] = (TRAIN, matrices[best], oracle)
-        fixed = EVEN_ODDS.get(kind, seed_threshold)
-        found[kind] = (TRAIN, totals[TRAIN][kind], {"threshold": fixed})
+        fixed = {"threshold": _fixed_threshold(kind, seed_threshold)}
+        found[kind] = (TRAIN, totals[TRAIN][kind], fixed)
     for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
         if name in totals[split]:
             found[name] = (split, totals[split][name], {})
@@ -227,7 +232,7 @@ def _subjects(
     learnt = ("pseudo_masks", "segmenter", "segmenter_tta_crf")
     subjects = {
         name: {
-            "label": "given " * (name in given) + LABELS[name],
+            "label": "given " * (name in given) + SUBJECT_LABELS[name],
             "split": split,
             "oracle": copied and name in learnt,
             "num_images": int(totals[split]["images"]),

@@ -23,8 +23,7 @@ from wsss.report.bound import BOUNDS, KINDS, LABELS
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.predictions.predict_split import predict_split
-from wsss.stage_tools.scoring import LABELS as SUBJECTS
-from wsss.stage_tools.scoring import CountStore, summarise, total_counts
+from wsss.stage_tools.scoring import SUBJECT_LABELS, CountStore, summarise, total_counts
 from wsss.stage_tools.segmenter_training import check_segmenter_training, train_segmenter
 from wsss.stage_tools.worker_pool import check_failures
 from wsss.tasks.schedule import OptimizerFactory
@@ -210,7 +209,7 @@ def _scored(
     found = {kind: f"{name}{end}" for kind, end in KINDS.items() if kind in totals}
     subjects = {
         own: {
-            "label": SUBJECTS[kind].replace("segmenter", label),
+            "label": SUBJECT_LABELS[kind].replace("segmenter", label),
             "split": VAL,
             "oracle": True,
             "num_images": int(totals["images"]),
