@@ -9,7 +9,7 @@ Usage:
 A file of runs has `base`, the words of all of them, and `groups`; a group has words of its own and
 `runs`, the words of each by its name:
 
-    base: [experiment=demo, "stages=[classify,reactivate,localize,refine,evaluate]"]
+    base: [experiment=demo, refine=crf, "stages=[classify,reactivate,localize,refine,evaluate]"]
     groups:
       transformer:
         words: [backbone=vit_mini]
