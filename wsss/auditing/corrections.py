@@ -22,9 +22,11 @@ def corrections(finding: Finding, tags: Mapping[str, Collection[str]]) -> list[C
 
     Args:
         finding: what was found.
-        tags: names of the tags of its images.
+        tags: names of the tags of its images, those that are in the data set.
     """
     image, label, other = finding.image, finding.label, finding.other
+    if not {image, other if finding.kind == "near_duplicate" else image} <= tags.keys():
+        return []
     if finding.kind == "wrong_tag" and image and label:
         return [Correction(f"the tag {label} is removed", {image: ((), (label,))})]
     if finding.kind == "missing_tag" and image and label:
@@ -41,7 +43,11 @@ def _of_duplicates(
     if set(own) == set(others):
         return []
     all_ = [*own, *(tag for tag in others if tag not in own)]
-    choices = (("all tags of the two", all_), (f"those of {image}", own), (f"those of {other}", others))
+    choices = (
+        ("all tags of the two", all_),
+        (f"those of {image}", own),
+        (f"those of {other}", others),
+    )
     return [
         Correction(
             f"both get {named}: {words([*to]) or 'none'}",

@@ -36,7 +36,7 @@ class Maps:
 
     maps: Float[np.ndarray, "k h w"]
     """In [0, 1], at the resolution of the features."""
-    classes: Int64[np.ndarray, "k"]
+    classes: Int64[np.ndarray, " k"]
     """Of each map: its place among the names of classes, from 0."""
 
 

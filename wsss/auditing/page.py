@@ -1,9 +1,10 @@
 """The findings of an audit as one self-contained HTML page, to be worked through by a person."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from jinja2.utils import htmlsafe_json_dumps
 
 from wsss.artifacts import atomic, fingerprint_of_rows
 from wsss.auditing.finding import TABLE, Audit, read_audit
@@ -73,7 +74,7 @@ def _page_data(source: Source, sections: Sequence[CheckSection]) -> dict[str, An
     """What the page's script needs: the tags of all images, from which it writes corrected ones."""
     items = [item for split in SPLITS for item in source.items(split)]
     rows = [[item.id, [label - 1 for label in item.labels]] for item in items]
-    whole = len(json.dumps(rows)) <= TABLE_BYTES
+    whole = len(htmlsafe_json_dumps(rows)) <= TABLE_BYTES
     if not whole:
         shown = {one for section in sections for card in section.cards for one in card.images}
         rows = [row for row in rows if row[0] in shown]

@@ -11,8 +11,8 @@ from wsss.auditing.finding_pictures import Pictures, Seen
 TITLES = {
     "wrong_tag": "Tags without evidence",
     "missing_tag": "Objects without a tag",
-    "inseparable_classes": "Classes that are always together",
-    "background_evidence": "Classes known by their background",
+    "inseparable_classes": "Classes always together",
+    "background_evidence": "Known by background",
     "fixed_position": "Stamps and watermarks",
     "near_duplicate": "Near-duplicates",
 }
@@ -30,8 +30,8 @@ MOST_OF_CLASS = 6
 """Images of a class that a finding about it shows."""
 MOST_OF_PAIR = 3
 """Images of two classes that are always together, each with the maps of both."""
-CARD_BYTES = 4096
-"""Room that a card takes in the page without its pictures, amply."""
+CARD_BYTES, SEEN_BYTES = 3500, 900
+"""Room that a card, and each of its images, takes in the page beside the pictures, amply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ class Card:
     @property
     def num_bytes(self) -> int:
         """Room that it takes in the page, about."""
-        return CARD_BYTES + sum(len(one.picture) + len(one.layer) for one in self.seen)
+        pictures = sum(len(one.picture) + len(one.layer) for one in self.seen)
+        return CARD_BYTES + SEEN_BYTES * len(self.seen) + pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,7 @@ class CheckSection:
         return self.flagged - len(self.cards)
 
 
-def check_sections(
-    audit: Audit, cards: Mapping[str, Sequence[Card]]
-) -> list[CheckSection]:
+def check_sections(audit: Audit, cards: Mapping[str, Sequence[Card]]) -> list[CheckSection]:
     """The sections of all checks, with the cards that the page has room for."""
     return [
         CheckSection(kind, check.rule, check.examined, check.flagged, tuple(cards.get(kind, ())))
@@ -119,7 +118,7 @@ def check_sections(
 
 
 def in_turns(audit: Audit) -> Iterator[tuple[int, Finding]]:
-    """The flagged findings with their ranks, from 1: the first of each kind, then the second, …"""
+    """The flagged findings with their ranks, from 1: the best of each kind first, then the next."""
     flagged = [
         [(rank, one) for rank, one in enumerate(check.findings, start=1) if one.flagged]
         for check in audit.checks.values()
@@ -140,7 +139,7 @@ def card(rank: int, finding: Finding, pictures: Pictures) -> Card:
         pictures.seen(item_id, label, finding.evidence)
         for item_id, label in _shown(finding, pictures)
     )
-    tags = {one.item_id: one.tags for one in seen}
+    tags = {one.item_id: one.tags for one in seen if one.split}  # Others are not in the data.
     return Card(
         key=f"{finding.kind}-{rank}",
         rank=rank,

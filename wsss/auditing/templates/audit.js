@@ -34,7 +34,7 @@ function store(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    control("decided").title = "This browser keeps no decisions: save them before you leave.";
+    control("unkept").hidden = false;
   }
 }
 
@@ -61,8 +61,8 @@ function showDecisions() {
       button.setAttribute("aria-pressed", String(button.dataset.decision === decision));
     }
   }
-  control("decided").textContent =
-    `${agreed + disagreed} of ${cards.length} decided: ${agreed} agreed, ${disagreed} not`;
+  control("decided").textContent = `${agreed + disagreed} of ${cards.length} decided`;
+  control("decided").title = `${agreed} agreed, ${disagreed} not`;
 }
 
 // Decide on a finding, or withdraw that; true where it was decided.
