@@ -115,6 +115,7 @@ def test_the_page_needs_no_network(pets, write_audit_folder):
     assert "default-src 'none'" in html
 
 
+@pytest.mark.slow
 def test_the_page_stays_below_15_mb_and_tells_what_it_leaves_out(write_audit_folder):
     source = Noise(num_train=130_000)
     images = tuple(item.id for item in source.items(TRAIN)[:6])
