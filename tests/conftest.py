@@ -18,7 +18,9 @@ from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from wsss.auditing.finding import KINDS, Audit, CheckResult, Finding, write_audit
 from wsss.cli.main import main
+from wsss.data.sample import safe_file_stem
 from wsss.errors import Problem, Severity
 
 FolderWriter = Callable[..., Path]
@@ -127,6 +129,42 @@ def write_folder(tmp_path: Path) -> FolderWriter:
         for name, ids in (splits or {}).items():
             (folder / "splits").mkdir(exist_ok=True)
             (folder / "splits" / f"{name}.txt").write_text("\n".join(ids), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def write_audit_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Write an audit made by hand: findings of any kind, and maps; gives its folder."""
+
+    def write(
+        class_names: Sequence[str],
+        findings: Sequence[Finding],
+        maps: Mapping[str, Mapping[int, float]] | None = None,
+        left_out: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Write it.
+
+        Args:
+            class_names: of the data set.
+            findings: of any kind; best first in each.
+            maps: by image, the value of the left half of each class's map, by its place from 0.
+            left_out: images that could not be examined.
+        """
+        folder = tmp_path / "audit"
+        checks = {
+            kind: CheckResult(99, f"Rule of {kind}.", [one for one in findings if one.kind == kind])
+            for kind in KINDS
+        }
+        splits = {"train": 8, "val": 2}
+        write_audit(folder, Audit([*class_names], splits, checks, {}, left_out or {}))
+        (folder / "evidence").mkdir()
+        for image, values in (maps or {}).items():
+            stack = np.zeros((len(values), 4, 6), dtype=np.float16)
+            stack[:, :, :3] = np.array([*values.values()])[:, None, None]
+            path = folder / "evidence" / f"{safe_file_stem(image)}.npz"
+            np.savez(path, maps=stack, classes=np.array([*values], dtype=np.int64))
         return folder
 
     return write

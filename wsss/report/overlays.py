@@ -51,10 +51,21 @@ def heat_overlay(image: Image, heat: Float[np.ndarray, "h w"]) -> Image:
         image: RGB.
         heat: in [0, 1], of the image's size.
     """
+    fire, opacity = heat_colors(heat)
+    return to_bytes(opacity * fire + (1 - opacity) * 0.6 * greyscale(image))
+
+
+def heat_colors(
+    heat: Float[np.ndarray, "h w"],
+) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w 1"]]:
+    """An activation map in the colour map `inferno`, RGB, and its opacity in [0, 1].
+
+    Args:
+        heat: in [0, 1].
+    """
     level = np.clip(heat, 0, 1).astype(np.float32)
     fire = cv2.applyColorMap(to_bytes(255 * level), cv2.COLORMAP_INFERNO)[..., ::-1]
-    opacity = HEAT_OPACITY * np.sqrt(level)[..., None]
-    return to_bytes(opacity * fire + (1 - opacity) * 0.6 * greyscale(image))
+    return fire, HEAT_OPACITY * np.sqrt(level)[..., None]
 
 
 def greyscale(image: Image) -> Float[np.ndarray, "h w 3"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from wsss.report import formatting as text
 from wsss.report.header import Header
@@ -17,10 +17,14 @@ def render(header: Header, sections: Sequence[Section]) -> str:
     return templates().get_template("page.html.j2").render(header=header, sections=sections)
 
 
-def templates() -> Environment:
-    """The templates of this package, with filters that format values."""
+def templates(*packages: str) -> Environment:
+    """The templates of this package, with filters that format values.
+
+    Args:
+        packages: others whose `templates/` are looked in first, for pages that extend these.
+    """
     environment = Environment(
-        loader=PackageLoader("wsss.report"),
+        loader=ChoiceLoader([PackageLoader(one) for one in (*packages, "wsss.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,43 @@
+"""The numbers that a finding follows from, in words."""
+
+from collections.abc import Callable, Mapping
+
+from wsss.auditing.finding_pictures import BOX
+from wsss.report import formatting as text
+
+FLAGS = {
+    "different_tags": "the two have different tags",
+    "across_splits": "one is in train, the other in val",
+}
+"""Numbers that are 0 or 1: what 1 means."""
+Format = Callable[[float], str]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+NAMES: Mapping[str, tuple[str, Format]] = {
+    "probability": ("probability, out of fold", _percent),
+}
+"""What a number is called in the page, and how it is written."""
+
+
+def evidence_words(evidence: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Name and value of each number; a flag has no value, a box is drawn instead."""
+    told = []
+    for name, value in evidence.items():
+        if name in BOX:
+            continue
+        if name in FLAGS:
+            if value:
+                told.append((FLAGS[name], ""))
+            continue
+        called, written = NAMES.get(name, (name.replace("_", " "), _plain))
+        told.append((called, written(value)))
+    return told
+
+
+def _plain(value: float) -> str:
+    """A number with three digits after the point, without zeros at its end."""
+    return text.number(round(value, 3))
