@@ -29,7 +29,7 @@ MAX_CHARS = 70_000
 QUALITIES = (78, 60, 45, 30, 15, 5)
 """Of WebP; the first with which the picture fits."""
 SMALLER = 0.7
-"""Factor of a picture's sides where no quality makes it fit."""
+"""Factor of all layers' sides where no quality makes the picture fit."""
 MIN_SIDE_PX = 32
 
 
@@ -58,7 +58,7 @@ def encode_layers(
 ) -> dict[str, Any]:
     """The layers of an image as plain JSON, in `room.chars` characters.
 
-    Maps and masks come first; the picture's quality, and at last its size, falls until it fits.
+    The picture's quality falls until it fits, and at last the size of all layers.
 
     Args:
         evidence: the image and its results.
@@ -72,21 +72,21 @@ def encode_layers(
     """
     masks = {name.replace(" ", "_"): mask for name, mask in evidence.label_masks.items()}
     masks |= {name: mask for name, mask in (further or {}).items() if mask is not None}
-    maps = [
-        _maps(kind, seeds, room.map_side_px)
-        for kind, seeds in (("cam", evidence.seeds), ("refined_map", evidence.later_seeds))
-        if seeds is not None and len(seeds.labels)
-    ]
     present = sorted({int(label) for mask in masks.values() for label in np.unique(mask)})
-    side = float(room.side_px)
+    side, map_side = float(room.side_px), float(room.map_side_px)
     while True:
+        maps = [
+            _maps(kind, seeds, map_side)
+            for kind, seeds in (("cam", evidence.seeds), ("refined_map", evidence.later_seeds))
+            if seeds is not None and len(seeds.labels)
+        ]
         width, height = _fit(evidence.image, round(side))
         packed = {name: pack(_nearest(mask, width, height)) for name, mask in masks.items()}
         taken = sum(map(len, packed.values())) + sum(len(one["data"]) for one in maps)
         picture = _picture(evidence.image, width, height, room.chars - taken)
         if picture is not None or side * SMALLER < MIN_SIDE_PX:
             break
-        side *= SMALLER
+        side, map_side = SMALLER * side, SMALLER * map_side
     return {
         "size": [width, height],
         "image": picture or "",
@@ -109,7 +109,7 @@ def pack(values: UInt8[np.ndarray, "*n h w"], smooth: bool = False) -> str:
     return b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode("ascii")
 
 
-def _maps(kind: str, seeds: Seeds, side_px: int) -> dict[str, Any]:
+def _maps(kind: str, seeds: Seeds, side_px: float) -> dict[str, Any]:
     """Maps in 8 bits, reduced where they are larger than `side_px`."""
     maps = seeds.maps.astype(np.float32)
     height, width = maps.shape[1:]
