@@ -2,10 +2,11 @@ import itertools
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import cv2
 import numpy as np
 import pytest
 
-from wsss.artifacts import Manifest
+from wsss.artifacts import Manifest, Seeds
 from wsss.report.audit_findings import AuditFinding, AuditFindings, AuditKind
 from wsss.report.co_occurrence import TagPair
 from wsss.report.header import header, sentence
@@ -336,3 +337,32 @@ def test_the_table_of_stages_tells_what_computed_them_and_how():
             "62.0 %", "batches were halved 2 times", "other bytes each time: put_, kthvalue CUDA",
         ):  # fmt: skip
             assert (text in words) == there, text
+
+
+def test_a_thousand_photographs_are_less_than_15_mb():
+    """Smooth images with grain, two tags, maps of both kinds and four masks each."""
+    rng, names, kinds = np.random.default_rng(0), ("cat", "dog"), []
+    for _ in range(20):
+        fields = [cv2.GaussianBlur(rng.random((375, 500, 3)), (0, 0), size) for size in (3, 12, 40)]
+        mixed = sum((one - one.mean()) / one.std() for one in fields)
+        image = np.clip(128 + 30 * mixed + rng.normal(0, 4, mixed.shape), 0, 255).astype(np.uint8)
+        fields = [cv2.GaussianBlur(rng.random((94, 125)), (0, 0), 6) for _ in range(4)]
+        maps = [(one - one.min()) / np.ptp(one) for one in fields]
+        seeds = [
+            Seeds(np.array([1, 2], dtype=np.uint16), np.stack(two).astype(np.float16), (375, 500))
+            for two in (maps[:2], maps[2:])
+        ]
+        mask = cv2.resize((mixed[..., 0] > 1).astype(np.uint8), (500, 375))
+        shown = Evidence(image, seeds[0], mask, mask[::-1], mask[:, ::-1], seeds[1])
+        kinds.append(encode_layers(shown, budget(1000), {"prediction_tta_crf": 2 * mask}))
+    images = [DoubtfulImage("train", f"2008_{n:06}", n / 1000, {}, 0.5) for n in range(1000)]
+    entries = [
+        {"id": one.item_id, "split": "train", "tags": [1, 2], "doubt": one.doubt, "score": 0.5,
+         "parts": {"seeds_and_mask": 0.1234, "undecided_seeds": 0.1234, "lost_tags": 0.0},
+         **kinds[n % 20]}
+        for n, one in enumerate(images)
+    ]  # fmt: skip
+    data = replace(results(*names), images=images, gallery=Gallery(entries, 1000))
+    size = len(render(header(data), all_sections(data)).encode())
+    assert 5e6 < size < 15e6
+    assert min(one["size"][0] for one in kinds) >= 150
