@@ -50,7 +50,7 @@ ILL = replace(
     sizes={"segmenter": (SizeBin("1–4 %", 9, 0.2), SizeBin("4–16 %", 9, 0.7))},
 )  # fmt: skip
 FOUND = (
-    "mAP on tags is 60.0 %", "give 2.0 % of the pixels to objects", 
+    "mAP on tags is 60.0 %", "give 2.0 % of the pixels to objects",
     "30.0 % of the pixels of pseudo",
     "agree in 40.0 %", "In 30.0 % of the images", "“cat” 2.0 % of the validation pixels",
     "95.0 % of the images of “cat” show “dog”", "rose by 10.0 points", "1 image could not",
