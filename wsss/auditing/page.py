@@ -44,6 +44,7 @@ def write_page(output: Path, source: Source, *, visible: bool = True) -> Path:
         .get_template("audit_page.html.j2")
         .render(
             header=_header(audit, source),
+            parts=[(None, sections)],  # for the list of sections at the top
             sections=sections,
             page=_page_data(source, sections),
             left_out=audit.left_out,
