@@ -309,7 +309,10 @@ def test_images_that_share_an_id(write_folder, find_problem):
     folder = write_folder()
     write_images(folder, "cat_0.png")
     find_problem(
-        Folder(folder).inspect(), ERROR, "'cat_0.jpg' and 'cat_0.png' share the id 'cat_0'", "Rename"
+        Folder(folder).inspect(),
+        ERROR,
+        "'cat_0.jpg' and 'cat_0.png' share the id 'cat_0'",
+        "Rename",
     )
 
 
@@ -427,7 +430,9 @@ def test_repeated_overlapping_and_unlisted_ids(write_folder, find_problem):
 def test_some_masks_missing(write_folder, find_problem):
     folder = write_folder(masks=True)
     (folder / "masks" / "both_0.png").unlink()
-    find_problem(Folder(folder).inspect(), WARNING, "has no mask: 'both_0'", "left out of the evalu")
+    find_problem(
+        Folder(folder).inspect(), WARNING, "has no mask: 'both_0'", "left out of the evalu"
+    )
 
 
 def test_masks_of_other_names(write_folder, find_problem):

@@ -119,7 +119,9 @@ def test_everyday_formats_go_before_those_of_telephones(write_photos, find_probl
     source = Folder(root)
     paths = {item.image.name for split in ("train", "val") for item in source.items(split)}
     assert paths == {"a.jpg", "b.png", "c.png"}
-    find_problem(source.inspect(), WARNING, "'a.jpg' and 'a.heic' share the id 'a'", "Nothing to do")
+    find_problem(
+        source.inspect(), WARNING, "'a.jpg' and 'a.heic' share the id 'a'", "Nothing to do"
+    )
     PHOTO.save(root / "images" / "a.gif")
     (root / "images" / "a.jpg").unlink()
     find_problem(Folder(root).inspect(), ERROR, "'a.gif' and 'a.heic' share the id 'a'", "Rename")

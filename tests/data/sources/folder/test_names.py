@@ -97,7 +97,9 @@ def test_names_that_are_not_utf8_are_left_out(root, find_problem):
     os.rename(images + b"/t.jpg", images + b"/caf\xe9.jpg")  # noqa: PTH104 (a path of bytes)
     source = read(root)
     assert set(items_of(source)) == {"other"}
-    problem = find_problem(source.inspect(), Severity.WARNING, r"not UTF-8: 'caf\xe9.jpg'", "Rename")
+    problem = find_problem(
+        source.inspect(), Severity.WARNING, r"not UTF-8: 'caf\xe9.jpg'", "Rename"
+    )
     str(problem).encode()
     find_problem(read(root, ("café.jpg", "cat")).inspect(), Severity.ERROR, "no image 'café.jpg'")
 

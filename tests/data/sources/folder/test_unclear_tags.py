@@ -304,7 +304,9 @@ def test_numbers_that_lost_their_zeros_are_no_match(write_folder, find_problem):
     text = "image_id,label\n0001,cat\n2,cat\n0003,cat"
     source = Folder(write_folder(images, labels_csv=text))
     assert set(tags(source)) == {"0001", "0003"}
-    find_problem(source.inspect(), Severity.ERROR, "line 3: no image '2' (did you mean '0002.jpg'?)")
+    find_problem(
+        source.inspect(), Severity.ERROR, "line 3: no image '2' (did you mean '0002.jpg'?)"
+    )
 
 
 def test_an_xml_file_with_a_document_type_is_refused(write_folder, find_problem):
