@@ -143,7 +143,7 @@ def summarise(
         unusable_ids={split: tuple(one.unusable) for split, one in found.items()},
         problems=group_alike(
             [
-                *source.audit(),
+                *source.inspect(),
                 *(one for row in ordered for one in inspections.problems.get(int(row), ())),
                 *_conversions(source.name, inspections, ordered),
                 *_large_images(source.name, inspections, ordered),

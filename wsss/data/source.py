@@ -77,7 +77,7 @@ class Source(ABC):
         """This data set without its items: what reads one, and is quickly sent to a process."""
         return self
 
-    def audit(self) -> Sequence[Problem]:
+    def inspect(self) -> Sequence[Problem]:
         """All problems of the data set that can be found without opening an image."""
         return ()
 

@@ -123,7 +123,7 @@ def test_items_images_and_masks_are_those_of_the_folder(folder, embedded):
                 expected = getattr(folder, read)(other)
                 np.testing.assert_array_equal(getattr(embedded, read)(one), expected)
             assert inspect_item(embedded, one).problems == ()
-    assert embedded.audit() == []
+    assert embedded.inspect() == []
 
 
 def test_fingerprints_are_those_of_the_folder(folder, embedded):

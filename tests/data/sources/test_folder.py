@@ -39,7 +39,7 @@ def test_plain_folder(write_folder):
     }  # fmt: skip
     assert source.read_image(items["both_0"]).shape == (24, 32, 3)
     assert set(source.read_mask(items["both_0"]).ravel()) == {0, 1, 2}
-    assert source.audit() == ()
+    assert source.inspect() == ()
     assert pickle.loads(pickle.dumps(source)).items("val") == source.items("val")
 
 
@@ -72,7 +72,7 @@ def test_unicode_ids_in_either_form(write_folder, written):
     source = Folder(folder)
     assert set(all_items(source)) == {unicodedata.normalize("NFC", name), "b"}
     assert all(item.mask for item in all_items(source).values())
-    assert source.audit() == ()
+    assert source.inspect() == ()
 
 
 def test_classes_file_orders_the_classes(write_folder):
@@ -111,7 +111,7 @@ def test_hidden_files_are_no_images(write_folder):
         path = folder / "images" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"junk")
-    assert Folder(folder).audit() == ()
+    assert Folder(folder).inspect() == ()
 
 
 def test_links_are_followed_and_loops_survived(write_folder, tmp_path):
@@ -237,7 +237,7 @@ def test_labels_naming_images_that_do_not_exist(write_folder, find_problem):
     folder = write_folder(labels_csv="image,labels\ncat_0,cat\ndog_0,dog\nbird_0.jpg,cat\n")
     source = Folder(folder)
     find_problem(
-        source.audit(), ERROR,
+        source.inspect(), ERROR,
         "labels.csv: line 4: no image 'bird_0.jpg'. Expected a file in", "Add the missing images",
     )  # fmt: skip
     assert set(all_items(source)) == {"cat_0", "dog_0"}
@@ -246,13 +246,13 @@ def test_labels_naming_images_that_do_not_exist(write_folder, find_problem):
 @pytest.mark.parametrize("entry", ["cat_0.png", "CAT_0.JPG", "cats/cat_0"])
 def test_near_misses_are_suggested(write_folder, find_problem, entry):
     folder = write_folder(labels_csv=f"image,labels\n{entry},cat\ndog_0,dog\n")
-    find_problem(Folder(folder).audit(), ERROR, f"'{entry}' (did you mean 'cat_0.jpg'?)")
+    find_problem(Folder(folder).inspect(), ERROR, f"'{entry}' (did you mean 'cat_0.jpg'?)")
 
 
 def test_repeats_are_grouped(write_folder, find_problem):
     rows = "".join(f"gone_{i},cat\n" for i in range(20))
     folder = write_folder(labels_csv=f"image,labels\ncat_0,cat\ndog_0,dog\n{rows}")
-    problem = find_problem(Folder(folder).audit(), ERROR, "line 4: no image")
+    problem = find_problem(Folder(folder).inspect(), ERROR, "line 4: no image")
     assert problem.came == (
         "20 times: line 4: no image 'gone_0'; line 5: no image 'gone_1'; "
         "line 6: no image 'gone_2'; and 17 more"
@@ -263,20 +263,20 @@ def test_images_without_a_row(write_folder, find_problem):
     folder = write_folder()
     write_images(folder, *(f"new_{i}.png" for i in range(6)))
     find_problem(
-        Folder(folder).audit(), WARNING,
+        Folder(folder).inspect(), WARNING,
         "6 images have no row: 'new_0.png', 'new_1.png', 'new_2.png' and 3 more", "add their rows",
     )  # fmt: skip
 
 
 def test_images_without_labels(write_folder, find_problem):
     folder = write_folder({"a.jpg": ["cat"], "b.jpg": [], "c.jpg": ["cat"]})
-    find_problem(Folder(folder).audit(), WARNING, "1 image has no labels: 'b'", "background only")
+    find_problem(Folder(folder).inspect(), WARNING, "1 image has no labels: 'b'", "background only")
 
 
 def test_no_labels_at_all(write_folder, find_problem):
     source = Folder(write_folder({"a.jpg": [], "b.jpg": []}))
     assert source.class_names == ()
-    find_problem(source.audit(), ERROR, "labels.csv: no row has a label", "`photo.jpg,cat|dog`")
+    find_problem(source.inspect(), ERROR, "labels.csv: no row has a label", "`photo.jpg,cat|dog`")
 
 
 @pytest.mark.parametrize("entry", ["../secret.jpg", "/etc/passwd", "C:\\a.jpg", "x\\..\\..\\a.jpg"])
@@ -284,23 +284,23 @@ def test_ids_that_escape(write_folder, find_problem, entry):
     folder = write_folder(labels_csv=f"image,labels\ncat_0,cat\ndog_0,dog\n{entry},cat\n")
     Image.new("RGB", (32, 24)).save(folder / "secret.jpg")
     source = Folder(folder)
-    find_problem(source.audit(), ERROR, f"line 4: '{entry}' points out of the images folder")
+    find_problem(source.inspect(), ERROR, f"line 4: '{entry}' points out of the images folder")
     assert set(all_items(source)) == {"cat_0", "dog_0"}
 
 
 def test_row_without_image(write_folder, find_problem):
     folder = write_folder(labels_csv="image,labels\ncat_0,cat\ndog_0,dog\n,cat\n")
-    find_problem(Folder(folder).audit(), ERROR, "line 4: labels without an image")
+    find_problem(Folder(folder).inspect(), ERROR, "line 4: labels without an image")
 
 
 def test_labels_in_further_columns(write_folder, find_problem):
     folder = write_folder(labels_csv="image,labels\ncat_0,cat\nboth_0,cat,dog\n")
-    find_problem(Folder(folder).audit(), ERROR, "line 3: more than 2 columns, 'dog'", "by `|`")
+    find_problem(Folder(folder).inspect(), ERROR, "line 3: more than 2 columns, 'dog'", "by `|`")
 
 
 def test_repeated_rows(write_folder, find_problem):
     text = "image,labels\ncat_0,cat\ncat_0.jpg,cat\nboth_0,cat\nboth_0,dog\nboth_1,cat|dog\n"
-    problems = Folder(write_folder(labels_csv=text)).audit()
+    problems = Folder(write_folder(labels_csv=text)).inspect()
     find_problem(problems, WARNING, "line 3: 'cat_0.jpg' has the same row already in line 2")
     find_problem(problems, ERROR, "line 5: 'both_0' has other labels than in line 4", "one row")
 
@@ -309,7 +309,10 @@ def test_images_that_share_an_id(write_folder, find_problem):
     folder = write_folder()
     write_images(folder, "cat_0.png")
     find_problem(
-        Folder(folder).audit(), ERROR, "'cat_0.jpg' and 'cat_0.png' share the id 'cat_0'", "Rename"
+        Folder(folder).inspect(),
+        ERROR,
+        "'cat_0.jpg' and 'cat_0.png' share the id 'cat_0'",
+        "Rename",
     )
 
 
@@ -318,7 +321,7 @@ def test_ids_that_share_a_file_stem(write_folder, find_problem):
 
     long = "a" * 210
     folder = write_folder({f"{long}.jpg": ["cat"], f"{safe_file_stem(long)}.jpg": ["cat"]})
-    find_problem(Folder(folder).audit(), ERROR, "would both be named", "Rename one")
+    find_problem(Folder(folder).inspect(), ERROR, "would both be named", "Rename one")
 
 
 # Problems of the classes.
@@ -327,8 +330,8 @@ def test_ids_that_share_a_file_stem(write_folder, find_problem):
 def test_unknown_classes(write_folder, find_problem):
     text = "image,labels\ncat_0,Cat\ndog_0,dog\nboth_0,cat|zebra\n"
     source = Folder(write_folder(labels_csv=text, classes=["background", "cat", "dog"]))
-    find_problem(source.audit(), ERROR, "line 2: unknown class 'Cat' (did you mean 'cat'?)")
-    find_problem(source.audit(), ERROR, "line 4: unknown class 'zebra'. Expected", "classes.txt")
+    find_problem(source.inspect(), ERROR, "line 2: unknown class 'Cat' (did you mean 'cat'?)")
+    find_problem(source.inspect(), ERROR, "line 4: unknown class 'zebra'. Expected", "classes.txt")
     assert all_items(source)["both_0"].labels == (1,)
 
 
@@ -336,24 +339,24 @@ def test_background_is_no_label(write_folder, find_problem):
     text = "image,labels\ncat_0,cat\ndog_0,dog|background\n"
     source = Folder(write_folder(labels_csv=text))
     assert source.class_names == ("cat", "dog")
-    find_problem(source.audit(), ERROR, "line 3: the label 'background'", "Remove this label")
+    find_problem(source.inspect(), ERROR, "line 3: the label 'background'", "Remove this label")
 
 
 def test_classes_without_background(write_folder, find_problem):
     source = Folder(write_folder(classes=["cat", "dog"]))
     assert source.class_names == ("cat", "dog")
-    find_problem(source.audit(), ERROR, "classes.txt: the first line is 'cat'", "mask value 0")
+    find_problem(source.inspect(), ERROR, "classes.txt: the first line is 'cat'", "mask value 0")
 
 
 def test_repeated_class(write_folder, find_problem):
     source = Folder(write_folder(classes=["background", "cat", "dog", "cat"]))
-    find_problem(source.audit(), ERROR, "classes.txt: the class 'cat' is listed 2 times")
+    find_problem(source.inspect(), ERROR, "classes.txt: the class 'cat' is listed 2 times")
 
 
 def test_unreadable_classes(write_folder, find_problem):
     folder = write_folder()
     (folder / "classes.txt").write_bytes(b"background\n\xff\xfe\n")
-    find_problem(Folder(folder).audit(), ERROR, "classes.txt: line 2 is not UTF-8")
+    find_problem(Folder(folder).inspect(), ERROR, "classes.txt: line 2 is not UTF-8")
 
 
 def test_too_many_classes(write_folder, find_problem):
@@ -361,18 +364,18 @@ def test_too_many_classes(write_folder, find_problem):
         {"a.jpg": ["0"], "b.jpg": ["1"]},
         labels_csv="image,labels\na,0\nb," + "|".join(map(str, range(255))),
     )
-    find_problem(Folder(folder).audit(), ERROR, "255 classes: '0', '1', '10' and 252 more", "254")
+    find_problem(Folder(folder).inspect(), ERROR, "255 classes: '0', '1', '10' and 252 more", "254")
 
 
 def test_hardly_different_classes(write_folder, find_problem):
     folder = write_folder({"a.jpg": ["Cat"], "b.jpg": ["cat"]})
-    find_problem(Folder(folder).audit(), WARNING, "'Cat', 'cat' count as different classes")
+    find_problem(Folder(folder).inspect(), WARNING, "'Cat', 'cat' count as different classes")
 
 
 def test_class_without_training_images(write_folder, find_problem):
     source = Folder(write_folder(classes=["background", "bird", "cat", "dog"]))
     find_problem(
-        source.audit(), WARNING, "1 class has no image in train: 'bird'", "Add such images"
+        source.inspect(), WARNING, "1 class has no image in train: 'bird'", "Add such images"
     )
 
 
@@ -381,18 +384,18 @@ def test_class_without_training_images(write_folder, find_problem):
 
 def test_empty_split(write_folder, find_problem):
     source = Folder(write_folder(splits={"train": ["cat_0", "dog_0"], "val": []}))
-    find_problem(source.audit(), ERROR, "the split `val` is empty", "Add images")
+    find_problem(source.inspect(), ERROR, "the split `val` is empty", "Add images")
 
 
 def test_a_single_image_cannot_make_two_splits(write_folder, find_problem):
     source = Folder(write_folder({"a.jpg": ["cat"]}))
-    find_problem(source.audit(), ERROR, "is empty")
+    find_problem(source.inspect(), ERROR, "is empty")
 
 
 def test_missing_list(write_folder, find_problem):
     source = Folder(write_folder(splits={"train": ["cat_0"], "vall": ["dog_0"]}))
     find_problem(
-        source.audit(), ERROR, "val.txt: no such file", "'train', 'vall' (did you mean 'vall'?)",
+        source.inspect(), ERROR, "val.txt: no such file", "'train', 'vall' (did you mean 'vall'?)",
         "another list as `val`",
     )  # fmt: skip
 
@@ -401,7 +404,7 @@ def test_split_ids_without_labels(write_folder, find_problem):
     folder = write_folder(
         splits={"train": ["cat_0", "dog_0", "zebra", "../x"], "val": ["cat_1", "CAT_2"]}
     )
-    problems = Folder(folder).audit()
+    problems = Folder(folder).inspect()
     find_problem(problems, ERROR, "train.txt: line 3: 'zebra' is not in the table of labels")
     find_problem(problems, ERROR, "train.txt: line 4: '../x' is not in the table of labels")
     find_problem(problems, ERROR, "val.txt: line 2: 'CAT_2'", "(did you mean 'cat_2.jpg'?)")
@@ -410,14 +413,14 @@ def test_split_ids_without_labels(write_folder, find_problem):
 def test_a_missing_image_is_reported_once(write_folder):
     folder = write_folder(splits={"train": ["cat_0", "dog_0", "both_0"], "val": ["cat_1"]})
     (folder / "images" / "both_0.jpg").unlink()
-    assert sum("both_0" in str(problem) for problem in Folder(folder).audit()) == 1
+    assert sum("both_0" in str(problem) for problem in Folder(folder).inspect()) == 1
 
 
 def test_repeated_overlapping_and_unlisted_ids(write_folder, find_problem):
     source = Folder(
         write_folder(splits={"train": ["cat_0", "cat_0.jpg", "dog_0"], "val": ["dog_0"]})
     )
-    problems = source.audit()
+    problems = source.inspect()
     assert ids(source, "train") == ["cat_0", "dog_0"]
     find_problem(problems, WARNING, "train.txt: line 2: 'cat_0.jpg' is listed already in line 1")
     find_problem(problems, WARNING, "1 image is in both train and val: 'dog_0'", "flatters")
@@ -427,7 +430,9 @@ def test_repeated_overlapping_and_unlisted_ids(write_folder, find_problem):
 def test_some_masks_missing(write_folder, find_problem):
     folder = write_folder(masks=True)
     (folder / "masks" / "both_0.png").unlink()
-    find_problem(Folder(folder).audit(), WARNING, "has no mask: 'both_0'", "left out of the evalu")
+    find_problem(
+        Folder(folder).inspect(), WARNING, "has no mask: 'both_0'", "left out of the evalu"
+    )
 
 
 def test_masks_of_other_names(write_folder, find_problem):
@@ -435,7 +440,7 @@ def test_masks_of_other_names(write_folder, find_problem):
     for mask in (folder / "masks").iterdir():
         mask.rename(mask.with_name(f"{mask.stem}_mask.png"))
     find_problem(
-        Folder(folder).audit(), WARNING, "no image for any of 9 files, like 'both_0_mask.png'",
+        Folder(folder).inspect(), WARNING, "no image for any of 9 files, like 'both_0_mask.png'",
         "named after their images",
     )  # fmt: skip
 
@@ -443,7 +448,7 @@ def test_masks_of_other_names(write_folder, find_problem):
 @pytest.mark.parametrize("key", ["masks", "splits"])
 def test_named_folder_is_missing(write_folder, find_problem, key):
     source = Folder(write_folder(), **{key: "typo"})
-    find_problem(source.audit(), ERROR, "typo: no such folder", f"Correct `{key}`")
+    find_problem(source.inspect(), ERROR, "typo: no such folder", f"Correct `{key}`")
 
 
 def test_everything_is_found_at_once(write_folder):
@@ -451,5 +456,5 @@ def test_everything_is_found_at_once(write_folder):
     folder = write_folder(
         labels_csv=text, classes=["background", "cat", "dog"], splits={"train": ["nobody"]}
     )
-    errors = [p for p in Folder(folder).audit() if p.severity == ERROR]
+    errors = [p for p in Folder(folder).inspect() if p.severity == ERROR]
     assert len(errors) == 8

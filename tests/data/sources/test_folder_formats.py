@@ -101,7 +101,7 @@ def test_a_file_that_is_no_image_by_its_name_is_there_all_the_same(
     PHOTO.save(root / "images" / "scan", format="PNG")
     with (root / "labels.csv").open("a", encoding="utf-8") as table:
         table.write(f"{entry},cat\n")
-    find_problem(Folder(root).audit(), ERROR, named)
+    find_problem(Folder(root).inspect(), ERROR, named)
 
 
 def test_images_that_need_a_package_are_told_once(
@@ -119,7 +119,9 @@ def test_everyday_formats_go_before_those_of_telephones(write_photos, find_probl
     source = Folder(root)
     paths = {item.image.name for split in ("train", "val") for item in source.items(split)}
     assert paths == {"a.jpg", "b.png", "c.png"}
-    find_problem(source.audit(), WARNING, "'a.jpg' and 'a.heic' share the id 'a'", "Nothing to do")
+    find_problem(
+        source.inspect(), WARNING, "'a.jpg' and 'a.heic' share the id 'a'", "Nothing to do"
+    )
     PHOTO.save(root / "images" / "a.gif")
     (root / "images" / "a.jpg").unlink()
-    find_problem(Folder(root).audit(), ERROR, "'a.gif' and 'a.heic' share the id 'a'", "Rename")
+    find_problem(Folder(root).inspect(), ERROR, "'a.gif' and 'a.heic' share the id 'a'", "Rename")

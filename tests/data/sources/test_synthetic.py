@@ -170,4 +170,4 @@ def test_bad_parameters_are_user_errors(parameter: str, value: float) -> None:
 
 
 def test_nothing_is_wrong(source: Synthetic) -> None:
-    assert source.audit() == ()
+    assert source.inspect() == ()

@@ -89,14 +89,14 @@ def test_train_aug_lists(write_devkit, name, line):
     assert ids(source, "train") == TRAIN + EXTRA
     assert [item.mask.parent.name for item in source.items("train")] == ["SegmentationClassAug"] * 3
     assert source.items("val")[0].mask.parent.name == "SegmentationClass"
-    assert not [problem for problem in source.audit() if "1,464" in problem.came]
+    assert not [problem for problem in source.inspect() if "1,464" in problem.came]
 
 
 def test_train_aug_falls_back_to_train(write_devkit, find_problem):
     source = Voc(write_devkit())
     assert ids(source, "train") == TRAIN
     find_problem(
-        source.audit(), WARNING,
+        source.inspect(), WARNING,
         "ImageSets/Segmentation/train_aug.txt: no such list", "1,464", "10,582",
         "Put the list there",
     )  # fmt: skip
@@ -112,7 +112,7 @@ def test_images_and_masks_are_read(write_devkit):
 def test_extras_without_masks(write_devkit, find_problem):
     source = Voc(write_devkit(lists={"train_aug": TRAIN + EXTRA, "val": VAL}))
     assert source.read_mask(source.items("train")[2]) is None
-    find_problem(source.audit(), WARNING, "1 of 3 train images has no mask: '2008_000004'")
+    find_problem(source.inspect(), WARNING, "1 of 3 train images has no mask: '2008_000004'")
 
 
 def test_2007(write_devkit):
@@ -153,7 +153,7 @@ def test_missing_list(write_devkit, year, train):
 
 def test_missing_image(write_devkit, find_problem):
     source = Voc(write_devkit(lists={"train": [*TRAIN, "2007_999999"], "val": VAL}), train="train")
-    find_problem(source.audit(), ERROR, "2007_999999.jpg: no such image", "Extract JPEGImages/")
+    find_problem(source.inspect(), ERROR, "2007_999999.jpg: no such image", "Extract JPEGImages/")
     assert ids(source, "train") == TRAIN
 
 
@@ -162,7 +162,7 @@ def test_missing_and_broken_annotations(write_devkit, find_problem):
     annotations = root / "VOCdevkit/VOC2012/Annotations"
     (annotations / "2007_000001.xml").unlink()
     (annotations / "2007_000002.xml").write_text("<annotation>")
-    problems = Voc(root, train="train").audit()
+    problems = Voc(root, train="train").inspect()
     find_problem(problems, ERROR, "2007_000001.xml: no such annotation", "tags come from it")
     find_problem(problems, ERROR, "2007_000002.xml: unreadable annotation", "Extract Annotations/")
 
@@ -172,7 +172,7 @@ def test_objects_of_other_classes(write_devkit, find_problem):
     path = root / "VOCdevkit/VOC2012/Annotations/2007_000002.xml"
     path.write_text(path.read_text().replace("<name>cat<", "<name>zebra<"))
     source = Voc(root, train="train")
-    find_problem(source.audit(), WARNING, "2007_000002.xml: objects of other classes: 'zebra'")
+    find_problem(source.inspect(), WARNING, "2007_000002.xml: objects of other classes: 'zebra'")
     assert source.items("train")[1].labels == (15,)
 
 

@@ -26,16 +26,16 @@ class ListedSource(Source):
         """All items of `train` or `val`, in a fixed order."""
         return self._items[split]
 
-    def audit(self) -> Sequence[Problem]:
+    def inspect(self) -> Sequence[Problem]:
         """Problems of the splits, whatever files they were read from."""
         return [
-            *self._audit_empty(),
-            *self._audit_overlap(),
-            *self._audit_tags(),
-            *self._audit_missing_masks(),
+            *self._inspect_empty(),
+            *self._inspect_overlap(),
+            *self._inspect_tags(),
+            *self._inspect_missing_masks(),
         ]
 
-    def _audit_empty(self) -> Iterator[Problem]:
+    def _inspect_empty(self) -> Iterator[Problem]:
         for split in SPLITS:
             if not self._items[split]:
                 yield Problem(
@@ -45,7 +45,7 @@ class ListedSource(Source):
                     "Add images, or list the ids of each split in a file of their own.",
                 )
 
-    def _audit_overlap(self) -> Iterator[Problem]:
+    def _inspect_overlap(self) -> Iterator[Problem]:
         val_ids = {*self._items[VAL].ids()}
         shared = [item_id for item_id in self._items[TRAIN].ids() if item_id in val_ids]
         if shared:
@@ -58,7 +58,7 @@ class ListedSource(Source):
                 Severity.WARNING,
             )
 
-    def _audit_tags(self) -> Iterator[Problem]:
+    def _inspect_tags(self) -> Iterator[Problem]:
         counts = Counter(label for labels in self._items[TRAIN].labels() for label in labels)
         unseen = [name for label, name in enumerate(self.class_names, 1) if not counts[label]]
         if unseen and self._items[TRAIN]:
@@ -86,7 +86,7 @@ class ListedSource(Source):
                 Severity.WARNING,
             )
 
-    def _audit_missing_masks(self) -> Iterator[Problem]:
+    def _inspect_missing_masks(self) -> Iterator[Problem]:
         if not any(file for items in self._items.values() for file in items.mask_files()):
             return
         for split, items in self._items.items():

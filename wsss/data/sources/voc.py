@@ -54,7 +54,7 @@ class Voc(FileSource):
             root: the folder that holds VOCdevkit/, VOCdevkit itself, or VOC<year> in it.
             year: of the challenge, "2007" to "2012".
             train: list in ImageSets/Segmentation to train on. `train_aug` falls back to `train`
-                where its list is missing, which `audit` reports.
+                where its list is missing, which `inspect` reports.
             val: list in ImageSets/Segmentation to validate with.
             download: fetch what is missing with torchvision, into `root`.
 
@@ -90,9 +90,9 @@ class Voc(FileSource):
             for split in ids
         }
 
-    def audit(self) -> Sequence[Problem]:
+    def inspect(self) -> Sequence[Problem]:
         """Problems of lists and annotations, grouped."""
-        return group_alike([*self._problems, *super().audit()])
+        return group_alike([*self._problems, *super().inspect()])
 
     def _read_list(self, split: str, name: str, year: str) -> list[str]:
         """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`."""

@@ -18,23 +18,23 @@ def test_numbers_and_splits_beside_one_hot_columns_are_no_classes(write_folder, 
     text = "id,image,cat,dog,is_valid\n0,cat_0,1,0,True\n1,dog_0,0,1,False"
     source = Folder(write_folder(labels_csv=text))
     assert tags(source) == {"cat_0": {"cat"}, "dog_0": {"dog"}}
-    find_problem(source.audit(), Severity.WARNING, "the column 'id' is not read")
-    find_problem(source.audit(), Severity.WARNING, "'is_valid' is not read", "splits/train.txt")
+    find_problem(source.inspect(), Severity.WARNING, "the column 'id' is not read")
+    find_problem(source.inspect(), Severity.WARNING, "'is_valid' is not read", "splits/train.txt")
 
 
 def test_labels_of_no_confidence_are_told(write_folder, find_problem):
     text = "ImageID,LabelName,Confidence\ncat_0,cat,1\ncat_0,dog,0\ndog_0,dog,0.5"
-    problems = Folder(write_folder(labels_csv=text)).audit()
+    problems = Folder(write_folder(labels_csv=text)).inspect()
     find_problem(problems, Severity.WARNING, "'Confidence' is not read", "Remove the rows of 0")
 
 
 def test_what_programs_write_for_nothing_is_told(write_folder, find_problem):
     text = "image,labels\ncat_0,cat\ncat_1,NaN\ncat_2,N/A"
     root = write_folder(labels_csv=text)
-    problem = find_problem(Folder(root).audit(), Severity.WARNING, "'NaN' counts as a class")
+    problem = find_problem(Folder(root).inspect(), Severity.WARNING, "'NaN' counts as a class")
     assert "line 3" in problem.came
     (root / "classes.txt").write_text("background\ncat\nNaN\nN/A\n")
-    assert not [one for one in Folder(root).audit() if "counts as" in one.came]
+    assert not [one for one in Folder(root).inspect() if "counts as" in one.came]
 
 
 @pytest.mark.parametrize("classes", [None, "background\nété\n"])
@@ -65,6 +65,6 @@ def test_doubtful_xml_files_are_told(write_folder, find_problem):
         (root / "Annotations" / f"{name}.xml").write_text(xml)
     source = Folder(root)
     assert tags(source) == {f"cat_{number}": {"cat"} for number in range(3)}
-    find_problem(source.audit(), Severity.WARNING, "its <filename> is 'dog_0.jpg'")
-    find_problem(source.audit(), Severity.ERROR, "2 objects without a name")
-    assert not [one for one in source.audit() if "gone.jpg" in str(one)]
+    find_problem(source.inspect(), Severity.WARNING, "its <filename> is 'dog_0.jpg'")
+    find_problem(source.inspect(), Severity.ERROR, "2 objects without a name")
+    assert not [one for one in source.inspect() if "gone.jpg" in str(one)]

@@ -41,7 +41,7 @@ def items_of(source):
 
 
 def errors(source):
-    return [p for p in source.audit() if p.severity == Severity.ERROR]
+    return [p for p in source.inspect() if p.severity == Severity.ERROR]
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_hidden_images_that_no_row_names_are_left_out(root):
     for name in (".hidden.jpg", "._other.jpg", ".cache/x.jpg", "__MACOSX/other.jpg"):
         draw(root / "images" / name)
     assert set(items_of(source := read(root))) == {"other"}
-    assert not any("has no row" in str(problem) for problem in source.audit())
+    assert not any("has no row" in str(problem) for problem in source.inspect())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
@@ -97,9 +97,11 @@ def test_names_that_are_not_utf8_are_left_out(root, find_problem):
     os.rename(images + b"/t.jpg", images + b"/caf\xe9.jpg")  # noqa: PTH104 (a path of bytes)
     source = read(root)
     assert set(items_of(source)) == {"other"}
-    problem = find_problem(source.audit(), Severity.WARNING, r"not UTF-8: 'caf\xe9.jpg'", "Rename")
+    problem = find_problem(
+        source.inspect(), Severity.WARNING, r"not UTF-8: 'caf\xe9.jpg'", "Rename"
+    )
     str(problem).encode()
-    find_problem(read(root, ("café.jpg", "cat")).audit(), Severity.ERROR, "no image 'café.jpg'")
+    find_problem(read(root, ("café.jpg", "cat")).inspect(), Severity.ERROR, "no image 'café.jpg'")
 
 
 def test_links_to_files_and_folders_and_to_nothing(root, tmp_path, find_problem):
@@ -123,7 +125,7 @@ def test_a_number_is_a_name(root, find_problem):
     source = read(root, ("0001", "dog"), header=("image_id", "label"))
     assert items_of(source)["0001"].labels == (2,)
     find_problem(
-        read(root, ("1", "dog"), header=("image_id", "label")).audit(),
+        read(root, ("1", "dog"), header=("image_id", "label")).inspect(),
         Severity.ERROR, "line 3: no image '1' (did you mean '0001.jpg'?)",
     )  # fmt: skip
 
@@ -148,7 +150,7 @@ def test_the_path_in_the_folder_comes_first(root):
 def test_paths_out_of_the_images_folder(root, find_problem, entry):  # fmt: skip
     draw(root / "images" / "a" / "1.jpg")
     source = read(root, (entry, "dog"))
-    find_problem(source.audit(), Severity.ERROR, f"'{entry}' points out of the images folder")
+    find_problem(source.inspect(), Severity.ERROR, f"'{entry}' points out of the images folder")
 
 
 def pairs():
@@ -183,7 +185,7 @@ def test_names_of_classes(write_folder, find_problem, file):
     }
     assert tags == {name.removesuffix(".jpg"): set(labels) for name, labels in rows}
     assert not errors(source)
-    find_problem(source.audit(), Severity.WARNING, "'Cat', 'cat' count as different classes")
+    find_problem(source.inspect(), Severity.WARNING, "'Cat', 'cat' count as different classes")
 
 
 def test_a_class_that_is_others_joined_is_never_accepted(root):

@@ -168,7 +168,7 @@ def expected(write_folder):
 
 
 def errors(source):
-    return [p for p in source.audit() if p.severity == Severity.ERROR]
+    return [p for p in source.inspect() if p.severity == Severity.ERROR]
 
 
 @pytest.mark.parametrize(("file", "what"), FORMS)

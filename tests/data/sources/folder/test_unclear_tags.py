@@ -219,7 +219,7 @@ def test_a_name_with_a_comma_is_told(write_folder, find_problem):
     source = Folder(write_folder(labels_csv=table('"black cat, ""tom"""', "dog")))
     assert source.class_names == ('black cat, "tom"', "dog")
     find_problem(
-        source.audit(), Severity.WARNING, "line 2: 'black cat, \"tom\"' is one class, with a `,`"
+        source.inspect(), Severity.WARNING, "line 2: 'black cat, \"tom\"' is one class, with a `,`"
     )
 
 
@@ -239,7 +239,7 @@ def test_wrong_decisions(write_folder, how, message):
 
 def test_further_columns_are_told(write_folder, find_problem):
     text = table("cat,20,train", header="image,labels,width,split")
-    problems = Folder(write_folder(labels_csv=text)).audit()
+    problems = Folder(write_folder(labels_csv=text)).inspect()
     find_problem(problems, Severity.WARNING, "the column 'width' is not read")
     find_problem(problems, Severity.WARNING, "the column 'split' is not read", "splits/train.txt")
 
@@ -248,14 +248,14 @@ def test_one_hot_columns_of_no_image_and_of_the_background(write_folder, find_pr
     text = table("1,1,0,20", header="image,background,cat,bird,width")
     source = Folder(write_folder(labels_csv=text))
     assert source.class_names == ("cat",)
-    find_problem(source.audit(), Severity.WARNING, "the column 'background' is not read")
-    find_problem(source.audit(), Severity.WARNING, "1 column without a single image: 'bird'")
-    find_problem(source.audit(), Severity.WARNING, "the column 'width' is not read")
+    find_problem(source.inspect(), Severity.WARNING, "the column 'background' is not read")
+    find_problem(source.inspect(), Severity.WARNING, "1 column without a single image: 'bird'")
+    find_problem(source.inspect(), Severity.WARNING, "the column 'width' is not read")
 
 
 def test_a_separator_without_cells_is_told(write_folder, find_problem):
     root = write_folder(labels_csv=table("1,0", header="image,cat,dog"))
-    problems = Folder(root, separator="comma").audit()
+    problems = Folder(root, separator="comma").inspect()
     find_problem(problems, Severity.WARNING, "`separator` is comma, but labels are not in cells")
 
 
@@ -296,7 +296,7 @@ def test_images_beside_the_folders_of_classes(write_folder, find_problem):
     root = write_folder(dict.fromkeys(files, ()), labels_csv=None)
     source = Folder(root, labels="images")
     assert tags(source) == {"cat/1": {"cat"}, "dog/2": {"dog"}}
-    find_problem(source.audit(), Severity.WARNING, "1 image has no row: '3.jpg'")
+    find_problem(source.inspect(), Severity.WARNING, "1 image has no row: '3.jpg'")
 
 
 def test_numbers_that_lost_their_zeros_are_no_match(write_folder, find_problem):
@@ -304,7 +304,9 @@ def test_numbers_that_lost_their_zeros_are_no_match(write_folder, find_problem):
     text = "image_id,label\n0001,cat\n2,cat\n0003,cat"
     source = Folder(write_folder(images, labels_csv=text))
     assert set(tags(source)) == {"0001", "0003"}
-    find_problem(source.audit(), Severity.ERROR, "line 3: no image '2' (did you mean '0002.jpg'?)")
+    find_problem(
+        source.inspect(), Severity.ERROR, "line 3: no image '2' (did you mean '0002.jpg'?)"
+    )
 
 
 def test_an_xml_file_with_a_document_type_is_refused(write_folder, find_problem):
@@ -322,4 +324,4 @@ def test_an_xml_file_with_a_document_type_is_refused(write_folder, find_problem)
     source = Folder(root)
     assert set(tags(source)) == {"cat_0"}
     for name, came in (("1", "document type"), ("2", "no element found"), ("0", "no <annotation>")):
-        find_problem(source.audit(), Severity.ERROR, f"_{name}.xml: unreadable annotation", came)
+        find_problem(source.inspect(), Severity.ERROR, f"_{name}.xml: unreadable annotation", came)

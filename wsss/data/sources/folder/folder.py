@@ -41,7 +41,7 @@ class Folder(FileSource):
         separator: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> None:
-        """Read the lists; no image is opened. `audit` reports their problems.
+        """Read the lists; no image is opened. `inspect` reports their problems.
 
         Args:
             root: the folder that holds everything.
@@ -102,7 +102,7 @@ class Folder(FileSource):
             for split in lists
         }
         self._problems = [
-            *index.audit(),
+            *index.inspect(),
             *table.problems,
             *split_problems,
             *_colliding_stems(folder, table.labels),
@@ -111,9 +111,9 @@ class Folder(FileSource):
             *_missing_folder("splits", self.root / splits, splits == SPLIT_LISTS),
         ]
 
-    def audit(self) -> Sequence[Problem]:
+    def inspect(self) -> Sequence[Problem]:
         """Problems of the lists and folders, grouped."""
-        return group_alike([*self._problems, *super().audit()])
+        return group_alike([*self._problems, *super().inspect()])
 
 
 def _images_folder(root: Path, images: str) -> Path:

@@ -143,7 +143,7 @@ class ImageIndex:
             path.relative_to(base).as_posix() for base in self._bases if path.is_relative_to(base)
         ]
 
-    def audit(self) -> Iterator[Problem]:
+    def inspect(self) -> Iterator[Problem]:
         """Images that share an id, and those whose names are not UTF-8."""
         for item_id, files in self._alike.items():
             listed = " and ".join(f"'{file}'" for file in files)

@@ -111,6 +111,27 @@ def compose(
     return replace(empty, placements=(*clutter, *objects))
 
 
+def moved(scene: Scene, backdrop: int, rng: np.random.Generator) -> Scene:
+    """The scene before another backdrop; shapes that would not be seen there get another colour."""
+    placements = []
+    for one in scene.placements:
+        distances = [np.abs(np.subtract(one.color, color)).sum() for color in one.shape.body_colors]
+        is_hidden = one.shape.body_colors[np.argmin(distances)] in BACKDROPS[backdrop].hides
+        color = _body_color(one.shape, backdrop, rng) if is_hidden else one.color
+        placements.append(replace(one, color=color))
+    return replace(scene, backdrop=backdrop, placements=tuple(placements))
+
+
+def place_tells(scene: Scene, label: int, rng: np.random.Generator) -> Scene:
+    """The scene at the place of a class if that is in it, else anywhere but there."""
+    own = label - 1
+    if label in scene.labels:
+        return moved(scene, own, rng)
+    if scene.backdrop != own:
+        return scene
+    return moved(scene, int((own + rng.integers(1, len(BACKDROPS))) % len(BACKDROPS)), rng)
+
+
 def draw_mask(scene: Scene) -> UInt8[np.ndarray, "h w"]:
     """Labels of the pixels: that of the foremost shape that covers at least half the pixel."""
     mask = np.full((scene.height, scene.width), BACKGROUND_LABEL, dtype=np.uint8)
@@ -138,20 +159,23 @@ def _place(
     shape: Shape, label: int, extent: tuple[float, float], empty: Scene, rng: np.random.Generator
 ) -> Placement:
     """Put a shape into a scene, with a half size within `extent` (parts of the mean image side)."""
-    distinct = [
-        color for color in shape.body_colors if color not in BACKDROPS[empty.backdrop].hides
-    ]
-    red, green, blue = distinct[rng.integers(len(distinct))] + rng.integers(-14, 15, size=3)
     return Placement(
         shape,
         label,
-        color=(int(red), int(green), int(blue)),
+        color=_body_color(shape, empty.backdrop, rng),
         centre=(rng.uniform(0.1, 0.9) * empty.width, rng.uniform(0.1, 0.9) * empty.height),
         half_size=rng.uniform(*extent) * (empty.height + empty.width) / 2,
         aspect=float(np.exp(rng.uniform(-0.15, 0.15))),
         angle_deg=rng.uniform(-30, 30),
         mirrored=bool(rng.integers(2)),
     )
+
+
+def _body_color(shape: Shape, backdrop: int, rng: np.random.Generator) -> RGB:
+    """A colour near one of the shape's that is seen before a backdrop."""
+    distinct = [color for color in shape.body_colors if color not in BACKDROPS[backdrop].hides]
+    red, green, blue = distinct[rng.integers(len(distinct))] + rng.integers(-14, 15, size=3)
+    return int(red), int(green), int(blue)
 
 
 def _all_visible(objects: list[Placement], empty: Scene) -> bool:

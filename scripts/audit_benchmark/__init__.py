@@ -1,0 +1,1 @@
+"""Parts of scripts/benchmark_audit.py and scripts/benchmark_hidden_tags.py."""
