@@ -1,0 +1,204 @@
+"""What networks see in each image: maps, and probabilities with objects filled in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float16, Float32, Int64, UInt8
+
+from wsss.artifacts import LabelStore, as_written, atomic, opened
+from wsss.artifacts.store import Named, Store
+from wsss.auditing.filling import filled
+from wsss.auditing.logistic_heads import Heads, sigmoid
+from wsss.auditing.map_shapes import compactness, outside
+from wsss.data.colours import in_unit_range
+from wsss.data.pyramids import PyramidBatch, Scales, Size
+from wsss.data.sample import VOID_LABEL, Item
+from wsss.models import SplitClassifier
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.forward_passes import PerThread, ready
+from wsss.stage_tools.network_files import write_network_files
+
+MOST_UNTAGGED = 3
+"""Maps that are kept of untagged classes, the most probable ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenImage:
+    """What is seen in an image, by the heads of its fold."""
+
+    maps: Float16[np.ndarray, "k h w"]
+    """In [0, 1], at the resolution of the features."""
+    classes: Int64[np.ndarray, " k"]
+    """Of each map, from 0: the tags, then the most probable untagged ones."""
+    compactness: Float32[np.ndarray, " c"]
+    """Of the evidence for each class."""
+    outside: Float32[np.ndarray, " c"]
+    """Of each tag, the share of its evidence that is not in its refined object; NaN of others."""
+    erased: Float32[np.ndarray, " c"]
+    """Probabilities where the objects of all tags are filled in."""
+    filled: Float32[np.ndarray, " c"]
+    """Of each tag, its probability where its own object is filled in; NaN of others."""
+
+
+class SeenStore(Store):
+    """A folder of what is seen: `<id>.npz`."""
+
+    suffix = ".npz"
+    kind = "evidence"
+    stage = "audit"
+
+    def write(self, item: Named, seen: SeenImage) -> None:
+        """Write what is seen in an item."""
+        content = {name: getattr(seen, name) for name in SeenImage.__slots__}
+        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, **content)
+
+    def read(self, item: Named) -> SeenImage:
+        """Read what is seen in an item.
+
+        Raises:
+            WsssError: there is nothing.
+            DamagedFileError: it cannot be read.
+        """
+        path = self.there(item)
+        with as_written(path), opened(path) as content:
+            return SeenImage(**{name: content[name] for name in SeenImage.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What an image is seen with."""
+
+    heads: Mapping[str, Heads]
+    """By id: those of its fold."""
+    prior: Float[np.ndarray, " c"]
+    """Logit of each class of an image of which nothing is known."""
+    masks: LabelStore | None
+    """Refined objects of training images."""
+
+
+def see(
+    context: Context, model: SplitClassifier, items: Sequence[Item], eyes: Eyes, store: SeenStore
+) -> None:
+    """Write what is seen in every image that has no file yet.
+
+    Raises:
+        WsssError: too many images failed.
+    """
+    scales = Scales(multiple_px=int(model.features.output_stride))  # type: ignore[arg-type]
+    networks = PerThread((ready(model, context),))
+
+    def computed(batch: PyramidBatch) -> list[SeenImage]:
+        (network,) = networks.value
+        return _seen(network, batch, eyes)
+
+    def write(item: Item, _: Size, seen: SeenImage) -> None:
+        store.write(item, seen)
+
+    write_network_files(context, items, scales, store.has, computed, write, "maps, objects filled")
+
+
+def evidence_maps(
+    features: Float[np.ndarray, "k h w"], heads: Heads, prior: Float[np.ndarray, " c"]
+) -> Float[np.ndarray, "c h w"]:
+    """Maps of all classes: what each cell adds to the logit, where that is positive.
+
+    A head on average-pooled features is the mean of its values in the cells, `w · A + b`, of which
+    the logit of an image of which nothing is known is taken off (Zhou et al. 2016, eq. 2, with an
+    origin at which no cell speaks for or against a class).
+    """
+    cells = np.einsum("ck,khw->chw", heads.weight, features, optimize=True)
+    return np.maximum(cells + (heads.bias - prior)[:, None, None], 0)
+
+
+def _seen(network: SplitClassifier, batch: PyramidBatch, eyes: Eyes) -> list[SeenImage]:
+    images = batch.pyramid[0]
+    features = _features(network, images)
+    return [
+        _of_image(network, item, images[row].permute(1, 2, 0).numpy(), features[row], eyes)
+        for row, item in enumerate(batch.items)
+    ]
+
+
+def _of_image(
+    network: SplitClassifier,
+    item: Item,
+    image: UInt8[np.ndarray, "H W 3"],
+    features: Float[np.ndarray, "k h w"],
+    eyes: Eyes,
+) -> SeenImage:
+    heads = eyes.heads[item.id]
+    tags = [label - 1 for label in item.labels]
+    raw = evidence_maps(features, heads, eyes.prior)
+    peak = raw.max(axis=(1, 2), keepdims=True)
+    maps = raw / np.where(peak > 0, peak, 1)
+    probabilities = sigmoid(heads.logits(features.mean(axis=(1, 2))[None]))[0]
+    mask = eyes.masks.read(item) if eyes.masks is not None and eyes.masks.has(item) else None
+    size: Size = (image.shape[0], image.shape[1])
+    objects, refined = _objects(maps, tags, mask, size)
+    share = np.full(len(maps), np.nan, dtype=np.float32)
+    for tag in tags:
+        if tag in refined:
+            ignored = _resized(mask == VOID_LABEL, size) if mask is not None else False
+            fine = cv2.resize(maps[tag], size[::-1], interpolation=cv2.INTER_LINEAR)
+            share[tag] = outside(np.where(ignored & ~objects[tag], 0, fine), objects[tag])
+    variants = [filled(image, objects[tag]) for tag in tags]
+    if len(tags) > 1:
+        variants.append(filled(image, np.logical_or.reduce([objects[tag] for tag in tags])))
+    alone = np.full(len(maps), np.nan, dtype=np.float32)
+    erased = probabilities
+    if variants:
+        inputs = torch.from_numpy(np.stack(variants)).permute(0, 3, 1, 2)
+        seen = _features(network, inputs).mean(axis=(2, 3))
+        of_variants = sigmoid(heads.logits(seen))
+        alone[tags] = of_variants[np.arange(len(tags)), tags]
+        erased = of_variants[-1]
+    others = [one for one in np.argsort(-probabilities, kind="stable") if one not in tags]
+    classes = np.array([*tags, *others[:MOST_UNTAGGED]], dtype=np.int64)
+    return SeenImage(
+        maps[classes].astype(np.float16),
+        classes,
+        compactness(raw).astype(np.float32),
+        share,
+        erased.astype(np.float32),
+        alone,
+    )
+
+
+def _objects(
+    maps: Float[np.ndarray, "c h w"],
+    tags: Sequence[int],
+    mask: UInt8[np.ndarray, "_ _"] | None,
+    size: Size,
+) -> tuple[dict[int, Bool[np.ndarray, "H W"]], set[int]]:
+    """The object of each tag, and the tags whose object is a refined one.
+
+    Others are where the map is above half of its maximum.
+    """
+    objects, refined = {}, set()
+    for tag in tags:
+        if mask is not None and (mask == tag + 1).any():
+            objects[tag] = _resized(mask == tag + 1, size)
+            refined.add(tag)
+        else:
+            fine = cv2.resize(maps[tag], size[::-1], interpolation=cv2.INTER_LINEAR)
+            objects[tag] = fine > 0.5
+    return objects, refined
+
+
+def _resized(mask: Bool[np.ndarray, "_ _"], size: Size) -> Bool[np.ndarray, "H W"]:
+    found = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(found).astype(bool)
+
+
+def _features(
+    network: SplitClassifier, images: torch.Tensor
+) -> Float[np.ndarray, "b k h w"]:
+    device = next(network.parameters()).device
+    found: Float[np.ndarray, "b k h w"] = (
+        network.features(in_unit_range(images.to(device))).float().cpu().numpy()
+    )
+    return found
