@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from wsss.artifacts import as_written, atomic, opened
 from wsss.artifacts.store import Named, Store
@@ -17,8 +17,13 @@ PART_PX = 192
 """Side of the parts in pixels of the image."""
 CELL_PX = 2
 """Side of the squares of a part that are averaged."""
-ANCHORS = ("top left", "top right", "bottom left", "bottom right", "centre")
+CELLS = PART_PX // CELL_PX
+"""Cells of a side of a part."""
+CORNERS = ("top left", "top right", "bottom left", "bottom right", "centre")
 """Where the parts are, in this order."""
+ANCHORS = (*CORNERS, "whole image")
+"""Those, and the whole image as a square of as many cells: what grows with the image is there at
+the same place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,9 @@ class Look:
     """Height and width in pixels."""
     thumbnail: UInt8[np.ndarray, "s s 3"]
     """The whole image as a square, averaged by area."""
-    parts: UInt8[np.ndarray, "5 p p"]
-    """Grey values at each of `ANCHORS`, in cells of `CELL_PX` pixels. Where the image ends, 0."""
+    parts: UInt8[np.ndarray, "6 p p"]
+    """Grey values at each of `ANCHORS`, in cells of `CELL_PX` pixels. Beyond the
+    image its border goes on."""
 
 
 def look_at(image: UInt8[np.ndarray, "h w 3"]) -> Look:
@@ -39,26 +45,58 @@ def look_at(image: UInt8[np.ndarray, "h w 3"]) -> Look:
     side = (THUMBNAIL_PX, THUMBNAIL_PX)
     thumbnail = cv2.resize(image, side, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    cells = PART_PX // CELL_PX
-    parts = np.zeros((len(ANCHORS), cells, cells), dtype=np.uint8)
-    for index in range(len(ANCHORS)):
+    parts = np.zeros((len(ANCHORS), CELLS, CELLS), dtype=np.uint8)
+    parts[-1] = cv2.resize(grey, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    for index in range(len(CORNERS)):
         top, left = corner_of(index, (height, width))
-        part = np.zeros((PART_PX, PART_PX), dtype=np.uint8)
-        ys, xs = slice(max(0, top), top + PART_PX), slice(max(0, left), left + PART_PX)
-        seen = grey[ys, xs]
-        y, x = max(0, -top), max(0, -left)
-        part[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
-        parts[index] = cv2.resize(part, (cells, cells), interpolation=cv2.INTER_AREA)
+        seen = grey[max(0, top) : top + PART_PX, max(0, left) : left + PART_PX]
+        above, before = max(0, -top), max(0, -left)
+        # Any other border would be an edge that all small images share.
+        part = cv2.copyMakeBorder(
+            seen,
+            above, PART_PX - seen.shape[0] - above, before, PART_PX - seen.shape[1] - before,
+            cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        parts[index] = cv2.resize(part, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     return Look((height, width), thumbnail, parts)
 
 
 def corner_of(anchor: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Top and left of a part in pixels of an image; negative where it is smaller than the part."""
+    """Top and left of one of `CORNERS` in pixels; negative where the image is smaller."""
     height, width = size
     return (
         ((0, 0), (0, width - PART_PX), (height - PART_PX, 0), (height - PART_PX, width - PART_PX))
         + (((height - PART_PX) // 2, (width - PART_PX) // 2),)
     )[anchor]
+
+
+def inside(anchor: int, size: tuple[int, int]) -> Bool[np.ndarray, "p p"]:
+    """The cells of a part that are inside an image of `size` (height, width) as a whole."""
+    if anchor == len(CORNERS):
+        return np.ones((CELLS, CELLS), dtype=bool)
+    starts = CELL_PX * np.arange(CELLS)
+    rows, columns = (
+        (start + starts >= 0) & (start + starts + CELL_PX <= side)
+        for start, side in zip(corner_of(anchor, size), size, strict=True)
+    )
+    found: Bool[np.ndarray, "p p"] = rows[:, None] & columns[None]
+    return found
+
+
+def box_px(
+    anchor: int, box: tuple[int, int, int, int], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Top, left, bottom and right in pixels of an image, of a box in cells of a part."""
+    height, width = size
+    if anchor == len(CORNERS):
+        down, across = height / CELLS, width / CELLS
+        return box[0] * down, box[1] * across, box[2] * down, box[3] * across
+    top, left = corner_of(anchor, size)
+    ys, xs = (
+        [min(max(start + CELL_PX * one, 0), side) for one in ends]
+        for start, ends, side in ((top, box[::2], height), (left, box[1::2], width))
+    )
+    return float(ys[0]), float(xs[0]), float(ys[1]), float(xs[1])
 
 
 class LookStore(Store):
