@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsss.cli.commands.audit import audit
 from wsss.cli.commands.check import check
 from wsss.cli.commands.compare import compare
 from wsss.cli.commands.explain import explain
@@ -44,6 +45,11 @@ OTHERS = {
         "list | show STAGE | prune",
         "what is in a work folder, and what nothing needs any more (see `wsss runs --help`)",
     ),
+    "audit": (
+        audit,
+        "LOGS|STAGE",
+        "find doubtful images and tags by a run, without masks (see `wsss audit --help`)",
+    ),
     "compare": (
         compare,
         "LOGS|STAGE …",
@@ -51,7 +57,7 @@ OTHERS = {
     ),
 }
 """Commands with settings of their own, in `configs/<command>.yaml`: what they take besides."""
-RESUMING = {"predict", "export"}
+RESUMING = {"predict", "export", "audit"}
 """Those that go on where they were."""
 EPILOG = """\
 examples:

@@ -1,0 +1,155 @@
+"""From a request to an audit: the run, what is computed of each image, the checks, the files."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+from omegaconf import DictConfig
+
+from wsss.artifacts import fingerprint, read_json, remove_unfinished, write_json
+from wsss.auditing.audited_run import AuditedRun, run_of
+from wsss.auditing.examination import examine
+from wsss.auditing.finding import AUDIT, TABLE, Audit, read_audit, write_audit
+from wsss.auditing.finding_pictures import EVIDENCE
+from wsss.auditing.page import PAGE, write_page
+from wsss.auditing.proposal import PROPOSAL, write_proposal
+from wsss.auditing.request import Request
+from wsss.errors import user_error
+from wsss.files import on_disk
+from wsss.machine.cores import usable_cores
+from wsss.machine.devices import usable_device
+from wsss.machine.numerics import numerics_kept, set_numerics
+from wsss.settings.folders import make_folder
+from wsss.stage_tools.context import Context
+from wsss.stage_tools.dead_loaders import dead_loaders_told
+from wsss.stage_tools.locks import locked
+from wsss.stage_tools.worker_pool import failures, forget_failures
+
+VERSION = 1
+"""Raised when the same run gives another audit."""
+FOLDER = "audit"
+"""Of audits, beside those of the stages."""
+CACHE = "cache"
+STATE = "state.json"
+"""In the cache: which audit it is, and whether it is finished."""
+OWN_FILES = (AUDIT, TABLE, PROPOSAL, PAGE)
+MOST_FAILED = 0.5
+"""Share of images that may be unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Results of a call."""
+
+    folder: Path
+    audit: Audit
+    cached: bool
+
+
+def run(request: Request, data: DictConfig | None = None) -> Outcome:
+    """Audit the data set of a run; an audit that is there is not computed again.
+
+    Args:
+        request: the checked settings.
+        data: settings of the data set; None: those that the run has noted.
+
+    Raises:
+        WsssError: the run has no classifier, or too many images failed.
+    """
+    device = usable_device(request.device)
+    audited = run_of(request.folder, data)
+    key = _fingerprint(audited, request)
+    folder = (request.output or _beside(audited) / key).absolute()
+    make_folder("output", str(folder))
+    with on_disk(folder), locked(folder / CACHE):
+        if _state(folder) == {"fingerprint": key, "finished": True} and _is_whole(folder):
+            return Outcome(folder, read_audit(folder), cached=True)
+        _claim(folder, key)
+        with _computing(device) as fabric, dead_loaders_told("audit"):
+            found = _audit(audited, request, folder, fabric)
+        write_proposal(folder / PROPOSAL, audited.source, found.findings)
+        write_audit(folder, found)
+        write_page(folder, audited.source)
+        write_json(folder / CACHE / STATE, {"fingerprint": key, "finished": True})
+        return Outcome(folder, found, cached=False)
+
+
+def _audit(audited: AuditedRun, request: Request, folder: Path, fabric: Fabric) -> Audit:
+    context = Context(
+        audited.source,
+        folder / CACHE,
+        inputs=audited.folders,
+        fabric=fabric,
+        workers=usable_cores() if request.workers is None else request.workers,
+        unusable=audited.unusable,
+        max_failed_fraction=MOST_FAILED,
+        application="audit",
+    )
+    examined = examine(context, audited, folder, request.folds, request.seed)
+    left_out = {one: "the run found it unreadable" for one in sorted(audited.unusable)}
+    return Audit(
+        audited.source.class_names,
+        examined.splits,
+        examined.checks,
+        audited.described,
+        left_out | failures(context.folder),
+    )
+
+
+def _beside(audited: AuditedRun) -> Path:
+    """The folder of audits in the work folder of a run."""
+    return next(iter(audited.folders.values())).absolute().parents[1] / FOLDER
+
+
+def _fingerprint(audited: AuditedRun, request: Request) -> str:
+    """Fingerprint of an audit: by the stages that it is made from, and its settings."""
+    used = {stage: folder.name for stage, folder in audited.folders.items()}
+    settings = {"folds": request.folds, "seed": request.seed}
+    data = [audited.source.fingerprint(split) for split in ("train", "val")]
+    return fingerprint({"audit": VERSION, "stages": used, "data": data, **settings})
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in OWN_FILES)
+
+
+def _claim(folder: Path, key: str) -> None:
+    """Note whose folder it is; another audit that is there is removed.
+
+    Raises:
+        WsssError: it holds a file of such a name that no audit wrote.
+    """
+    state = _state(folder)
+    if state is None and any((folder / name).exists() for name in (*OWN_FILES, CACHE, EVIDENCE)):
+        raise user_error(
+            folder, "files that `wsss audit` did not write", "an earlier audit, which is replaced, "
+            "or an empty folder", "Choose another folder by `output=…`.",
+        )  # fmt: skip
+    if state is not None and state.get("fingerprint") != key:
+        shutil.rmtree(folder / CACHE, ignore_errors=True)
+    shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / CACHE / STATE, {"fingerprint": key, "finished": False})
+    remove_unfinished(folder)
+    forget_failures(folder / CACHE)
+
+
+def _state(folder: Path) -> dict[str, Any] | None:
+    """What the folder says of itself; None where there was no audit."""
+    path = folder / CACHE / STATE
+    return read_json(path) if path.is_file() else None
+
+
+@contextmanager
+def _computing(device: str) -> Iterator[Fabric]:
+    """One process on a device, that computes in float32 as a run does."""
+    kind, _, index = device.partition(":")
+    devices: Any = [int(index)] if index else 1
+    with numerics_kept():
+        set_numerics(deterministic=True, warn_only=kind != "cpu", benchmark=False, tf32=False)
+        yield Fabric(accelerator=kind, devices=devices)
