@@ -90,7 +90,7 @@ def _audit(audited: AuditedRun, request: Request, folder: Path, fabric: Fabric) 
         application="audit",
     )
     examined = examine(context, audited, folder, request.folds, request.seed)
-    left_out = {one: "the run found it unreadable" for one in sorted(audited.unusable)}
+    left_out = dict.fromkeys(sorted(audited.unusable), "the run found it unreadable")
     return Audit(
         audited.source.class_names,
         examined.splits,

@@ -19,6 +19,20 @@ def _percent(value: float) -> str:
 
 NAMES: Mapping[str, tuple[str, Format]] = {
     "probability": ("probability, out of fold", _percent),
+    "class_probability": ("mean of images with the tag", _percent),
+    "best_cells": ("best cells (0: as without the tag, 1: as with it)", lambda x: f"{x:.2f}"),
+    "compactness": ("compactness of the map", _percent),
+    "erased_probability": ("tagged objects filled in", _percent),
+    "filled_probability": ("object filled in", _percent),
+    "survival": ("still told from others, object filled in", _percent),
+    "outside": ("evidence outside the object", _percent),
+    "together": ("of the rarer class's images", _percent),
+    "images_with_both": ("images with both", lambda x: f"{x:.0f}"),
+    "map_overlap": ("overlap of the maps", _percent),
+    "chance": ("probability by chance", lambda x: f"{x:.2g}"),
+    "correlation": ("correlation", lambda x: f"{x:.2f}"),
+    "share_of_class": ("of the class's pictures", _percent),
+    "share_of_others": ("of other pictures", _percent),
 }
 """What a number is called in the page, and how it is written."""
 

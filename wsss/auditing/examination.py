@@ -55,9 +55,7 @@ class Examined:
     """Number of examined images of each split."""
 
 
-def examine(
-    context: Context, run: AuditedRun, folder: Path, num_folds: int, seed: int
-) -> Examined:
+def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, seed: int) -> Examined:
     """Look at every image, and run all checks.
 
     Args:
@@ -98,7 +96,9 @@ def examine(
             parts, sizes, groups, ids, splits, names, tags, most, lambda: done(1)
         )
     folds = folds_of(groups, num_folds, seed)
-    with reporting(num_folds * len(PENALTIES), "probabilities out of fold", unit="training") as told:
+    with reporting(
+        num_folds * len(PENALTIES), "probabilities out of fold", unit="training"
+    ) as told:
         trained = _Counter(told)
         found = out_of_fold(views, tags, folds, advance=lambda: trained(1))
     _write_out_of_fold(folder / EVIDENCE / OUT_OF_FOLD, ids, splits, names, tags, folds, found)
@@ -185,7 +185,7 @@ def _table(
         rows.append(replace(seen, maps=seen.maps[:0]))  # Maps of all images would fill memory.
     columns = {
         name: np.stack([getattr(one, name) for one in rows]).astype(np.float64)
-        for name in ("compactness", "erased", "filled", "outside")
+        for name in ("compactness", "peak", "erased", "filled", "outside")
     }
     table = TagTable(
         tuple(item.id for item in items), tuple(splits), names, tags, probabilities, **columns

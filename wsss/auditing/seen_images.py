@@ -23,6 +23,8 @@ from wsss.stage_tools.network_files import write_network_files
 
 MOST_UNTAGGED = 3
 """Maps that are kept of untagged classes, the most probable ones."""
+PEAK = 0.95
+"""Quantile over an image's cells: small objects hardly move the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class SeenImage:
     """Of each map, from 0: the tags, then the most probable untagged ones."""
     compactness: Float32[np.ndarray, " c"]
     """Of the evidence for each class."""
+    peak: Float32[np.ndarray, " c"]
+    """Logit of each class in the cells that speak for it most: the `PEAK` quantile over the cells."""
     outside: Float32[np.ndarray, " c"]
     """Of each tag, the share of its evidence that is not in its refined object; NaN of others."""
     erased: Float32[np.ndarray, " c"]
@@ -101,17 +105,17 @@ def see(
     write_network_files(context, items, scales, store.has, computed, write, "maps, objects filled")
 
 
-def evidence_maps(
-    features: Float[np.ndarray, "k h w"], heads: Heads, prior: Float[np.ndarray, " c"]
-) -> Float[np.ndarray, "c h w"]:
-    """Maps of all classes: what each cell adds to the logit, where that is positive.
+def cell_logits(features: Float[np.ndarray, "k h w"], heads: Heads) -> Float[np.ndarray, "c h w"]:
+    """The logit of every class in each cell, `w · A + b`, whose mean is the image's logit.
 
-    A head on average-pooled features is the mean of its values in the cells, `w · A + b`, of which
-    the logit of an image of which nothing is known is taken off (Zhou et al. 2016, eq. 2, with an
-    origin at which no cell speaks for or against a class).
+    What it is above the logit of an image of which nothing is known is the evidence: a class
+    activation map (Zhou et al. 2016, eq. 2) with an origin at which no cell speaks for or against
+    the class.
     """
-    cells = np.einsum("ck,khw->chw", heads.weight, features, optimize=True)
-    return np.maximum(cells + (heads.bias - prior)[:, None, None], 0)
+    found: Float[np.ndarray, "c h w"] = np.einsum(
+        "ck,khw->chw", heads.weight, features, optimize=True
+    )
+    return found + heads.bias[:, None, None]
 
 
 def _seen(network: SplitClassifier, batch: PyramidBatch, eyes: Eyes) -> list[SeenImage]:
@@ -132,7 +136,8 @@ def _of_image(
 ) -> SeenImage:
     heads = eyes.heads[item.id]
     tags = [label - 1 for label in item.labels]
-    raw = evidence_maps(features, heads, eyes.prior)
+    cells = cell_logits(features, heads)
+    raw = np.maximum(cells - eyes.prior[:, None, None], 0)
     peak = raw.max(axis=(1, 2), keepdims=True)
     maps = raw / np.where(peak > 0, peak, 1)
     probabilities = sigmoid(heads.logits(features.mean(axis=(1, 2))[None]))[0]
@@ -162,6 +167,7 @@ def _of_image(
         maps[classes].astype(np.float16),
         classes,
         compactness(raw).astype(np.float32),
+        np.quantile(cells, PEAK, axis=(1, 2)).astype(np.float32),
         share,
         erased.astype(np.float32),
         alone,
@@ -194,9 +200,7 @@ def _resized(mask: Bool[np.ndarray, "_ _"], size: Size) -> Bool[np.ndarray, "H W
     return np.asarray(found).astype(bool)
 
 
-def _features(
-    network: SplitClassifier, images: torch.Tensor
-) -> Float[np.ndarray, "b k h w"]:
+def _features(network: SplitClassifier, images: torch.Tensor) -> Float[np.ndarray, "b k h w"]:
     device = next(network.parameters()).device
     found: Float[np.ndarray, "b k h w"] = (
         network.features(in_unit_range(images.to(device))).float().cpu().numpy()

@@ -38,9 +38,7 @@ def background_evidence(table: TagTable, most: int) -> CheckResult:
         if tagged.sum() < LEAST_IMAGES or tagged.all():
             continue
         columns.append(column)
-        survivals.append(
-            auc(table.filled[tagged, column], table.probabilities[~tagged, column])
-        )
+        survivals.append(auc(table.filled[tagged, column], table.probabilities[~tagged, column]))
         of_class = table.outside[tagged, column]
         known = np.isfinite(of_class)
         shares.append(float(of_class[known].mean()) if known.any() else 0.0)

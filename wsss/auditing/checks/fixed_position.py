@@ -299,5 +299,7 @@ def _unit(vectors: Float32[np.ndarray, "n k"], least: float) -> Float32[np.ndarr
     vectors = np.where(np.isnan(vectors).any(axis=1, keepdims=True), 0, vectors)
     centred = vectors - vectors.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit: Float32[np.ndarray, "n k"] = np.where(length >= least, centred / np.maximum(length, 1e-6), 0)
+    unit: Float32[np.ndarray, "n k"] = np.where(
+        length >= least, centred / np.maximum(length, 1e-6), 0
+    )
     return unit

@@ -2,32 +2,28 @@
 
 import numpy as np
 
-from wsss.auditing.checks.tag_table import TagTable
+from wsss.auditing.checks.tag_table import TagTable, suspicion
 from wsss.auditing.finding import CheckResult, Finding, ranked
 
-COMPACTNESS_WEIGHT, ERASED_WEIGHT = 0.1, 0.2
-"""Of the map and of what is left when the tagged objects are filled in, against the probability."""
 RULE = (
-    "Classes without a tag are ranked by their probability out of fold, relative to the mean over "
-    "the images with the tag, by what is left of it when the tagged objects are filled in, and a "
-    "little by the compactness of the map; flagged is a class that is as probable as in a mean "
-    "image with the tag, stays half as probable without the tagged objects, and has a map as "
-    "compact as a quarter of those."
+    "Classes without a tag are ranked by the logit out of fold where the image speaks for them "
+    "most, between a median image without the tag (0) and one with it (1); flagged is a class that "
+    "is as probable as in a mean image with the tag, stays half as probable when the tagged objects "
+    "are filled in, and has a map as compact as a quarter of those."
 )
 
 
 def missing_tags(table: TagTable, most: int) -> CheckResult:
     """Findings of the kind `missing_tag`.
 
-    The score is the weighted mean of `p / (p + t)`, `e / (e + t)` and `min(1, k / m)`: with the
-    probability p, that without the tagged objects e, the class's mean probability t over its tagged
-    images, the compactness k of the map, and the median m of those of tagged images.
+    The score is `1 / (1 + exp(-4 (x - 1/2)))` of the evidence x: the logit in the cells that speak
+    for the class most, normalised by class.
 
     Args:
         table: of all images.
         most: how many findings to keep at least.
     """
-    own = table.self_confidence
+    own, evidence = table.self_confidence, table.evidence
     findings = []
     for column, name in enumerate(table.class_names):
         tagged = table.tags[:, column]
@@ -40,11 +36,8 @@ def missing_tags(table: TagTable, most: int) -> CheckResult:
             part[rows, column].astype(np.float64)
             for part in (table.probabilities, table.erased, table.compactness)
         )
-        score = (
-            (1 - COMPACTNESS_WEIGHT - ERASED_WEIGHT) * p / (p + t)
-            + ERASED_WEIGHT * e / (e + t)
-            + COMPACTNESS_WEIGHT * np.minimum(1, k / max(float(np.median(of_tagged)), 1e-6))
-        )
+        x = evidence[rows, column]
+        score = suspicion(x)
         flagged = (p >= t) & (e >= 0.5 * t) & (k >= np.quantile(of_tagged, 0.25))
         kept = np.argsort(-score, kind="stable")[: most + int(flagged.sum())]
         kept = np.union1d(kept, np.flatnonzero(flagged))
@@ -62,6 +55,7 @@ def missing_tags(table: TagTable, most: int) -> CheckResult:
                     evidence={
                         "probability": float(p[place]),
                         "class_probability": t,
+                        "best_cells": float(x[place]),
                         "erased_probability": float(e[place]),
                         "compactness": float(k[place]),
                     },

@@ -71,7 +71,9 @@ def aligned(one: UInt8[np.ndarray, "s s 3"], other: UInt8[np.ndarray, "s s 3"]) 
     Psarakis, PAMI 2008), which brightness and contrast do not change. 0 where none is found, and
     where the two share less than half of the picture.
     """
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in (one, other)]
+    grey = [
+        cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in (one, other)
+    ]
     warp: Float32[np.ndarray, "2 3"] = np.eye(2, 3, dtype=np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-4)
     try:

@@ -19,6 +19,8 @@ class TagTable:
     """In [0, 1]."""
     compactness: Float[np.ndarray, "n c"]
     """Of the maps, in [0, 1]."""
+    peak: Float[np.ndarray, "n c"]
+    """Logit in the cells that speak for a class most."""
     erased: Float[np.ndarray, "n c"]
     """Probabilities with the objects of all tags filled in."""
     filled: Float[np.ndarray, "n c"]
@@ -38,6 +40,25 @@ class TagTable:
     def other_confidence(self) -> Float[np.ndarray, " c"]:
         """Mean probability of a class over the images not tagged with it; NaN where all are."""
         return _mean_where(self.probabilities, ~self.tags)
+
+    @property
+    def evidence(self) -> Float[np.ndarray, "n c"]:
+        """The peaks of each class, 0 in a median image without its tag, 1 in a median one with it.
+
+        NaN of a class that no image has, or all.
+        """
+        found = np.full(self.peak.shape, np.nan)
+        for column in range(self.peak.shape[1]):
+            values, tagged = self.peak[:, column].astype(np.float64), self.tags[:, column]
+            if tagged.any() and not tagged.all():
+                without, with_ = np.median(values[~tagged]), np.median(values[tagged])
+                found[:, column] = (values - without) / max(float(with_ - without), 1e-6)
+        return found
+
+
+def suspicion(evidence: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """`1 / (1 + exp(-4 (x - 1/2)))`: half between images without and with a tag is 0.5."""
+    return 1 / (1 + np.exp(-np.clip(4 * (evidence - 0.5), -50, 50)))
 
 
 def _mean_where(
