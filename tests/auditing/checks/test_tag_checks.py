@@ -1,0 +1,117 @@
+"""Checks of tags on tables that are drawn, beside what was planted in them."""
+
+import numpy as np
+import pytest
+from scipy.stats import fisher_exact
+from sklearn.metrics import roc_auc_score
+
+from wsss.auditing.checks.background_evidence import auc, background_evidence
+from wsss.auditing.checks.inseparable_classes import inseparable_classes
+from wsss.auditing.checks.missing_tag import missing_tags
+from wsss.auditing.checks.tag_table import TagTable
+from wsss.auditing.checks.wrong_tag import wrong_tags
+
+NAMES = ("cat", "dog", "fox")
+
+
+def table_of(shown, tags, **changed):
+    """A table whose numbers follow what images show, not what they are tagged with."""
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(-0.05, 0.05, shown.shape)
+    probabilities = np.where(shown, 0.85, 0.1) + noise
+    columns = {
+        "probabilities": probabilities,
+        "compactness": np.where(shown, 0.6, 0.2) + noise,
+        "peak": np.where(shown, 3.0, -1.0) + noise,
+        "erased": probabilities,
+        "filled": np.where(tags, 0.1 + noise, np.nan),
+        "outside": np.where(tags, 0.2, np.nan),
+    } | changed
+    ids = tuple(f"{row:03d}" for row in range(len(tags)))
+    return TagTable(ids, ("train",) * len(tags), NAMES, tags, **columns)
+
+
+@pytest.fixture
+def shown():
+    return np.random.default_rng(1).random((60, 3)) < 0.4
+
+
+def test_wrong_tags_are_first_and_alone_flagged(shown):
+    tags = shown.copy()
+    wrong = [(row, int(np.flatnonzero(~shown[row])[0])) for row in (3, 17, 40)]
+    for row, column in wrong:
+        tags[row, column] = True
+    found = wrong_tags(table_of(shown, tags), 6)
+    expected = {(f"{row:03d}", NAMES[column]) for row, column in wrong}
+    assert {(one.image, one.label) for one in found.findings[:3]} == expected
+    flagged = {(one.image, one.label) for one in found.findings if one.flagged}
+    assert flagged
+    assert flagged <= expected
+    assert found.examined == tags.sum()
+    assert len(found.findings) == 6
+
+
+def test_missing_tags_are_first_and_alone_flagged(shown):
+    tags = shown.copy()
+    lost = [(row, int(np.flatnonzero(shown[row])[0])) for row in np.flatnonzero(shown.any(1))[:4]]
+    for row, column in lost:
+        tags[row, column] = False
+    found = missing_tags(table_of(shown, tags), 6)
+    expected = {(f"{row:03d}", NAMES[column]) for row, column in lost}
+    assert {(one.image, one.label) for one in found.findings[:4]} == expected
+    assert {one.image for one in found.findings if one.flagged} <= {one for one, _ in expected}
+
+
+def test_a_class_that_goes_with_the_tagged_objects_is_not_flagged(shown):
+    tags = shown.copy()
+    row = int(np.flatnonzero(shown.any(1))[0])
+    tags[row, np.flatnonzero(shown[row])[0]] = False
+    gone = np.full(shown.shape, 0.01)
+    assert not missing_tags(table_of(shown, tags, erased=gone), 6).flagged
+
+
+@pytest.mark.parametrize("check", [wrong_tags, missing_tags])
+def test_nothing_is_flagged_where_all_tags_are_right_but_chance(check, shown):
+    found = check(table_of(shown, shown), 6)
+    assert not [one for one in found.findings if one.flagged and one.score > 0.5]
+
+
+@pytest.mark.parametrize("check", [wrong_tags, missing_tags])
+def test_classes_of_all_images_or_none_are_let_be(check, shown):
+    tags = shown.copy()
+    tags[:, 0], tags[:, 1] = True, False
+    assert {one.label for one in check(table_of(shown, tags), 6).findings} == {"fox"}
+
+
+def test_area_under_the_curve_is_that_of_another_library():
+    rng = np.random.default_rng(2)
+    higher, lower = rng.integers(0, 9, 30) / 9, rng.integers(0, 7, 50) / 9
+    expected = roc_auc_score([1] * 30 + [0] * 50, [*higher, *lower])
+    assert auc(higher, lower) == pytest.approx(expected)
+
+
+def test_a_class_that_outlives_its_object_is_flagged(shown):
+    filled = np.where(shown, 0.1, np.nan) + np.random.default_rng(3).normal(0, 0.02, shown.shape)
+    filled[:, 1] = np.where(shown[:, 1], 0.9, np.nan)
+    found = background_evidence(table_of(shown, shown, filled=filled), 3)
+    assert [one.label for one in found.findings if one.flagged] == ["dog"]
+    assert found.findings[0].label == "dog"
+    assert {*found.findings[0].images} <= {f"{row:03d}" for row in np.flatnonzero(shown[:, 1])}
+
+
+def test_classes_that_are_always_together_are_flagged_if_their_maps_overlap():
+    tags = np.zeros((40, 3), dtype=bool)
+    tags[:10, :2] = True
+    tags[20:, 2] = True
+    found = inseparable_classes(tags, NAMES, {(0, 1): 0.9}, 3)
+    assert [(one.label, one.other, one.flagged) for one in found.findings] == [("cat", "dog", True)]
+    assert not inseparable_classes(tags, NAMES, {(0, 1): 0.1}, 3).flagged
+    _, chance = fisher_exact([[10, 0], [0, 30]], alternative="greater")
+    assert found.findings[0].evidence["chance"] == pytest.approx(3 * chance)
+
+
+def test_classes_that_are_often_together_by_chance_are_not_flagged():
+    tags = np.ones((40, 3), dtype=bool)
+    tags[0, 0] = tags[1, 1] = False
+    pairs = {(0, 1): 1.0, (0, 2): 1.0, (1, 2): 1.0}
+    assert not inseparable_classes(tags, NAMES, pairs, 3).flagged
