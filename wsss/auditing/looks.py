@@ -64,10 +64,9 @@ def look_at(image: UInt8[np.ndarray, "h w 3"]) -> Look:
 def corner_of(anchor: int, size: tuple[int, int]) -> tuple[int, int]:
     """Top and left of one of `CORNERS` in pixels; negative where the image is smaller."""
     height, width = size
-    return (
-        ((0, 0), (0, width - PART_PX), (height - PART_PX, 0), (height - PART_PX, width - PART_PX))
-        + (((height - PART_PX) // 2, (width - PART_PX) // 2),)
-    )[anchor]
+    bottom, right = height - PART_PX, width - PART_PX
+    corners = ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2))
+    return corners[anchor]
 
 
 def inside(anchor: int, size: tuple[int, int]) -> Bool[np.ndarray, "p p"]:

@@ -38,7 +38,7 @@ class SeenImage:
     compactness: Float32[np.ndarray, " c"]
     """Of the evidence for each class."""
     peak: Float32[np.ndarray, " c"]
-    """Logit of each class in the cells that speak for it most: the `PEAK` quantile over the cells."""
+    """Logit of each class in the cells that speak for it most: their quantile `PEAK`."""
     outside: Float32[np.ndarray, " c"]
     """Of each tag, the share of its evidence that is not in its refined object; NaN of others."""
     erased: Float32[np.ndarray, " c"]

@@ -27,7 +27,7 @@ OTHERS = 0.2
 MOST_COMPARED = 400
 """Images of a class, and of others, of which all pairs are compared, at even distances."""
 SAME_GREY = 24.0
-"""Most deviation of a cell between stamped images for it to be part of the stamp, in grey levels."""
+"""Most deviation of a stamp's cell between images, in grey levels."""
 RULE = (
     "Images are ranked by their correlation with a picture part that is the same in several images "
     "of a class at the same distance from a corner or the centre; flagged are those that bear it, "
@@ -147,8 +147,8 @@ def shared_part(
     """The part that most different pictures of a class share at a fixed place.
 
     Blocks at the same place are compared between all pairs of pictures of the class, and with
-    pictures of other classes. The block of the picture that is like the greatest share of its class,
-    less the share of others, is where the part is; its box is where those are the same
+    pictures of other classes. The block of the picture that is like the greatest share of its
+    class, less the share of others, is where the part is; its box is where those are the same
     but for `SAME_GREY`, and every image is correlated with their mean there.
 
     Args:

@@ -8,7 +8,7 @@ from wsss.auditing.finding import CheckResult, Finding, ranked
 RULE = (
     "Classes without a tag are ranked by the logit out of fold where the image speaks for them "
     "most, between a median image without the tag (0) and one with it (1); flagged is a class that "
-    "is as probable as in a mean image with the tag, stays half as probable when the tagged objects "
+    "is as probable as in a mean image with the tag, stays half as probable when tagged objects "
     "are filled in, and has a map as compact as a quarter of those."
 )
 

@@ -19,8 +19,8 @@ PER_IMAGE = 5
 """Candidates of an image that are aligned, the best ones."""
 RULE = (
     "Pairs of images are ranked by the correlation of their thumbnails after an affine alignment, "
-    f"which makes up for a crop; pairs with {SAME:g} or more are the same picture, and flagged where "
-    "their tags differ or one is in train, the other in val."
+    f"which makes up for a crop; pairs with {SAME:g} or more are the same picture, and flagged "
+    "where their tags differ or one is in train, the other in val."
 )
 
 
