@@ -16,7 +16,7 @@ SAME_BLOCK = 0.8
 """Least correlation of two blocks' details."""
 LEAST_DETAIL = 4.0
 """Grey levels that a block's details deviate by; plain ones are like all others."""
-BEARS = 0.7
+BEARS = 0.8
 """Least correlation of an image with the stamp."""
 LEAST_CELLS = 2 * BLOCK_CELLS**2
 """Of a stamp: single edges are shared by chance in a block, and go no further."""
