@@ -62,7 +62,7 @@ def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Othe
         for line in range(lines):
             some = panels[line * columns : (line + 1) * columns]
             strips.append(strip([blank if line else first, *some]))
-    return _stacked(strips)
+    return stacked(strips)
 
 
 def resized(image: Image, height: int, width: int) -> OtherImage:
@@ -82,14 +82,7 @@ def shortened(text: str, width_px: int) -> str:
     return text.rstrip(" ,") + ELLIPSIS
 
 
-def _heading(row: Row, width_px: int) -> str:
-    """That this is the image, its class and probability; a long name is shortened."""
-    probability = f" {row.probability:.2f}"
-    reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
-    return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
-
-
-def _stacked(pictures: Sequence[Image]) -> OtherImage:
+def stacked(pictures: Sequence[Image]) -> OtherImage:
     """Pictures below each other on white."""
     width = max(picture.shape[1] for picture in pictures)
     parts = [
@@ -97,3 +90,10 @@ def _stacked(pictures: Sequence[Image]) -> OtherImage:
         for p in pictures
     ]
     return np.concatenate(parts)
+
+
+def _heading(row: Row, width_px: int) -> str:
+    """That this is the image, its class and probability; a long name is shortened."""
+    probability = f" {row.probability:.2f}"
+    reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
+    return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
