@@ -122,3 +122,5 @@ def test_a_class_counts_images_without_an_object_in_the_frame_alone():
     np.testing.assert_allclose(maps.frame.mean, 0.5)
     np.testing.assert_allclose(maps.frame.spread, 0)
     assert maps.outside == [pytest.approx(48 / 64)]
+    maps.add(heat, rectangle(8, 8, 2, 2, 4, 4), of_itself=True)
+    assert (maps.centred.num_images, len(maps.outside)) == (2, 1)

@@ -32,8 +32,8 @@ class Request:
     output: Path | None
     scores: bool
     device: str | None
-    summary: Path | None
-    by: Literal["tags", "masks"]
+    summary: Path | None = None
+    by: Literal["tags", "masks"] = "tags"
     data: dict[str, Any] | None = None
 
 

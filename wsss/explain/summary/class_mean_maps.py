@@ -125,7 +125,7 @@ class MeanMap:
     @property
     def spread(self) -> Grid:
         """Standard deviation over the images that cover a position."""
-        return np.sqrt(self.deviations / np.maximum(self.counts, 1))
+        return np.asarray(np.sqrt(self.deviations / np.maximum(self.counts, 1)))
 
 
 @dataclass(slots=True)
@@ -144,6 +144,7 @@ class ClassMeanMaps:
         heat: Heat,
         mask: Bool[np.ndarray, "h w"] | None,
         ignored: Bool[np.ndarray, "h w"] | None = None,
+        of_itself: bool = False,
     ) -> None:
         """Add an image of the class.
 
@@ -151,6 +152,7 @@ class ClassMeanMaps:
             heat: its map, in [0, 1].
             mask: its object at the map's size; None where there is no mask.
             ignored: pixels of which it is not known whether they are the object's.
+            of_itself: whether the mask is made of the map, which then has nothing outside.
         """
         self.frame.add(frame_map(heat))
         if mask is None or (place := place_of(mask)) is None:
@@ -159,7 +161,7 @@ class ClassMeanMaps:
         self.frame_object.add(frame_map(whole))
         self.centred.add(*centred_map(heat, place))
         self.centred_object.add(*centred_map(whole, place))
-        if (share := share_outside(heat, mask, ignored)) is not None:
+        if not of_itself and (share := share_outside(heat, mask, ignored)) is not None:
             self.outside.append(share)
 
 

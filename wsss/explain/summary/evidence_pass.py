@@ -21,6 +21,7 @@ from wsss.explain.summary.class_mean_maps import share_outside
 from wsss.explain.summary.evidence_store import EvidenceStore, ImageEvidence
 from wsss.explain.summary.summarised_run import MASKS, SummarisedRun
 from wsss.explain.summary.wrong_evidence import (
+    MISSED,
     OUTSIDE,
     Failure,
     failures_by_mask,
@@ -103,8 +104,11 @@ def look_at(
         if by == MASKS:
             return []
         stored = item.labels if run.seeds.has(item) else ()
-        found = failures_by_tags(item.labels, probabilities, {})
-        return [one.label for one in found if one.label not in stored]
+        found = [one.label for one in failures_by_tags(item.labels, probabilities, {})]
+        if views.predicted is not None and views.predicted.has(item):
+            predicted = prediction_failures_by_tags(item.labels, views.predicted.read(item))
+            found += [one.label for one in predicted if one.kind == MISSED]
+        return [label for label in dict.fromkeys(found) if label not in stored]
 
     def write(item: Item, size: Size, seen: Seen) -> None:
         if views.predicted is not None and views.predicted.has(item):
@@ -168,11 +172,7 @@ def _of_classifier(
         if mask is None or truth is None:
             return _evidence((), [], seen.probabilities, seen, small)
         return _of_masks(mask, truth, seen.probabilities, seen, small)
-    heats = dict(seen.maps)
-    if run.seeds.has(item):
-        seeds = run.seeds.read(item)
-        for label, heat in zip(seeds.labels.tolist(), seeds.maps, strict=True):
-            heats[label] = heat.astype(np.float32)
+    heats = _heats(run, item, seen)
     objects = None if mask is None else resize_mask(mask, small)
     outside: dict[int, float] = {}
     if objects is not None:
@@ -192,6 +192,16 @@ def _of_classifier(
     return _evidence(failures, shown, seen.probabilities, seen, small, weights)
 
 
+def _heats(run: SummarisedRun, item: Item, seen: Seen) -> dict[int, Float[np.ndarray, "h w"]]:
+    """The maps of an image by label, those that the run has stored among them."""
+    heats = dict(seen.maps)
+    if run.seeds.has(item):
+        seeds = run.seeds.read(item)
+        for label, heat in zip(seeds.labels.tolist(), seeds.maps, strict=True):
+            heats[label] = heat.astype(np.float32)
+    return heats
+
+
 def _of_prediction(
     run: SummarisedRun, item: Item, prediction: Labels, size: Size, seen: Seen, by: str
 ) -> ImageEvidence:
@@ -207,9 +217,11 @@ def _of_prediction(
             return _evidence((), [], scores, seen, small)
         return _of_masks(prediction, truth, scores, seen, small)
     failures = prediction_failures_by_tags(item.labels, prediction)
-    # In place of a tag that has no pixels is whatever was found.
+    # Of a tag that has no pixels it is told where the classifier sees it.
     shown = [
-        reduced(prediction == one.label if scores[one.label - 1] else prediction > 0, small)
+        _heats(run, item, seen)[one.label]
+        if one.kind == MISSED
+        else reduced(prediction == one.label, small)
         for one in failures
     ]
     return _evidence(failures, shown, scores, seen, small)

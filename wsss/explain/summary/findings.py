@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from wsss.artifacts import LabelStore, SeedStore, seed_size
 from wsss.data.item_table import select
@@ -100,7 +100,7 @@ def findings(
     """
     found: list[Found] = []
     vectors: dict[tuple[str, int], np.ndarray] = {}
-    pooled = 0.0
+    pooled: Float[np.ndarray, " k"] = np.zeros(())
     pairs: dict[str, dict[tuple[int, int], float]] = {}
     for item in track(items, len(items), f"read {network}"):
         evidence = store.read(item)
@@ -116,7 +116,7 @@ def findings(
     if some:
         groups = failure_groups(
             np.stack([vectors[one.item.id, one.position] for one in some]),
-            np.asarray(pooled) / len(items),
+            pooled / len(items),
             [one.item.id for one in some],
             [one.failure.wrongness for one in some],
         )
@@ -187,5 +187,5 @@ def mean_maps_of_predictions(
         size = seed_size(*labels.shape)
         for label in item.labels:
             heat = reduced(labels == label, size)
-            found.setdefault(label, ClassMeanMaps()).add(heat, heat >= 0.5)
+            found.setdefault(label, ClassMeanMaps()).add(heat, heat >= 0.5, of_itself=True)
     return dict(sorted(found.items()))

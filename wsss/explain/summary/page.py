@@ -41,11 +41,11 @@ def write_page(
 def _header(run: SummarisedRun, found: Sequence[Findings]) -> Header:
     manifests = run.manifests.values()
     commits = dict.fromkeys(one.commit for one in manifests if one.commit)
-    looked_at = [f"{plural(one.num_images, 'image')} by the {one.network}" for one in found]
+    looked_at = [f"{plural(one.num_images, 'image')} seen by the {one.network}" for one in found]
     by_masks = any(one.by == MASKS for one in found)
     basis = "by ground truth: oracle" if by_masks else "by image tags alone: no mask was read"
     return Header(
-        title=f"What {run.name} looks at",
+        title=f"Summary of {run.name}",
         data_set=run.source.name,
         date=text.date(max((one.finished_at for one in manifests), default="")),
         commit=", ".join(commits),

@@ -12,7 +12,7 @@ from PIL import ImageDraw, ImageFont
 from wsss.artifacts import LabelStore
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
-from wsss.explain.class_choice import PRESENT as _PRESENT
+from wsss.explain.class_choice import PRESENT
 from wsss.explain.contact_sheet import resized, shortened, stacked
 from wsss.explain.summary.class_mean_maps import ClassMeanMaps
 from wsss.explain.summary.findings import CLASSIFIER, Findings, Found
@@ -27,6 +27,8 @@ HEIGHT_PX = 120
 """Height at which pictures are shown."""
 SPREAD_SCALE = 0.5
 """Standard deviation that is drawn brightest: no values in [0, 1] spread more."""
+FRAME_SCALE = 0.5
+"""Mean in the frame that is drawn brightest: objects are at other places in every image."""
 OUTLINE_RGB = (90, 200, 255)
 """Of the mean object: a colour that the map's colours do not have."""
 MIN_SHEET_PX = 420
@@ -62,7 +64,7 @@ class RowDrawer:
         item, failure = found.item, found.failure
         names = self.run.source.class_names
         image = self.run.source.read_image(item)
-        height, width = fit(*image.shape[:2], round(PIXEL_DENSITY * HEIGHT_PX))
+        height, width = fit(image.shape[0], image.shape[1], round(PIXEL_DENSITY * HEIGHT_PX))
         small = resized(image, height, width)
         evidence = findings.store.read(item)
         heat = evidence.maps[found.position].astype(np.float32)
@@ -78,7 +80,7 @@ class RowDrawer:
             item.id,
             VAL if item.id in self.validation else TRAIN,
             tuple(names[label - 1] for label in item.labels),
-            told(failure, evidence.scores, names, findings.network == CLASSIFIER),
+            told(failure, evidence.scores, item.labels, names, findings.network == CLASSIFIER),
             tuple(panels),
         )
 
@@ -110,6 +112,7 @@ def evidence_title(failure: Failure, names: Sequence[str]) -> str:
 def told(
     failure: Failure,
     scores: Float[np.ndarray, " c"],
+    tags: Sequence[int],
     names: Sequence[str],
     of_classifier: bool,
 ) -> str:
@@ -118,6 +121,7 @@ def told(
     Args:
         failure: of an image.
         scores: of each class in this image.
+        tags: of this image, labels 1…C.
         names: of the classes.
         of_classifier: whether scores are probabilities, else shares of pixels.
     """
@@ -128,12 +132,10 @@ def told(
     score = float(scores[failure.label - 1])
     seen = f"{score:.2f}" if of_classifier else f"{100 * score:.0f} % of the pixels"
     if failure.kind == MISSED:
-        others = [
-            f"{names[one]} {scores[one]:.2f}"
-            for one in np.argsort(-scores, kind="stable")[:1]
-            if of_classifier and one != failure.label - 1 and scores[one] >= _PRESENT
-        ]
-        return f"tagged {name}, seen with {seen}" + "".join(f"; seen is {one}" for one in others)
+        untagged = [one for one in np.argsort(-scores, kind="stable") if one + 1 not in tags]
+        if of_classifier and untagged and scores[untagged[0]] >= PRESENT:
+            seen += f"; seen as {names[untagged[0]]} {scores[untagged[0]]:.2f}"
+        return f"tagged {name}, seen with {seen}"
     if failure.kind == UNTAGGED:
         return f"seen is {name}, {seen}, without a tag"
     assert failure.kind == OUTSIDE
@@ -145,34 +147,41 @@ def mean_panels(maps: ClassMeanMaps) -> list[Panel]:
     """Mean and spread of a class, in the frame and around the object."""
     side = round(PIXEL_DENSITY * HEIGHT_PX)
     panels = []
-    for title, mean, whole in (
-        ("in the frame", maps.frame, maps.frame_object),
-        ("around the object", maps.centred, maps.centred_object),
+    for title, mean, scale, whole in (
+        ("in the frame", maps.frame, FRAME_SCALE, None),
+        ("around the object", maps.centred, 1.0, maps.centred_object.mean),
     ):
         if mean.num_images:
             panels += [
-                Panel(title, grid_picture(mean.mean, whole.mean, side)),
-                Panel("its spread", grid_picture(mean.spread / SPREAD_SCALE, whole.mean, side)),
+                Panel(title, grid_picture(mean.mean / scale, whole, side)),
+                Panel("its spread", grid_picture(mean.spread / SPREAD_SCALE, whole, side)),
             ]
     return panels
 
 
 def grid_picture(
-    values: Float[np.ndarray, "s s"], mean_object: Float[np.ndarray, "s s"], side_px: int
+    values: Float[np.ndarray, "s s"], mean_object: Float[np.ndarray, "s s"] | None, side_px: int
 ) -> Image:
-    """A grid of values in [0, 1] as a picture, with the outline of what most objects cover."""
+    """A grid of values as a picture, 1 the brightest, with the outline of what most objects cover.
+
+    Args:
+        values: not negative.
+        mean_object: share of the objects that cover each position; None draws no outline.
+        side_px: of the picture.
+    """
     size = (side_px, side_px)
     heat = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    covered = cv2.resize(mean_object.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     black = np.zeros((side_px, side_px, 3), dtype=np.uint8)
     picture = heat_overlay(black, np.clip(np.asarray(heat), 0, 1))
-    picture[outlines((np.asarray(covered) >= 0.5).astype(np.uint8))] = OUTLINE_RGB
+    if mean_object is not None:
+        covered = cv2.resize(mean_object.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        picture[outlines((np.asarray(covered) >= 0.5).astype(np.uint8))] = OUTLINE_RGB
     return picture
 
 
 def rows_sheet(title: str, rows: Sequence[Row]) -> Image:
     """A sheet of images: each with what is told of it above."""
-    parts = [text_line(title, MIN_SHEET_PX)]
+    parts = []
     for row in rows:
         panels = [
             Panel(shortened(panel.title, panel.picture.shape[1]), panel.picture)
@@ -183,7 +192,8 @@ def rows_sheet(title: str, rows: Sequence[Row]) -> Image:
         tags = ", ".join(row.tags) or "no tags"
         parts.append(text_line(f"{row.item_id} ({row.split}): {tags}", width))
         parts += [text_line(row.told, width), pictures]
-    return stacked(parts)
+    widest = max([MIN_SHEET_PX, *(part.shape[1] for part in parts)])
+    return stacked([text_line(title, widest), *parts])
 
 
 def mean_sheet(classes: Sequence[tuple[str, Sequence[Panel]]]) -> Image:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wsss.explain.contact_sheet import stacked
 from wsss.explain.summary.class_mean_maps import ClassMeanMaps
 from wsss.explain.summary.confusion_cells import Cell
 from wsss.explain.summary.failure_groups import SMALLEST
@@ -18,6 +19,7 @@ from wsss.explain.summary.pictures import (
     mean_panels,
     mean_sheet,
     rows_sheet,
+    text_line,
 )
 from wsss.explain.summary.summarised_run import MASKS
 from wsss.explain.summary.wrong_evidence import MISSED, OUTSIDE, PIXELS, Failure
@@ -85,8 +87,12 @@ def _name(found: Findings, section: str) -> str:
     return section if found.network == CLASSIFIER else f"segmenter_{section}"
 
 
-def _of(found: Findings) -> str:
-    return "" if found.network == CLASSIFIER else " of the segmenter"
+def _title(found: Findings, title: str) -> str:
+    return title if found.network == CLASSIFIER else f"Segmenter: {title.lower()}"
+
+
+def _sheet_title(found: Findings, title: str, facts: str) -> str:
+    return "oracle: " * (found.by == MASKS) + f"{title}: {facts}"
 
 
 def _mean_section(found: Findings, names: Sequence[str], write: Write) -> Section | None:
@@ -110,10 +116,10 @@ def _mean_section(found: Findings, names: Sequence[str], write: Write) -> Sectio
         lead = (
             "Mean of the predictions of all validation images with a tag, and their standard "
             "deviation: in the frame, and with the predicted region in the middle, at the same "
-            "size. The blue line is around what at least half of them cover."
+            "size, where the blue line is around what at least half of them cover."
         )
     return Section(
-        _name(found, "mean_maps"), f"Mean maps{_of(found)}", lead,
+        _name(found, "mean_maps"), _title(found, "Mean maps"), lead,
         {"classes": classes, "height_px": HEIGHT_PX, "sheet": sheet},
     )  # fmt: skip
 
@@ -141,11 +147,11 @@ def _group_section(
         facts = f"{_summed_up([one.failure for one in members], names)}; wrongness "
         facts += f"{group.wrongness:.2f}"
         path = f"{found.network}/groups/{number:02d}.png"
-        write(path, rows_sheet(f"{title}: {facts}", rows))
+        write(path, rows_sheet(_sheet_title(found, title, facts), rows))
         more = group.num_images - len(rows[:ON_PAGE])
         shown.append(Shown(title, facts, rows[:ON_PAGE], more, path))
     return Section(
-        _name(found, "failure_groups"), f"Failure groups{_of(found)}", _group_lead(found),
+        _name(found, "failure_groups"), _title(found, "Failure groups"), _group_lead(found),
         {"shown": shown, "height_px": HEIGHT_PX, "notes": _group_notes(found)},
         oracle=found.by == MASKS,
     )  # fmt: skip
@@ -217,14 +223,16 @@ def _confusion_section(
             picture = confusion_picture(["background", *names], found.matrix)
         else:
             picture = confusion_picture([*names, "no tag"], found.matrix, [*names, "nothing"])
-        write(f"{found.network}/confusion.png", picture)
+        stamp = "oracle: pixels, in percent" if by_masks else "images, in percent"
+        line = text_line(f"{stamp} of each row", picture.shape[1])
+        write(f"{found.network}/confusion.png", stacked([line, picture]))
     drawn = [cell for cell in found.cells if cell.images][:MOST_CELLS]
     shown = []
     for number, cell in enumerate(track(drawn, len(drawn), "draw confusions", unit="cell"), 1):
         rows = [drawer.row(one, found) for one in found.failures_in(cell)[:ON_SHEET]]
         title, facts = cell_title(cell, names, by_masks), cell_facts(cell, by_masks)
         path = f"{found.network}/confusion/{number:02d}.png"
-        write(path, rows_sheet(f"{title}: {facts}", rows))
+        write(path, rows_sheet(_sheet_title(found, title, facts), rows))
         more = len(cell.images) - len(rows[:ON_PAGE])
         shown.append(Shown(title, facts, rows[:ON_PAGE], more, path))
     if by_masks:
@@ -236,7 +244,7 @@ def _confusion_section(
             "there are none, for all tags of the image. No mask is read."
         )
     return Section(
-        _name(found, "confusion"), f"What is taken for what{_of(found)}", lead,
+        _name(found, "confusion"), _title(found, "Confusion"), lead,
         {
             "picture": picture,
             "shown": shown,
@@ -258,12 +266,15 @@ def _cell_notes(found: Findings, drawn: int) -> list[str]:
 def cell_title(cell: Cell, names: Sequence[str], by_masks: bool) -> str:
     """What is taken for what."""
     if by_masks:
-        return f"{label_name(cell.true, names)} → {label_name(cell.seen, names)}"
-    true = names[cell.true - 1] if cell.true else "no tag"
-    return f"{true} → {names[cell.seen - 1] if cell.seen else 'nothing'}"
+        return f"{label_name(cell.true, names)} taken for {label_name(cell.seen, names)}"
+    if not cell.true:
+        return f"{names[cell.seen - 1]} seen without any tag"
+    if not cell.seen:
+        return f"{names[cell.true - 1]} not seen"
+    return f"{names[cell.true - 1]} taken for {names[cell.seen - 1]}"
 
 
 def cell_facts(cell: Cell, by_masks: bool) -> str:
     """How often."""
     images = plural(len(cell.images), "image")
-    return f"{cell.count:,} pixels, {images} with many of them" if by_masks else images
+    return f"{cell.count:,} pixels; 1 % or more of the pixels of {images}" if by_masks else images

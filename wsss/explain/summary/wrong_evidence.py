@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from wsss.data.sample import BACKGROUND_LABEL, VOID_LABEL
+from wsss.explain.class_choice import PRESENT
 
 MISSED, UNTAGGED, OUTSIDE, PIXELS = "missed", "untagged", "outside", "pixels"
 KINDS = {
@@ -17,8 +18,6 @@ KINDS = {
 }
 """Kinds of failures, and how they are told."""
 
-PRESENT = 0.5
-"""Probability from which a class is seen."""
 MOST_OUTSIDE = 0.5
 """Share of the evidence of a class beside its object above which it is wrong evidence."""
 LEAST_SHARE = 0.01
@@ -127,7 +126,7 @@ def wrong_pixels(
     failure: Failure, labels: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"]
 ) -> Bool[np.ndarray, "h w"]:
     """Where the pixels of a failure by masks are."""
-    return (labels == failure.label) & (truth == failure.true_label)
+    return np.asarray((labels == failure.label) & (truth == failure.true_label))
 
 
 def shares_of_labels(labels: UInt8[np.ndarray, "h w"]) -> dict[int, float]:
