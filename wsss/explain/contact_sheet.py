@@ -82,6 +82,13 @@ def shortened(text: str, width_px: int) -> str:
     return text.rstrip(" ,") + ELLIPSIS
 
 
+def _heading(row: Row, width_px: int) -> str:
+    """That this is the image, its class and probability; a long name is shortened."""
+    probability = f" {row.probability:.2f}"
+    reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
+    return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
+
+
 def stacked(pictures: Sequence[Image]) -> OtherImage:
     """Pictures below each other on white."""
     width = max(picture.shape[1] for picture in pictures)
@@ -90,10 +97,3 @@ def stacked(pictures: Sequence[Image]) -> OtherImage:
         for p in pictures
     ]
     return np.concatenate(parts)
-
-
-def _heading(row: Row, width_px: int) -> str:
-    """That this is the image, its class and probability; a long name is shortened."""
-    probability = f" {row.probability:.2f}"
-    reserved = ImageFont.load_default(size=TITLE_FONT_PX).getlength(probability)
-    return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
