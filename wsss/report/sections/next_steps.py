@@ -21,8 +21,8 @@ def next_steps(results: Results) -> Section | None:
 
 
 def audit(results: Results) -> Section | None:
-    """What an audit of this run's data has found, or how to get one."""
-    if not results.manifests:
+    """What an audit of this run's data has found, if there is one."""
+    if not results.manifests or results.audit is None:
         return None
     return Section(
         name="audit",
