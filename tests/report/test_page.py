@@ -77,6 +77,15 @@ def entry(item_id: str, tags: tuple[int, ...], score: float | None) -> dict:
     return {**own, "score": score, **layers}
 
 
+AUDITED = AuditKind(
+    "1 tag without visual evidence",
+    40,
+    1,
+    "Ranked by doubt.",
+    (AuditFinding("a.jpg · cat", "Look at `a.jpg`."),),
+)
+
+
 def results(*class_names: str) -> Results:
     """Something for every section."""
     subjects = (
@@ -102,6 +111,7 @@ def results(*class_names: str) -> Results:
         sizes={"pseudo_masks": (SizeBin("1–4 %", 7, 0.25),)},
         images=(DoubtfulImage("train", "cats/1", 0.4, {"lost_tags": 0.4}, 0.9),),
         gallery=Gallery((entry("cats/1", (1,), 0.9),), 1),
+        audit=AuditFindings("../../audit/x/index.html", 9, (AUDITED,)),
     )
 
 
@@ -115,7 +125,7 @@ def test_a_full_page_says_everything():
         "55.2", "58.1", "covers 97.0 % of pixels", "mIoU 57.0 where it does", "threshold 0.25",
         "90.5", "cats/1", "broken one", "it is truncated", '"lr": 0.125', "void",
         "24 November 2026, 01:02 UTC", "best 0.25: 41.2 · default 0.3: 40.0", "0.5 → 0.25",
-        "tags that the pseudo mask would not show (40 %)", "7 25.0", "wsss audit",
+        "tags that the pseudo mask would not show (40 %)", "7 25.0", "flags 1 finding",
     ):  # fmt: skip
         assert expected in full.words
     assert len(all_sections(results("cat", "dog"))) == len(SECTIONS)
@@ -165,8 +175,8 @@ def test_weak_over_bound_is_told_and_all_of_the_bound_wears_the_badge():
     badges = [
         page(one).values("class").count("badge oracle") for one in (results("cat", "dog"), data)
     ]
-    # Tile, bar, column, curves, and the advice that masks are the limit.
-    assert badges[1] - badges[0] == 5
+    # Tile, bar, column, and curves.
+    assert badges[1] - badges[0] == 4
     own = [tile for tile in header(data).tiles if "computing" in tile.caption]
     assert [(tile.value, tile.unit) for tile in own] == [("1", "min 40 s")]
 
@@ -186,7 +196,8 @@ def test_an_oracle_result_is_named_in_the_summary():
 def test_nothing_is_loaded_from_elsewhere():
     full = page(results("cat", "dog"))
     assert full.values("src") == []  # The gallery's script makes pictures of its data.
-    assert all(value.startswith("#") for value in full.values("href"))
+    audit = "../../audit/x/index.html"  # The page of the audit, to which a person may go.
+    assert all(value.startswith("#") or value == audit for value in full.values("href"))
     html = render(header(results("cat")), all_sections(results("cat")))
     assert "http://" not in html
     assert "https://" not in html
@@ -195,7 +206,7 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_anchors_lead_somewhere():
-    full = page(results("cat", "dog"))
+    full = page(replace(results("cat", "dog"), audit=None))
     ids = full.values("id")
     assert len(ids) == len(set(ids))
     images = {"#image=train/cats/1"}  # The script enlarges it.
@@ -300,16 +311,12 @@ def test_a_sample_is_told():
     )
 
 
-def test_the_findings_of_an_audit_stand_in_place_of_how_to_get_one():
-    found = (AuditFinding("a.jpg · cat", "Look at `a.jpg`."),)
-    kind = AuditKind("1 tag without visual evidence", 40, 1, "Ranked by doubt.", found)
-    said = page(
-        replace(results("cat"), audit=AuditFindings("../../audit/x/index.html", 9, (kind,)))
-    )
+def test_the_findings_of_an_audit_are_shown_if_there_is_one():
+    said = page(results("cat"))
     for text in ("flags 1 finding", "1 tag without visual evidence", "a.jpg · cat", "Look at"):
         assert text in said.words
-    assert "has not been audited" not in said.words
     assert "../../audit/x/index.html" in said.values("href")
+    assert "From the data" not in page(replace(results("cat"), audit=None)).words
 
 
 def test_the_table_of_stages_tells_what_computed_them_and_how():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from wsss.report.advice.advice import Advice
+from wsss.report.advice import Advice
 from wsss.report.formatting import percent
 from wsss.report.results import PREDICTED_SHARE, PSEUDO_SHARE, Results
 from wsss.wording import plural
@@ -32,7 +32,7 @@ def tags(results: Results) -> Iterator[Advice]:
             f"The classifier's mAP on tags is {percent(score)} %: maps of a class that it does not "
             "recognise lie anywhere.",
             "Try another network (`backbone=efficientnet_lite0_lite2`, `classify=finetune` on a "
-            "GPU), and look for wrong tags with `wsss audit`.",
+            "GPU), and look at the most doubtful images: tags may be wrong.",
         )
 
 
