@@ -29,9 +29,15 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
     from wsss.cli.quick_imports import import_timm
 
     import_timm()
+    prepare()
+    if request.compare:
+        from wsss.cli.tables.compared_explanations import compared
+        from wsss.explain.comparison import compare_request
+
+        Console().print(compared(compare_request.run(request, methods)), crop=False)
+        return
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
 
-    prepare()
     folder, found = explainer.run(request, methods)
     Console().print(outcome(folder, found.top, found.sheets, found.problems), crop=False)
