@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import atomic, fingerprint, read_json, write_json
-from wsss.errors import user_error
+from wsss.errors import Problem, Severity, user_error
 from wsss.explain.output_folder import DEFAULT_OUTPUT, write_picture, writing
 from wsss.files import DamagedFileError
 from wsss.report.overlays import Image
@@ -91,3 +91,14 @@ def _former(path: Path) -> dict[str, Any] | None:
             "an earlier call's, which is replaced, or none", "Choose another folder by `output=…`.",
         ) from error  # fmt: skip
     return content
+
+
+def problem_note(problem: Problem) -> list[str]:
+    """A reason for leaving something out, as a note keeps it."""
+    return [problem.where, problem.came, problem.expected, problem.remedy]
+
+
+def noted_problem(words: Sequence[str]) -> Problem:
+    """The reason that `problem_note` has kept."""
+    where, came, expected, remedy = words
+    return Problem(where, came, expected, remedy, Severity.SKIPPED)

@@ -36,6 +36,12 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
 
         Console().print(compared(compare_request.run(request, methods)), crop=False)
         return
+    if request.segmenter is not None:
+        from wsss.cli.tables.explained_segments import explained_segments
+        from wsss.explain.segments import segments_request
+
+        Console().print(explained_segments(segments_request.run(request)), crop=False)
+        return
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
 

@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from wsss.data.images import read_rgb
-from wsss.errors import Problem, Severity, WsssError
+from wsss.errors import Problem, WsssError
 from wsss.explain.comparison.compare_image import Compared
 from wsss.explain.comparison.pictures import comparison_sheet, first_row, overview
 from wsss.explain.comparison.sides import Sides, sides_of
@@ -19,7 +19,7 @@ from wsss.explain.explainer import left_out
 from wsss.explain.image_files import contents, readable_images
 from wsss.explain.method_settings import plain_settings
 from wsss.explain.request import Request
-from wsss.explain.result_folder import ResultFolder
+from wsss.explain.result_folder import ResultFolder, noted_problem, problem_note
 from wsss.machine.devices import usable_device
 from wsss.stage_tools.progress import track
 
@@ -82,7 +82,7 @@ def run(
         except WsssError as error:
             problems += left_out(error)
     found = sorted((one for one in found if one["classes"]), key=_by_disagreement)
-    problems += [_again(text) for one in found for text in one["left_out"]]
+    problems += [noted_problem(words) for one in found for words in one["left_out"]]
     if not found:
         raise WsssError(*problems)
     summary = {**described, "left_out": [str(one) for one in problems]}
@@ -135,7 +135,7 @@ def _entry(path: Path, name: str, seen: Compared) -> dict[str, Any]:
             }
             for one in seen.differences
         ],
-        "left_out": [[p.where, p.came, p.expected, p.remedy] for p in seen.problems],
+        "left_out": [problem_note(problem) for problem in seen.problems],
     }
 
 
@@ -155,11 +155,6 @@ def _overview_rows(
 
 def _by_disagreement(entry: Mapping[str, Any]) -> tuple[float, str]:
     return -entry["disagreement"], entry["image"]
-
-
-def _again(words: Sequence[str]) -> Problem:
-    where, came, expected, remedy = words
-    return Problem(where, came, expected, remedy, Severity.SKIPPED)
 
 
 def _note(name: str) -> str:
