@@ -50,8 +50,17 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
 
         Console().print(explained_segments(segments_request.run(request)), crop=False)
         return
+    if request.sanity:
+        from wsss.cli.tables.sanity_checks import checked
+        from wsss.explain.sanity import sanity_request
+
+        found = sanity_request.run(request, methods, cfg.get("data"))
+        Console().print(checked(found), crop=False)
+        return
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
 
-    folder, found = explainer.run(request, methods)
-    Console().print(outcome(folder, found.top, found.sheets, found.problems), crop=False)
+    folder, explained = explainer.run(request, methods)
+    Console().print(
+        outcome(folder, explained.top, explained.sheets, explained.problems), crop=False
+    )
