@@ -19,6 +19,6 @@ def signed_overlay(image: Image, values: Float[np.ndarray, "h w"]) -> Image:
         values: in [-1, 1], of the image's size.
     """
     level = np.clip(values, -1, 1).astype(np.float32)[..., None]
-    colours = np.where(level < 0, np.float32(BLUE_RGB), np.float32(RED_RGB))
+    colours = np.where(level < 0, np.array(BLUE_RGB, np.float32), np.array(RED_RGB, np.float32))
     opacity = HEAT_OPACITY * np.abs(level)
     return to_bytes(opacity * colours + (1 - opacity) * 0.6 * greyscale(image))

@@ -89,12 +89,12 @@ def _blocks(
             title = part.removeprefix(f"{root}.")
             found.append((min(order[n] for n in inner), title, tuple(inner)))
     blocks: list[tuple[str, tuple[str, ...]]] = []
-    for _, title, inner in sorted(found):
-        widest = max(p.ndim for n in inner for p in _own(model.get_submodule(n)))
+    for _, title, own in sorted(found):
+        widest = max(p.ndim for n in own for p in _own(model.get_submodule(n)))
         if blocks and widest < 2:
-            blocks[-1] = (blocks[-1][0], (*blocks[-1][1], *inner))
+            blocks[-1] = (blocks[-1][0], (*blocks[-1][1], *own))
         else:
-            blocks.append((title, inner))
+            blocks.append((title, own))
     return blocks
 
 

@@ -114,7 +114,7 @@ def run(
     black = torch.zeros(1, 3, *classifier.sizes((224, 224), (1.0,))[0], device=device)
     check = SanityCheck(explainer, blocks_of(classifier.model, black), request.seed, heads)
     images, problems = readable_images(request.images, request.output)
-    described = {
+    described: dict[str, Any] = {
         "mode": ["sanity", VERSION],
         "classifier": {"name": classifier.title, "weights": weights_of(request)},
         "methods": plain_settings({name: configs[name] for name in methods}),

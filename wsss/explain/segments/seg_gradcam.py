@@ -65,7 +65,7 @@ def named_module(segmenter: Segmenter, layer: str) -> nn.Module:
     Raises:
         InvalidOptionError: there is none; names the nearest.
     """
-    modules = dict(segmenter.network.named_modules())
+    modules: dict[str, nn.Module] = dict(segmenter.network.named_modules())
     if layer and layer in modules:
         return modules[layer]
     near = [name for name in modules if layer and name.endswith(layer)]
