@@ -4,13 +4,18 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 
 from wsss.explain.comparison.compare_image import Compared, Difference, Map
-from wsss.explain.contact_sheet import HEIGHT_PX, OtherImage, resized, shortened, stacked
+from wsss.explain.contact_sheet import (
+    HEIGHT_PX,
+    OtherImage,
+    resized,
+    shortened,
+    stacked,
+    text_line,
+)
 from wsss.report.overlays import Image, heat_overlay
-from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, TITLE_PX, Panel, fit, strip
+from wsss.report.panels import GUTTER_PX, TITLE_PX, Panel, fit, strip
 from wsss.report.signed_overlay import signed_overlay
 
 Names = tuple[str, str]
@@ -48,7 +53,7 @@ def overview(rows: Sequence[tuple[str, Image | None]]) -> OtherImage:
     widest = max((picture.shape[1] for _, picture in rows if picture is not None), default=1)
     parts = []
     for caption, picture in rows:
-        parts.append(_caption(caption, widest, bold=picture is None))
+        parts.append(text_line(caption, widest, heading=picture is None))
         if picture is not None:
             parts.append(picture)
     return stacked(parts)
@@ -79,12 +84,3 @@ def _panels(picture: Image, one: Difference, names: Names) -> list[Panel]:
 
 def _small(heat: Map, height: int, width: int) -> Map:
     return np.asarray(cv2.resize(heat.astype(np.float32), (width, height)))
-
-
-def _caption(text: str, width_px: int, *, bold: bool) -> OtherImage:
-    """A line of text on white, as a heading in larger letters."""
-    size = TITLE_FONT_PX + 4 * bold
-    canvas = Pillow.new("RGB", (width_px, TITLE_PX + 6 * bold), "white")
-    place, font = (0, canvas.height // 2), ImageFont.load_default(size=size)
-    ImageDraw.Draw(canvas).text(place, shortened(text, width_px), "#333", font, anchor="lm")
-    return np.array(canvas)
