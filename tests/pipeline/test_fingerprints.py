@@ -4,6 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from wsss.artifacts import write_json
 from wsss.errors import WsssError
 from wsss.pipeline.fingerprints import IGNORED, code_digests, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
@@ -116,3 +117,11 @@ def test_a_module_of_ones_own_renews_what_it_makes(folders, tmp_path, monkeypatc
 def test_code_of_a_script_is_refused_since_another_run_cannot_find_it():
     with pytest.raises(WsssError, match=r"_target_: __main__\.Mine: .*Move it into a file"):
         code_digests({"method": {"_target_": "__main__.Mine"}})
+
+
+def test_an_audit_of_this_run_renews_the_report_alone(folders, tmp_path):
+    before = folders()
+    for name, classify in (("of another run", "0123"), ("own", before["classify"])):
+        run = {"stages": {"classify": f"../../classify/{classify}"}}
+        write_json(tmp_path / "audit" / name / "audit.json", {"run": run})
+        assert renewed(before, folders()) == ({"report"} if name == "own" else set())

@@ -28,3 +28,12 @@ def test_a_cell_is_the_darker_the_larger_its_share(num_labels):
 
     assert corner(0, 0) < corner(1, 0) < corner(1, 1) < corner(0, 1) == 3 * 255
     assert corner(num_labels - 1, num_labels - 1) == corner(0, 0)
+
+
+def test_columns_may_be_others_than_the_rows():
+    """A square matrix has no column more, and the longest of all names makes the margin."""
+    counts = np.eye(3, dtype=np.int64)
+    names = ["cat", "dog", "no tag"]
+    picture = confusion_picture(names, counts, ["cat", "dog", "nothing at all"])
+    assert picture.shape[0] == picture.shape[1]
+    assert picture.shape[1] > confusion_picture(names, counts, names).shape[1]

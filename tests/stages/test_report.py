@@ -1,3 +1,5 @@
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,15 +96,15 @@ def write_stages(root: Path, source: Source) -> dict[str, Path]:
 
 
 def context(root: Path, inputs: dict[str, Path], source: Source | None = None) -> Context:
-    return Context(source or Squares(), root / "report", inputs)
+    return Context(source or Squares(), root / "report" / "0123", inputs, workers=0)
 
 
 def test_the_page_shows_the_gallery_with_its_scores(tmp_path: Path):
     run = context(tmp_path, write_stages(tmp_path, Squares()))
     numbers = report.run(run)
     page = (run.folder / "report.html").read_text()
-    assert numbers == {"gallery_images": 6, "size_mb": round(len(page.encode()) / 1e6, 3)}
-    for expected in ("87.7", "43.2", "65.4", "train/3", "val/4", "ground truth", "pseudo mask"):
+    assert numbers == {"gallery_images": 12, "size_mb": round(len(page.encode()) / 1e6, 3)}
+    for expected in ("0.8768", "0.4321", "65.4", "train/3", "val/4", "ground_truth", "pseudo mask"):
         assert expected in page
     assert "<b>dog</b>" not in page
     assert "&lt;b&gt;dog&lt;/b&gt;" in page
@@ -123,10 +125,82 @@ def test_every_row_is_a_picture(tmp_path: Path):
     assert five[1] == three[1] > 60
 
 
-def test_groups_are_cut_to_the_wanted_number(tmp_path: Path):
+def test_groups_of_rows_are_cut_to_the_wanted_number(tmp_path: Path):
+    inputs = write_stages(tmp_path, Squares())
+    for wanted, written in ((1, 5), (0, 0)):
+        run = context(tmp_path / str(wanted), inputs)
+        report.run(run, gallery_images=wanted)
+        assert len([*run.folder.glob("panels/*.jpg")]) == written
+
+
+def entries(run: Context) -> dict[str, dict]:
+    """The images of the page's gallery, by id."""
+    page = (run.folder / "report.html").read_text()
+    data = re.search(r'id="gallery-data">(.*?)</script>', page, re.S)
+    return {one["id"]: one for one in json.loads(data[1])["entries"]} if data else {}
+
+
+def test_the_gallery_has_every_layer_that_stages_left(tmp_path: Path):
     run = context(tmp_path, write_stages(tmp_path, Squares()))
-    assert report.run(run, gallery_images=1)["gallery_images"] == 5
-    assert report.run(run, gallery_images=0)["gallery_images"] == 0
+    report.run(run)
+    shown = entries(run)
+    train, val = shown["train/3"], shown["val/3"]
+    assert {*train["masks"]} == {"pseudo_mask", "prediction", "ground_truth"}
+    assert {*val["masks"]} == {"prediction", "ground_truth"}
+    assert [one["kind"] for one in train["maps"]] == ["cam"]
+    assert train["maps"][0]["labels"] == [1, 2]
+    assert val["maps"] == []
+    assert train["score"] == 0.8768
+    # The prediction is the square of the last tag, of two: one class of two is not predicted.
+    assert val["parts"] == {"tags_and_prediction": 0.5}
+    assert shown["val/2"]["parts"] == {"tags_and_prediction": 0.0}
+
+
+def test_a_page_without_room_shows_the_most_doubtful_and_some_at_even_distances(tmp_path: Path):
+    run = context(tmp_path, write_stages(tmp_path, Squares()))
+    numbers = report.run(run, page_images=4)
+    assert numbers["gallery_images"] == 4
+    # Odd images are in doubt: two of them, the first, and of the ten others every fifth.
+    assert [*entries(run)] == ["train/0", "train/5", "val/1", "val/3"]
+    assert "The page shows 4 of 12 images" in (run.folder / "report.html").read_text()
+
+
+def test_the_findings_of_an_audit_of_this_run_are_shown(tmp_path: Path):
+    inputs = write_stages(tmp_path, Squares())
+    check = {
+        "examined": 9, "flagged": 1, "rule": "By doubt.",
+        "findings": [
+            {"image": "train/3", "label": "cat", "other": None, "score": 0.9, "flagged": True,
+             "advice": "Look at train/3 again."},
+            {"image": "train/4", "label": "cat", "score": 0.1, "flagged": False,
+             "advice": "Nothing."},
+        ],
+    }  # fmt: skip
+    for name, stage in (("others", "another"), ("own", "classify")):
+        content = {"images": 12, "checks": {"wrong_tag": check}}
+        content["run"] = {"stages": {"classify": f"../../classify/{stage}"}}
+        if name == "others":
+            content["checks"] = {}
+        write_json(tmp_path / "audit" / name / "audit.json", content)
+    run = context(tmp_path, inputs)
+    fingerprints = {stage: folder.name for stage, folder in inputs.items()}
+    assert report.files_beside(tmp_path, fingerprints) == [tmp_path / "audit/own/audit.json"]
+    report.run(run)
+    page = (run.folder / "report.html").read_text()
+    assert "Look at train/3 again." in page
+    assert "Nothing." not in page
+    assert '"../../audit/own/index.html"' in page
+
+
+def test_what_a_killed_report_has_drawn_is_not_drawn_again(tmp_path: Path):
+    source = Squares()
+    run = context(tmp_path, write_stages(tmp_path, source), source)
+    report.run(run)
+    before = (run.folder / "report.html").read_bytes()
+    (run.folder / "report.html").unlink()
+    (run.folder / "layers" / "train" / "train%2F2.json").unlink()
+    report.run(context(tmp_path, run.inputs, Squares(broken=["train/3"])))
+    assert (run.folder / "report.html").read_bytes() == before
 
 
 def test_same_inputs_same_bytes(tmp_path: Path):
@@ -148,7 +222,7 @@ def test_any_stage_may_be_missing(tmp_path: Path, missing: str):
     assert report.run(run)["gallery_images"] > 0
     page = (run.folder / "report.html").read_text()
     assert f"{missing}0123" not in page
-    assert ('id="funnel"' in page) == (missing != "evaluate")
+    assert ('id="classes"' in page) == (missing != "evaluate")
 
 
 def test_no_stage_at_all(tmp_path: Path):
@@ -165,16 +239,18 @@ def test_without_ground_truth_a_sample_is_shown(tmp_path: Path):
     ids = [item.id for item in source.items(TRAIN)]
     write_json(inputs["evaluate"] / "gallery.json", {TRAIN: {"sample": ids}, VAL: {"sample": []}})
     run = context(tmp_path, inputs, source)
-    assert report.run(run, gallery_images=2)["gallery_images"] == 6
+    assert report.run(run, gallery_images=2)["gallery_images"] == 12
+    assert len([*run.folder.glob("panels/*.jpg")]) == 6
     page = (run.folder / "report.html").read_text()
-    assert "no ground truth to rank them by" in page
-    assert "ground truth</b>" not in page
+    assert "oracle-layer" in page
+    assert not any("ground_truth" in one["masks"] for one in entries(run).values())
+    assert 'badge oracle"' not in page
 
 
 def test_an_unreadable_image_is_left_out_and_noted(tmp_path: Path):
     source = Squares(broken=["train/3"])
     run = context(tmp_path, write_stages(tmp_path, source), source)
-    assert report.run(run)["gallery_images"] == 5
+    assert report.run(run)["gallery_images"] == 11
     assert (run.folder / "failures" / "train%2F3.json").is_file()
 
 

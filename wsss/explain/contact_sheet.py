@@ -62,7 +62,7 @@ def sheet(image: Image, rows: Sequence[Row], height_px: int = HEIGHT_PX) -> Othe
         for line in range(lines):
             some = panels[line * columns : (line + 1) * columns]
             strips.append(strip([blank if line else first, *some]))
-    return _stacked(strips)
+    return stacked(strips)
 
 
 def resized(image: Image, height: int, width: int) -> OtherImage:
@@ -89,7 +89,7 @@ def _heading(row: Row, width_px: int) -> str:
     return shortened(f"image: {row.class_name}", int(width_px - reserved)) + probability
 
 
-def _stacked(pictures: Sequence[Image]) -> OtherImage:
+def stacked(pictures: Sequence[Image]) -> OtherImage:
     """Pictures below each other on white."""
     width = max(picture.shape[1] for picture in pictures)
     parts = [

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
 from pydantic import Field, PositiveInt
 
-from wsss.errors import user_error
+from wsss.errors import Problem, WsssError, user_error
 from wsss.explain.method_catalogue import GROUP, method_names
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
@@ -32,6 +32,9 @@ class Request:
     output: Path | None
     scores: bool
     device: str | None
+    summary: Path | None = None
+    by: Literal["tags", "masks"] = "tags"
+    data: dict[str, Any] | None = None
 
 
 USAGE = "wsss explain IMAGE … key=value …"
@@ -72,6 +75,9 @@ def request_of(cfg: DictConfig) -> Request:
         WsssError: a setting is missing, or contradicts another.
     """
     request = read(cfg, Request, {})
+    if request.summary is not None:
+        _check_summary(cfg)
+        return request
     if not request.images:
         raise user_error(
             "wsss explain", "no image", USAGE,
@@ -104,3 +110,27 @@ def request_of(cfg: DictConfig) -> Request:
             "Leave weights out: a checkpoint has its own.",
         )  # fmt: skip
     return request
+
+
+OF_SUMMARY = ("summary", "by", "data", "output", "device")
+"""The settings that a summary takes."""
+
+
+def _check_summary(cfg: DictConfig) -> None:
+    """Refuse what a summary does not take: its run tells which images, classifier and method.
+
+    Raises:
+        WsssError: names each setting.
+    """
+    usual = compose("explain", [], Request)
+    others = [str(key) for key in cfg if key not in OF_SUMMARY and cfg[key] != usual[key]]
+    if others:
+        raise WsssError(
+            *(
+                Problem(
+                    f"{key}={cfg[key]}", "a setting that `summary=…` does not take",
+                    ", ".join(f"`{one}`" for one in OF_SUMMARY), "Leave it out: the run tells it.",
+                )
+                for key in others
+            )
+        )  # fmt: skip

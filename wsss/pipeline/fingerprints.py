@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hydra.utils import get_object
@@ -106,10 +107,19 @@ def make_plans(
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **shared,
         }
+        if beside := _beside(module, work_dir, content["inputs"]):
+            content["beside"] = beside
         if module.READS_MASKS:
             content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
         plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs, content)
     return plans
+
+
+def _beside(module: ModuleType, work_dir: Path, inputs: Mapping[str, str]) -> list[str]:
+    """Digests of the files that a stage reads besides its inputs, such as a run's audit."""
+    files_beside = getattr(module, "files_beside", None)
+    found = files_beside(work_dir, inputs) if files_beside is not None else ()
+    return [file_digest(path) for path in found]
 
 
 def common_basis(

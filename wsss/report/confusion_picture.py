@@ -19,19 +19,24 @@ FULL_RGB = (0, 77, 64)
 VOID = "void"
 
 
-def confusion_picture(labels: Sequence[str], counts: Int64[np.ndarray, "c1 c2"]) -> Image:
+def confusion_picture(
+    labels: Sequence[str],
+    counts: Int64[np.ndarray, "c1 c2"],
+    columns: Sequence[str] | None = None,
+) -> Image:
     """The rows of a confusion matrix as shares of the true label, the darker the larger.
 
     Args:
-        labels: names of the C+1 labels, background first.
+        labels: names of the rows, such as the C+1 labels, background first.
         counts: pixels by true label (row) and predicted one; the last column those without.
+        columns: names of the columns, if they are others than the labels and void.
     """
-    rows, columns = counts.shape
-    cell = int(np.clip(SIDE_PX // columns, MIN_CELL_PX, MAX_CELL_PX))
+    rows, across = counts.shape
+    cell = int(np.clip(SIDE_PX // across, MIN_CELL_PX, MAX_CELL_PX))
     font = ImageFont.load_default(size=min(13, cell))
-    heads = [*labels, VOID]
-    text_px = max(round(font.getlength(name)) for name in heads) + 2 * MARGIN_PX
-    size = (text_px + columns * cell + MARGIN_PX, text_px + rows * cell + MARGIN_PX)
+    heads = [*labels, VOID] if columns is None else [*columns]
+    text_px = max(round(font.getlength(name)) for name in {*heads, *labels}) + 2 * MARGIN_PX
+    size = (text_px + across * cell + MARGIN_PX, text_px + rows * cell + MARGIN_PX)
     canvas = Pillow.new("RGB", size, "white")
     draw = ImageDraw.Draw(canvas)
     for row, shares in enumerate(row_shares(counts)):

@@ -47,5 +47,33 @@ def sample_gallery(ids: Sequence[T], count: int) -> dict[str, list[T]]:
         >>> sample_gallery(["a", "b", "c", "d", "e"], 3)
         {'sample': ['a', 'b', 'd']}
     """
-    shown = min(count, len(ids))
-    return {SAMPLE: [ids[position * len(ids) // shown] for position in range(shown)]}
+    return {SAMPLE: [ids[position] for position in even_places(len(ids), count)]}
+
+
+def even_places(length: int, count: int) -> list[int]:
+    """`count` positions in a list of `length`, or all of them, at even distances."""
+    shown = min(count, length)
+    return [position * length // shown for position in range(shown)]
+
+
+def page_sample(doubts: Sequence[float | None], most: int) -> list[int]:
+    """Positions of the images that a page has room for, ascending.
+
+    All where there is room. Otherwise half of the room is for the most doubtful, and the rest for
+    the others at even distances, so that the page shows what goes wrong and what is usual.
+
+    Args:
+        doubts: of all images, in their order; those without one are not doubtful.
+        most: images on the page.
+
+    Example:
+        >>> page_sample([0.1, 0.9, None, 0.2, 0.3, 0.8], most=4)
+        [0, 1, 3, 5]
+    """
+    if len(doubts) <= most:
+        return [*range(len(doubts))]
+    ranked = sorted(range(len(doubts)), key=lambda at: (-(doubts[at] or 0.0), at))
+    doubtful = {*ranked[: most // 2]}
+    others = [at for at in range(len(doubts)) if at not in doubtful]
+    even = even_places(len(others), most - len(doubtful))
+    return sorted(doubtful | {others[at] for at in even})

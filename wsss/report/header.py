@@ -106,7 +106,7 @@ def _tiles(results: Results) -> list[Tile]:
     if (best := best_against_best(results.weak_over_bound)) is not None:
         caption = f"weak/{LABELS[best.stage]}, the best score of each"
         tiles.append(Tile(text.percent(best.ratio), "%", caption, best.bound, oracle=True))
-    if (tag_map := _tag_map(results)) is not None:
+    if (tag_map := results.number("classify", "val_map")) is not None:
         tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))
     if results.manifests:
         own = without_bound(results.manifests)
@@ -114,10 +114,3 @@ def _tiles(results: Results) -> list[Tile]:
         but = ", without the bound" * results.has_bound
         tiles.append(Tile(value, unit, f"computing time of all stages{but}"))
     return tiles
-
-
-def _tag_map(results: Results) -> float | None:
-    if "classify" not in results.manifests:
-        return None
-    value = results.manifests["classify"].numbers.get("val_map")
-    return value if isinstance(value, float) else None

@@ -1,6 +1,7 @@
 """Rendering of a report as one self-contained HTML page."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -11,10 +12,16 @@ from wsss.report.panels import data_uri
 from wsss.report.section import Section
 from wsss.wording import plural
 
+SCRIPTS = ("pictures.js", "tables.js", "printing.js")
+"""Of every page."""
+
 
 def render(header: Header, sections: Sequence[Section]) -> str:
     """The report as HTML, deterministic; the templates escape all data."""
-    return templates().get_template("page.html.j2").render(header=header, sections=sections)
+    parts = [(part, [*own]) for part, own in groupby(sections, lambda section: section.part)]
+    scripts = dict.fromkeys((*SCRIPTS, *(one for section in sections for one in section.scripts)))
+    page = templates().get_template("page.html.j2")
+    return page.render(header=header, parts=parts, scripts=[*scripts])
 
 
 def templates() -> Environment:

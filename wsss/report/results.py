@@ -1,44 +1,47 @@
 """The data of a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from wsss.artifacts import Manifest
+from wsss.report.audit_findings import AuditFindings
 from wsss.report.bound import BOUNDS, WeakOverBound, weak_over_bound
-from wsss.report.panels import Panel
+from wsss.report.co_occurrence import TagPair
+from wsss.report.confusions import Counts
+from wsss.report.object_sizes import SizeBin
 from wsss.report.read_scores import Scores
 from wsss.report.training_curves import Curve
 
-SHORT_ROW = 3
-"""Rows of at most this many panels take half of a desktop's width."""
+PSEUDO_SHARE, TRUE_TRAIN_SHARE = "pseudo_masks", "true_train"
+PREDICTED_SHARE, TRUE_VAL_SHARE = "prediction", "true_val"
+"""Whose pixels a share counts: two of `train`, two of `val`."""
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryRow:
-    """One image of the gallery."""
-
-    item_id: str
-    tags: tuple[str, ...]
-    score: float | None
-    """Mean IoU of its mask over the classes present in it; None without ground truth."""
-    panels: tuple[Panel, ...]
-    present: frozenset[int]
-    """Labels that occur in its masks."""
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryGroup:
-    """A group of the gallery: images of a split."""
+class DoubtfulImage:
+    """An image and how much its results contradict each other."""
 
     split: str
-    name: str
-    """`best`, `median`, `worst`, or `sample` where nothing could be scored."""
-    rows: tuple[GalleryRow, ...]
+    item_id: str
+    doubt: float | None
+    """In [0, 1]; None where no stage left anything to compare."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """By the names of `wsss.report.doubt.MEANINGS`."""
+    score: float | None = None
+    """Mean IoU of its mask over the labels present in it (oracle); None without ground truth."""
 
-    @property
-    def is_short(self) -> bool:
-        """Whether two rows fit side by side on a desktop."""
-        return all(len(row.panels) <= SHORT_ROW for row in self.rows)
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The images of the gallery, with all that its script draws."""
+
+    entries: Sequence[Mapping[str, Any]] = ()
+    """As `wsss.report.layers.encode_layers` makes them, with id, split, tags and numbers."""
+    images: int = 0
+    """Of all splits: more than there are entries where the page shows a sample."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The fixed background threshold of each kind of maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,20 @@ class Results:
     scores: Scores = field(default_factory=Scores)
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
     """Training curves by stage."""
-    gallery: tuple[GalleryGroup, ...] = ()
-    without_class: Mapping[str, int] = field(default_factory=dict)
-    """Images by split that show no class, which the gallery leaves out."""
-    panel_height_px: int = 160
-    """Height at which the gallery's pictures are shown."""
+    confusions: Mapping[str, Counts] = field(default_factory=dict)
+    """Pixels by true and predicted label, of each subject."""
+    shares: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Share of labelled pixels of each label, background first; by whose pixels they are."""
+    tagged: Sequence[int] = ()
+    """Training images of each class."""
+    pairs: Sequence[TagPair] = ()
+    """Classes that come together."""
+    sizes: Mapping[str, Sequence[SizeBin]] = field(default_factory=dict)
+    """Objects by size: of subjects with their IoU (oracle), of masks their number alone."""
+    images: Sequence[DoubtfulImage] = ()
+    """All images, in the order of their splits."""
+    audit: AuditFindings | None = None
+    gallery: Gallery = field(default_factory=Gallery)
 
     @property
     def has_bound(self) -> bool:
@@ -77,3 +89,8 @@ class Results:
         """Name of a mask value."""
         names = ("background", *self.class_names)
         return names[label] if label < len(names) else f"label {label}"
+
+    def number(self, stage: str, name: str) -> float | None:
+        """A number of a stage; None where it was not measured."""
+        found = self.manifests[stage].numbers.get(name) if stage in self.manifests else None
+        return float(found) if isinstance(found, int | float) else None

@@ -26,6 +26,14 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
         print(OmegaConf.to_yaml(OmegaConf.create({**cfg, "methods": methods})))
         return
     request = request_of(cfg)
+    if request.summary is not None:
+        from wsss.cli.tables.summaries import summary_table
+        from wsss.explain.summary.summarise import summarise
+
+        prepare()
+        summary = summarise(request, cfg.get("data"))
+        Console().print(summary_table(summary.content, summary.page, summary.cached), crop=False)
+        return
     from wsss.cli.quick_imports import import_timm
 
     import_timm()

@@ -5,19 +5,30 @@ from collections.abc import Callable
 from wsss.report.results import Results
 from wsss.report.section import Section
 from wsss.report.sections.classes import classes
+from wsss.report.sections.confusion import confusion, together
+from wsss.report.sections.coverage import coverage, sizes
+from wsss.report.sections.doubtful import doubtful
 from wsss.report.sections.funnel import funnel
 from wsss.report.sections.gallery import gallery
+from wsss.report.sections.next_steps import audit, next_steps
 from wsss.report.sections.provenance import failures, settings, stages
 from wsss.report.sections.threshold import threshold
 from wsss.report.sections.training import training
 
 SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     funnel,
-    classes,
     threshold,
+    classes,
+    confusion,
+    together,
+    coverage,
+    sizes,
+    doubtful,
+    next_steps,
+    audit,
     gallery,
-    training,
     stages,
+    training,
     failures,
     settings,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, Subject
 from wsss.report.results import Results
-from wsss.report.section import Section
+from wsss.report.section import WHERE_IT_FAILS, Section
 
 _BARS = (PSEUDO_MASKS, SEGMENTER)
 
@@ -37,6 +37,7 @@ def classes(results: Results) -> Section | None:
             "subjects": scored,
             "rows": _rows(results, scored, key),
         },
+        part=WHERE_IT_FAILS,
     )
 
 

@@ -3,7 +3,7 @@
 from wsss.report import formatting as text
 from wsss.report.bound import SCORES
 from wsss.report.results import Results
-from wsss.report.section import Section
+from wsss.report.section import DID_IT_WORK, Section
 
 BOUND = (
     "The bound learnt from these masks: it is what the same segmenter reaches with them, and "
@@ -14,15 +14,18 @@ BOUND = (
 
 
 def funnel(results: Results) -> Section | None:
-    """The mean IoU of seeds, pseudo masks, segmenter and bound as bars."""
+    """The classifier's mAP, and the mean IoU of seeds, masks, segmenter and bound, as bars."""
     subjects = results.scores.subjects
-    if not subjects:
+    tag_map = results.number("classify", "val_map")
+    if not subjects and tag_map is None:
         return None
     oracles = [f"“{one.label}”" for one in subjects if one.oracle and one.name not in SCORES]
     opened = (
         "Ground-truth masks were opened to compute these numbers and to be shown in the gallery."
     )
     honesty = f"{opened} They chose no setting of what is scored here."
+    if not subjects:
+        honesty = "There is no ground truth: masks are judged by nothing but each other, below."
     if oracles:
         honesty = (
             f"{opened} They also chose a setting of {text.words(oracles)}, marked oracle: a bound "
@@ -32,12 +35,15 @@ def funnel(results: Results) -> Section | None:
         honesty += f" {BOUND}"
     return Section(
         name="funnel",
-        title="From seeds to segmenter",
-        lead="Mean intersection over union, in percent, of what each stage made. "
-        "Train and val are different images: compare within a split.",
+        title="From tags to segmenter",
+        lead="Mean average precision of the classifier on tags, and mean intersection over union "
+        "of the masks that each stage made, in percent. Train and val are different images: "
+        "compare within a split.",
         data={
+            "tag_map": tag_map,
             "subjects": subjects,
             "honesty": honesty,
             "weak_over": {one.bound: one for one in results.weak_over_bound},
         },
+        part=DID_IT_WORK,
     )

@@ -3,7 +3,7 @@
 import json
 
 from wsss.report.results import Results
-from wsss.report.section import Section
+from wsss.report.section import WHAT_RAN, Section
 
 MAX_FAILURES = 100
 """More are counted, and stay in the stage's manifest."""
@@ -22,6 +22,7 @@ def stages(results: Results) -> Section | None:
             "manifests": results.manifests,
             "has_gpu": any(one.peak_gpu_memory_mb for one in results.manifests.values()),
         },
+        part=WHAT_RAN,
     )
 
 
@@ -39,6 +40,7 @@ def failures(results: Results) -> Section | None:
         title="Failures",
         lead="Images that a stage could not work on; it went on without them.",
         data={"failed": failed, "most": MAX_FAILURES},
+        part=WHAT_RAN,
     )
 
 
@@ -55,4 +57,5 @@ def settings(results: Results) -> Section | None:
         title="Settings",
         lead="As the stages got them, with everything resolved.",
         data={"manifests": results.manifests, "texts": texts},
+        part=WHAT_RAN,
     )

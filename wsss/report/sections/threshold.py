@@ -3,7 +3,7 @@
 from wsss.report.charts import Marker, line_chart
 from wsss.report.formatting import number, percent
 from wsss.report.results import Results
-from wsss.report.section import Section
+from wsss.report.section import DID_IT_WORK, Section
 
 
 def threshold(results: Results) -> Section | None:
@@ -35,4 +35,5 @@ def threshold(results: Results) -> Section | None:
         "fixed beforehand. No stage takes the best one from here.",
         data={"chart": chart},
         oracle=True,
+        part=DID_IT_WORK,
     )

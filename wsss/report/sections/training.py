@@ -4,7 +4,7 @@ from wsss.report.bound import BOUNDS
 from wsss.report.charts import Chart, line_chart
 from wsss.report.formatting import number
 from wsss.report.results import Results
-from wsss.report.section import Section
+from wsss.report.section import WHAT_RAN, Section
 from wsss.report.training_curves import Curve
 from wsss.wording import plural
 
@@ -57,6 +57,7 @@ def training(results: Results) -> Section | None:
         lead="The classifier is judged by tags, the segmenter by its agreement with the pseudo "
         f"masks it learns from: no ground truth enters here{ENTERS * results.has_bound}.",
         data={"trainings": trainings},
+        part=WHAT_RAN,
     )
 
 

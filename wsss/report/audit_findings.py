@@ -1,0 +1,113 @@
+"""What an audit of a run's data has found, read from its `audit.json`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsss.artifacts import read_json
+
+AUDIT = "audit"
+"""The folder of audits, beside those of the stages."""
+FILE = "audit.json"
+MOST = 5
+"""Findings of a kind that are listed; the audit's own page has all."""
+
+TITLES = {
+    "wrong_tag": ("tag without visual evidence", "tags without visual evidence"),
+    "missing_tag": ("object without a tag", "objects without a tag"),
+    "inseparable_classes": ("pair of inseparable classes", "pairs of inseparable classes"),
+    "background_evidence": (
+        "class recognised by its background",
+        "classes recognised by their background",
+    ),
+    "fixed_position": ("image with a stamp", "images with a stamp"),
+    "near_duplicate": ("pair of near-duplicates", "pairs of near-duplicates"),
+}
+"""What the kinds of findings are called, one and several."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """One finding of an audit."""
+
+    about: str
+    """Image and class, or two images, or two classes."""
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKind:
+    """What one check of the audit has found."""
+
+    title: str
+    """With its number: `3 objects without a tag`."""
+    examined: int
+    flagged: int
+    rule: str
+    findings: tuple[AuditFinding, ...]
+    """The first flagged ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFindings:
+    """The audit of a run."""
+
+    page: str
+    """Its page, as a path from the report's folder."""
+    images: int
+    kinds: tuple[AuditKind, ...]
+
+    @property
+    def flagged(self) -> int:
+        """Findings of all kinds that the audit flags."""
+        return sum(kind.flagged for kind in self.kinds)
+
+
+def find_audits(work_dir: Path, fingerprints: Mapping[str, str]) -> list[Path]:
+    """The `audit.json` of every audit of a run, in the order of their folders' names.
+
+    Args:
+        work_dir: parent of the stages' folders.
+        fingerprints: of the run's stages, by name. An audit is the run's if all stages that it
+            names are among them; the run may have more.
+    """
+    found = sorted((work_dir / AUDIT).glob(f"*/{FILE}"))
+    return [path for path in found if _is_of(read_json(path), fingerprints)]
+
+
+def read_audit_findings(path: Path) -> AuditFindings:
+    """The findings of an audit, those that it flags."""
+    content = read_json(path)
+    return AuditFindings(
+        page=f"../../{AUDIT}/{path.parent.name}/index.html",
+        images=int(content.get("images", 0)),
+        kinds=tuple(_kind(kind, check) for kind, check in content.get("checks", {}).items()),
+    )
+
+
+def _kind(name: str, check: Mapping[str, Any]) -> AuditKind:
+    flagged = [one for one in check.get("findings", ()) if one.get("flagged")]
+    one, several = TITLES.get(name, (name.replace("_", " "),) * 2)
+    number = int(check.get("flagged", len(flagged)))
+    return AuditKind(
+        title=f"{number:,} {one if number == 1 else several}",
+        examined=int(check.get("examined", 0)),
+        flagged=number,
+        rule=str(check.get("rule", "")),
+        findings=tuple(_finding(one) for one in flagged[:MOST]),
+    )
+
+
+def _finding(content: Mapping[str, Any]) -> AuditFinding:
+    about = (content.get(name) for name in ("image", "label", "other"))
+    return AuditFinding(" · ".join(str(one) for one in about if one), content.get("advice") or "")
+
+
+def _is_of(content: Mapping[str, Any], fingerprints: Mapping[str, str]) -> bool:
+    """Whether an audit names stages, and the run has all of them."""
+    stages = content.get("run", {}).get("stages", {})
+    if not isinstance(stages, Mapping) or not stages:
+        return False
+    named = {name: Path(str(folder)).name for name, folder in stages.items()}
+    return all(fingerprints.get(name) == one for name, one in named.items())
