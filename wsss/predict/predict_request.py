@@ -22,7 +22,7 @@ from wsss.models.saved_networks import SEGMENTER, load_segmenter
 from wsss.predict.coco import coco
 from wsss.predict.crf import evaluation_crf
 from wsss.predict.given_images import GivenImages, measure
-from wsss.predict.image_list import find_images
+from wsss.data.image_list import find_images
 from wsss.predict.output_folder import OutputFolder, claim
 from wsss.predict.predict_images import Settings, classify_images, note_segments, predict_images
 from wsss.predict.processes import connected, started
