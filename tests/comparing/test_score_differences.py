@@ -52,7 +52,7 @@ def test_a_difference_is_that_of_the_same_draws_of_pixels(scored_run, masks):
 
 
 def test_a_pair_is_told_apart_where_single_intervals_overlap(scored_run, masks):
-    """Images differ much in how hard they are: the same share of each is spoilt, then a bit less."""
+    """Images differ in how hard they are; a share of each is spoilt, then a bit less."""
     truths, _ = masks
     rng = np.random.default_rng(0)
     hardness = rng.random((len(truths), 1, 1))

@@ -42,4 +42,5 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
 
     prepare()
     folder, found = explainer.run(request, methods)
-    Console().print(outcome(folder, found.top, found.sheets, found.problems), crop=False)
+    shown = outcome(folder, found.top, found.sheets, found.problems, found.means)
+    Console().print(shown, crop=False)
