@@ -110,6 +110,14 @@ def test_the_page_shows_the_gallery_with_its_scores(tmp_path: Path):
     assert "&lt;b&gt;dog&lt;/b&gt;" in page
 
 
+def test_the_page_advises_by_the_numbers_of_the_stages(tmp_path: Path):
+    inputs = write_stages(tmp_path, Squares())
+    Manifest("classify", "classify0123", {}, {"val_map": 0.4}).write(inputs["classify"])
+    run = context(tmp_path, inputs)
+    report.run(run)
+    assert "mAP on tags is 40.0 %" in (run.folder / "report.html").read_text()
+
+
 def test_every_row_is_a_picture(tmp_path: Path):
     run = context(tmp_path, write_stages(tmp_path, Squares()))
     report.run(run, panel_height_px=40)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from wsss.report import formatting as text
 from wsss.report.header import Header
@@ -16,18 +16,24 @@ SCRIPTS = ("pictures.js", "tables.js", "printing.js")
 """Of every page."""
 
 
-def render(header: Header, sections: Sequence[Section]) -> str:
-    """The report as HTML, deterministic; the templates escape all data."""
+def render(header: Header, sections: Sequence[Section], *packages: str) -> str:
+    """A page as HTML, deterministic; the templates escape all data.
+
+    Args:
+        header: its head.
+        sections: in their order.
+        packages: whose `templates/` are looked through before the report's.
+    """
     parts = [(part, [*own]) for part, own in groupby(sections, lambda section: section.part)]
     scripts = dict.fromkeys((*SCRIPTS, *(one for section in sections for one in section.scripts)))
-    page = templates().get_template("page.html.j2")
+    page = templates(*packages).get_template("page.html.j2")
     return page.render(header=header, parts=parts, scripts=[*scripts])
 
 
-def templates() -> Environment:
-    """The templates of this package, with filters that format values."""
+def templates(*packages: str) -> Environment:
+    """The templates of packages and of this one, with filters that format values."""
     environment = Environment(
-        loader=PackageLoader("wsss.report"),
+        loader=ChoiceLoader([PackageLoader(one) for one in (*packages, "wsss.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wsss.artifacts import Manifest
+from wsss.report.advice import Advice
 from wsss.report.audit_findings import AuditFindings
 from wsss.report.bound import BOUNDS, WeakOverBound, weak_over_bound
 from wsss.report.co_occurrence import TagPair
@@ -67,6 +68,7 @@ class Results:
     """Objects by size: of subjects with their IoU (oracle), of masks their number alone."""
     images: Sequence[DoubtfulImage] = ()
     """All images, in the order of their splits."""
+    advice: Sequence[Advice] = ()
     audit: AuditFindings | None = None
     gallery: Gallery = field(default_factory=Gallery)
 

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, PackageLoader
-
 from wsss.artifacts import atomic
 from wsss.explain.summary.findings import Findings
 from wsss.explain.summary.summarised_run import MASKS, SummarisedRun
 from wsss.report import formatting as text
 from wsss.report.header import Header, Tile
-from wsss.report.page import templates
+from wsss.report.page import render
 from wsss.report.section import Section
 from wsss.wording import plural
 
@@ -28,12 +26,7 @@ def write_page(
         found: of each network.
         sections: in their order.
     """
-    environment = templates()
-    own = PackageLoader("wsss.explain.summary")
-    assert environment.loader is not None
-    environment.loader = ChoiceLoader([own, environment.loader])
-    page = environment.get_template("page.html.j2")
-    content = page.render(header=_header(run, found), sections=sections)
+    content = render(_header(run, found), sections, "wsss.explain.summary")
     with atomic(path) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
 

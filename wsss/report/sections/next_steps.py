@@ -1,12 +1,11 @@
 """What to do next: sentences that follow from numbers by rules, and what an audit has found."""
 
-from wsss.report.advice import all_advice
 from wsss.report.results import Results
 from wsss.report.section import WHAT_NEXT, Section
 
 
 def next_steps(results: Results) -> Section | None:
-    """The advice of all rules that apply."""
+    """The advice of the rules that apply."""
     if not results.manifests:
         return None
     return Section(
@@ -15,7 +14,7 @@ def next_steps(results: Results) -> Section | None:
         lead="Each sentence follows from a number by a fixed rule. Change one thing at a time: "
         "what is the same is not computed again. What ground truth has told is marked: settings "
         "that are chosen by it are no longer weak.",
-        data={"advice": all_advice(results)},
+        data={"advice": results.advice},
         part=WHAT_NEXT,
     )
 

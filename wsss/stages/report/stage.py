@@ -1,6 +1,7 @@
 """Write the report of a run: did it work, where does it fail, what next, pictures, what ran."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from wsss.report.sections import all_sections
 from wsss.report.training_curves import read_curves
 from wsss.stage_tools.context import Context
 from wsss.stages import CHAIN
+from wsss.stages.report.advice import all_advice
 from wsss.stages.report.gallery import make_gallery
 from wsss.stages.report.image_facts import read_facts
 from wsss.stages.report.strips import write_strips
@@ -121,6 +123,7 @@ def run(
         audit=read_audit_findings(audits[0]) if audits else None,
         gallery=make_gallery(context, facts.images, page_images, _thresholds(scores, manifests)),
     )
+    results = replace(results, advice=all_advice(results))
     page = render(header(results, title), all_sections(results)).encode()
     with atomic(context.folder / "report.html") as temporary:
         temporary.write_bytes(page)

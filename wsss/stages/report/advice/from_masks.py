@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from wsss.report.advice.advice import Advice
+from wsss.report.advice import Advice
 from wsss.report.bound import best_against_best
 from wsss.report.formatting import percent
 from wsss.report.frequent_confusions import frequent_confusions

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from wsss.artifacts import Manifest
-from wsss.report.advice import RULES_WITH_MASKS, RULES_WITHOUT_MASKS, all_advice
 from wsss.report.co_occurrence import TagPair
 from wsss.report.object_sizes import SizeBin
 from wsss.report.read_scores import Scores, Subject
 from wsss.report.results import Results
 from wsss.report.training_curves import Curve
 from wsss.settings.compose import compose
+from wsss.stages.report.advice import RULES_WITH_MASKS, RULES_WITHOUT_MASKS, all_advice
 
 
 def subject(name: str, miou: float, **more) -> Subject:

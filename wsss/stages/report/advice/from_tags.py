@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from wsss.report.advice.advice import Advice
+from wsss.report.advice import Advice
 from wsss.report.formatting import percent
 from wsss.report.results import PREDICTED_SHARE, PSEUDO_SHARE, Results
 from wsss.wording import plural
