@@ -32,7 +32,7 @@ def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
     by_settings: dict[tuple[tuple[str, str], ...], dict[str, ComparedRun]] = {}
     by_words = all(run.words is not None for run in runs)
     for run in runs:
-        settings = dict(run.words or {}) if by_words else _settings(run)
+        settings = dict((run.words or {}) if by_words else _settings(run))
         settings.pop(SEED, None)
         own = by_settings.setdefault(tuple(sorted(settings.items())), {})
         own.setdefault(_seed(run), run)

@@ -15,7 +15,7 @@ from wsss.comparing.score_differences import (
 from wsss.comparing.sections import color
 from wsss.metrics.bootstrap import Difference
 from wsss.report.charts import Chart, lines_chart
-from wsss.report.read_scores import SEGMENTER, read_calibration
+from wsss.report.read_scores import SEGMENTER, Curve, read_calibration
 from wsss.report.section import Section
 from wsss.wording import plural
 
@@ -93,7 +93,8 @@ def _span(difference: Difference | None, half: float) -> Span | None:
 
 def reliability_chart(runs: Sequence[ComparedRun]) -> Chart | None:
     """Accuracy over confidence of every segmenter at a single scale, beside the diagonal."""
-    lines = [(PERFECT, "var(--muted)", ((0.0, 0.0), (1.0, 1.0)))]
+    diagonal: Curve = ((0.0, 0.0), (1.0, 1.0))
+    lines = [(PERFECT, "var(--muted)", diagonal)]
     for position, run in enumerate(run for run in runs if EVALUATE in run.folders):
         if points := read_calibration(run.folders[EVALUATE]).get(SEGMENTER):
             lines.append((run.name, color(position), points))

@@ -132,7 +132,8 @@ def over_seeds(
     """
     count, num_resamples = scores.shape
     if count == 1:
-        return scores[0]
+        only: Float[np.ndarray, " r"] = scores[0]
+        return only
     rng = np.random.default_rng([seed, 1 + stream])  # Apart from the stream that draws images.
     drawn = rng.integers(count, size=(count, num_resamples))
     means: Float[np.ndarray, " r"] = np.take_along_axis(scores, drawn, axis=0).mean(axis=0)

@@ -29,7 +29,7 @@ def boundary(labels: UInt8[np.ndarray, "h w"], width_px: int) -> Bool[np.ndarray
     the window around it holds one label alone.
     """
     window = np.ones((2 * width_px + 1,) * 2, dtype=np.uint8)
-    near = cv2.erode(labels, window) != cv2.dilate(labels, window)
+    near: Bool[np.ndarray, "h w"] = cv2.erode(labels, window) != cv2.dilate(labels, window)
     near[:width_px] = near[-width_px:] = True
     near[:, :width_px] = near[:, -width_px:] = True
     return near

@@ -70,7 +70,7 @@ def image_counts(
 
 def sparse(every: Int64[np.ndarray, "n c1 3"]) -> Entries:
     """The overlaps of all images, of the labels that either mask shows."""
-    image, label = every.any(axis=2).nonzero()
+    image, label = np.nonzero(np.any(every, axis=2))
     return np.column_stack([image, label, every[image, label]]).astype(np.int64)
 
 

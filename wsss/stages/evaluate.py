@@ -18,7 +18,12 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.image_counts import IMAGE_COUNTS, image_counts, write_image_counts
+from wsss.stage_tools.image_counts import (
+    IMAGE_COUNTS,
+    ImageCounts,
+    image_counts,
+    write_image_counts,
+)
 from wsss.stage_tools.predictions.predict_split import predict_split
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.scoring import (
@@ -135,7 +140,7 @@ def run(
     metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
     write_json(context.folder / "metrics.json", metrics)
     write_confusions(context.folder / CONFUSIONS, matrices)
-    added = {}
+    added: dict[str, ImageCounts] = {}
     for split, items in ((TRAIN, train), (VAL, val)):
         own = {name: one for name, one in subjects.items() if one["split"] == split}
         added |= image_counts(counts[split], items, {name: _counted_as(own, name) for name in own})

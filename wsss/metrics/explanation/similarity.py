@@ -74,5 +74,7 @@ def structural_similarity(first: Map, second: Map) -> float:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    pair = [torch.from_numpy(one.astype(np.float64))[None, None] for one in (first, second)]
-    return float(structural_similarity_index_measure(*pair, data_range=1.0))
+    ours, others = (torch.from_numpy(one.astype(np.float64))[None, None] for one in (first, second))
+    found = structural_similarity_index_measure(ours, others, data_range=1.0)
+    assert isinstance(found, torch.Tensor)  # The other images are not asked for.
+    return float(found)
