@@ -11,6 +11,8 @@ def test_runs_that_differ_by_their_seed_are_one_group(scored_run, masks):
     assert [first.seeds, second.seeds] == [("9", "10"), ("9", "11")]
     assert first.runs == (runs[2], runs[0])
     assert [first.settings, second.settings] == ["cam=a", "cam=b"]
+    assert first.label == "cam=a (2 seeds)"
+    assert grouped(runs[:2])[0].label == runs[0].name
 
 
 def test_the_same_training_counts_once(scored_run, masks):

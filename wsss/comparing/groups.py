@@ -23,6 +23,13 @@ class Group:
         """Names of its runs."""
         return ", ".join(run.name for run in self.runs)
 
+    @property
+    def label(self) -> str:
+        """Its name, or of several runs what sets them apart: `cam=gradcam (3 seeds)`."""
+        if len(self.runs) == 1 or not self.settings:
+            return self.name
+        return f"{', '.join(self.settings.splitlines())} ({len(self.seeds)} seeds)"
+
 
 def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
     """Runs with equal settings but for the seed together, in the order of the first of each.

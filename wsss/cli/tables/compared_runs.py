@@ -95,14 +95,16 @@ def difference_table(scores: ScoreComparison) -> Table:
     table.add_column(Text.assemble("mIoU of ", ("(oracle)", "yellow")))
     table.add_column("second run")
     table.add_column("minus first run")
-    for heading in ("difference, %", "95 % interval", "other side of 0, %", "images"):
+    table.add_column("difference, %", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for heading in ("other side of 0, %", "images"):
         table.add_column(heading, justify="right")
     for subject, one in found[:MOST_DIFFERENCES]:
-        names = (SUBJECT_LABELS[subject], one.second.name, one.first.name)
+        names = (SUBJECT_LABELS[subject], one.second.label, one.first.label)
         if (known := one.difference) is None:
             cells = ["–", one.problem, "–"]
         else:
-            interval = f"{signed_percent(known.low)} … {signed_percent(known.high)}"
+            interval = f"{signed_percent(known.low)}…{signed_percent(known.high)}"
             cells = [signed_percent(known.value), interval, percent(known.other_side)]
         table.add_row(*(Text(cell) for cell in (*names, *cells, f"{one.num_images:,}")))
     more = sum(len(one.differences) for one in scores.scores) - len(found[:MOST_DIFFERENCES])
