@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsss.artifacts import file_digest, fingerprint
 from wsss.errors import WsssError
+from wsss.explain.baseline_methods import BASELINES
 from wsss.explain.class_choice import parse_classes
 from wsss.explain.explain_images import Explained, explain_images
 from wsss.explain.explained_classifier import load_classifier
@@ -61,9 +62,12 @@ def run(
         from wsss.explain import faithfulness_scores as faithfulness
 
         described["protocol"] = faithfulness.described_protocol()
+        described["baselines"] = [*BASELINES]
         scorer = Scorer(faithfulness.faithfulness_scores, faithfulness.faithfulness_passes)
     folder = request.output or DEFAULT_OUTPUT / _fingerprint(request, described)
-    explainer = Explainer(classifier, methods, choice, request.scales, request.flip, device, scorer)
+    explainer = Explainer(
+        *(classifier, methods, choice, request.scales, request.flip, device, scorer, BASELINES)
+    )
     found = explain_images(folder, explainer, request.images, described, visible)
     found.problems[:0] = refused
     if not found.sheets:

@@ -60,7 +60,6 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
 
-    folder, explained = explainer.run(request, methods)
-    Console().print(
-        outcome(folder, explained.top, explained.sheets, explained.problems), crop=False
-    )
+    folder, found = explainer.run(request, methods)
+    shown = outcome(folder, found.top, found.sheets, found.problems, found.means)
+    Console().print(shown, crop=False)
