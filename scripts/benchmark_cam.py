@@ -7,7 +7,8 @@ Usage:
 
 Time is a multiple of one bare forward pass; memory is the peak of a fresh process a method. Methods
 that other libraries have (pip install torchcam grad-cam captum) are compared with them. With a
-finished run's folder and its data set, faithfulness, localisation and seeds are measured, too.
+finished run's folder and its data set, faithfulness, localisation and seeds are measured, too, with
+95 % intervals over the images, and beside two baselines: a random map and a centred Gaussian.
 Writes benchmark_cam.json and benchmark_cam.md into the output folder.
 """
 
@@ -30,6 +31,7 @@ from wsss.artifacts import write_json
 from wsss.cams.core.method import CamMethod
 from wsss.data.pyramids import Scales
 from wsss.data.sources.folder.folder import Folder
+from wsss.explain.baseline_methods import BASELINES
 from wsss.explain.faithfulness_protocol import Protocol, labelled_classes, predicted_class
 from wsss.machine.memory import keep_freed_memory
 from wsss.metrics.explanation.replacement_images import Blur, black
@@ -167,7 +169,7 @@ def print_memory(arguments: argparse.Namespace) -> None:
 
 
 def quality_rows(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Figures of every method on the data set."""
+    """Figures of every method and of the baselines on the data set."""
     source = Folder(arguments.data)
     everything = source.items(arguments.split)
     count = min(arguments.images, len(everything))
@@ -180,7 +182,7 @@ def quality_rows(names: list[str], arguments: argparse.Namespace) -> dict[str, A
         step=arguments.step,
     )
     rows: dict[str, Any] = {}
-    for name in names:
+    for name in dict.fromkeys((*names, *BASELINES)):
         note(f"{source.name}: {name}")
         try:
             method = make_method(name, arguments.set, arguments.device)

@@ -17,8 +17,9 @@ A file of runs has `base`, the words of all of them, and `groups`; a group has w
 
 Lists in lists of words are flattened, so that runs can share some by YAML's `&name` and `*name`.
 Masks of the training images are opened to score; the seeds' best threshold is chosen by them
-(`oracle`). Runs share a work folder: what several need is computed once, and what was interrupted
-goes on with the same command. Prints a table and writes JSON after every run.
+(`oracle`). In brackets are 95 % intervals over the images, those of the best threshold with the
+threshold held. Runs share a work folder: what several need is computed once, and what was
+interrupted goes on with the same command. Prints a table and writes JSON after every run.
 """
 
 import argparse
@@ -33,6 +34,9 @@ from gpu_benchmark.parts import make_console, table
 from omegaconf import OmegaConf
 
 from wsss.artifacts import Manifest, read_json, write_json
+from wsss.metrics.bootstrap import interval, resampled
+from wsss.metrics.overlaps import mean_iou_of_overlaps
+from wsss.stage_tools.image_counts import IMAGE_COUNTS, dense, read_image_counts
 
 TRAINERS = ("classify", "reactivate")
 """Stages that train the classifier, the later one last."""
@@ -82,24 +86,47 @@ def numbers(folders: Mapping[str, Path]) -> dict[str, float]:
     } | {"steps": sum(one.schedule["steps"] for one in trained)}
     subjects = read_json(folders["evaluate"] / "metrics.json")["subjects"]
     scores = {name: subjects[name]["miou"] for name in SUBJECTS}
+    intervals = miou_intervals(folders["evaluate"])
     seconds = {stage: one.wall_time_s for stage, one in finished.items()}
     return {
         **found,
         **scores,
+        **({"intervals": intervals} if intervals else {}),
         "threshold": subjects["seeds_oracle"]["threshold"],
         "minutes": sum(seconds.values()) / 60,
         **{f"{stage}_s": one for stage, one in seconds.items()},
     }
 
 
+def miou_intervals(evaluate: Path) -> dict[str, list[float]]:
+    """The 95 % interval of each subject's mIoU; none where an earlier version evaluated."""
+    found = {}
+    for name, counts in read_image_counts(evaluate / IMAGE_COUNTS).items():
+        if name in SUBJECTS and counts.images:
+            num_labels = 1 + int(counts.overlaps[:, 1].max(initial=0))
+            every = dense(counts.overlaps, len(counts.images), num_labels)
+            draws = resampled(
+                every.reshape(len(every), -1),
+                lambda sums, shape=every.shape[1:]: mean_iou_of_overlaps(sums.reshape(-1, *shape)),
+            )
+            found[name] = [float(end) for end in interval(draws)]
+    return found
+
+
 def shown(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Print a table of every group."""
     for group, runs in results.items():
         rows = [
-            [name, *(cell(run["numbers"].get(column)) for column in COLUMNS)]
+            [name, *(cell_of(run["numbers"], column) for column in COLUMNS)]
             for name, run in runs.items()
         ]
         make_console().print(table(group, ["", *COLUMNS.values()], rows))
+
+
+def cell_of(found: Mapping[str, Any], column: str) -> str:
+    """A number of a run with its interval, where it has one."""
+    ends = found.get("intervals", {}).get(column)
+    return cell(found.get(column)) + (f" ({ends[0]:.3f}–{ends[1]:.3f})" if ends else "")
 
 
 def cell(number: float | None) -> str:

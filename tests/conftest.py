@@ -85,6 +85,15 @@ def _logs_closed() -> Iterator[None]:
 
 
 @pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which commands are given."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def write_folder(tmp_path: Path) -> FolderWriter:
     """Build a data set for `data=folder` and return its root.
 

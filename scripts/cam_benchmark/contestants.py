@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from wsss.cams.core.method import CamMethod
+from wsss.explain.baseline_methods import BASELINES
 from wsss.models import SplitClassifier, TimmBackbone
 from wsss.models.hub import HUB_WEIGHTS
 from wsss.models.saved_classifier import is_classifier, load_finished
@@ -33,15 +34,17 @@ def composed(overrides: Sequence[str]) -> DictConfig:
 def make_method(
     name: str, overrides: Sequence[str], device: torch.device, trained: bool = True
 ) -> CamMethod:
-    """The method of `cam=<name>` with its configured options; its networks move to the device.
+    """The method of `cam=<name>`, or a baseline; its networks move to the device.
 
     Args:
-        name: in configs/cam.
-        overrides: settings of it.
+        name: in configs/cam, or in `BASELINES`.
+        overrides: settings of it; a baseline has none.
         device: of its networks.
         trained: whether these need the weights of a hub. Time and memory do not: random ones are of
             a fixed seed.
     """
+    if name in BASELINES:
+        return BASELINES[name]
     settings = composed([f"cam={name}", *overrides]).cam
     if not trained:
         forget_hubs(settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cam_benchmark import intervals
 from cam_benchmark.averages import Faithfulness
 from cam_benchmark.boxes import MaxBoxAccuracy, component_boxes, scale_boxes
 from cam_benchmark.pixels import PixelAveragePrecision
@@ -23,6 +25,7 @@ from wsss.data.sample import VOID_LABEL, Item
 from wsss.data.source import Source
 from wsss.errors import WsssError, user_error
 from wsss.explain.faithfulness_protocol import Protocol, judge
+from wsss.metrics.overlaps import overlaps
 from wsss.models import SplitClassifier
 from wsss.models.saved_classifier import is_classifier, load_finished
 from wsss.refine.pseudo_label import upsample
@@ -87,22 +90,26 @@ def faithfulness_row(
     Returns:
         `faithfulness` in percent; where there are masks also `localisation` and `seeds` in [0, 1],
         stamped `oracle`: scores of the seeds of all tags, with boxes around the connected parts of
-        the masks.
+        the masks. Each has `intervals` by figure, where there are several images.
     """
     device = device or torch.device("cpu")
     faithfulness = Faithfulness().to(device)
+    counts: list[np.ndarray] = []
     localisation = Localisation(len(source.class_names), seed_threshold)
     for item in items:
         image = source.read_image(item)
         square = _batch(rescale(image, (size_px, size_px)), device).float() / 255
         tags = torch.from_numpy(source.tags(item))[None].to(device)
+        before = intervals.counts_of(faithfulness, "sums", "counts")
         faithfulness.update(judge(model, method, square, tags, protocol))
+        counts.append(intervals.counts_of(faithfulness, "sums", "counts") - before)
         target = source.read_mask(item)
         if target is not None and item.labels:
             maps = seed_maps(model, method, image, item, scales, device)
             localisation.update(maps, item.labels, target)
-    row: dict[str, Any] = {"images": len(items), "faithfulness": faithfulness.compute()}
-    return row | localisation.compute()
+    figures: dict[str, Any] = dict(faithfulness.compute())
+    figures["intervals"] = intervals.intervals(counts, intervals.faithfulness)
+    return {"images": len(items), "faithfulness": figures} | localisation.compute()
 
 
 def seed_maps(
@@ -135,6 +142,8 @@ class Localisation:
         self.boxes = MaxBoxAccuracy()
         self.pixels = PixelAveragePrecision()
         self.counts: np.ndarray | None = None
+        self.by_image: dict[str, list[np.ndarray]] = {}
+        """What each image adds to each kind of figures."""
 
     def update(self, maps: np.ndarray, labels: tuple[int, ...], target: np.ndarray) -> None:
         """Count an image: maps [n, h, w] of its labels, and its mask."""
@@ -142,12 +151,25 @@ class Localisation:
             maps, np.array(labels, dtype=np.uint16), target, self.num_classes, self.thresholds
         )
         self.counts = counts if self.counts is None else self.counts + counts
+        before = self._states()
         for one, label, objects in self._present(maps, labels, target):
             tensors = torch.from_numpy(one)[None], torch.from_numpy(objects)[None]
             self.pointing.update(*tensors, torch.tensor([label - 1]))
             self.pixels.update(*tensors, torch.from_numpy(target != VOID_LABEL)[None])
             boxes = scale_boxes(component_boxes(objects), objects.shape, BOX_SIZE)
             self.boxes.update(torch.from_numpy(upsample(one[None], BOX_SIZE)), [boxes])
+        added = {kind: state - before[kind] for kind, state in self._states().items()}
+        added["seeds"] = np.stack([overlaps(one) for one in counts]).ravel()
+        for kind, own in added.items():
+            self.by_image.setdefault(kind, []).append(own)
+
+    def _states(self) -> dict[str, np.ndarray]:
+        """What was counted so far."""
+        return {
+            "pointing": intervals.counts_of(self.pointing, "hits", "totals", "energy"),
+            "pixels": intervals.counts_of(self.pixels, "inside", "outside"),
+            "boxes": intervals.counts_of(self.boxes, "correct", "images"),
+        }
 
     def _present(
         self, maps: np.ndarray, labels: tuple[int, ...], target: np.ndarray
@@ -169,6 +191,11 @@ class Localisation:
                 **self.pointing.compute(),
                 "px_ap": float(self.pixels.compute()),
                 **self.boxes.compute(),
+                "intervals": {
+                    **intervals.intervals(self.by_image["pointing"], intervals.pointing),
+                    **intervals.intervals(self.by_image["pixels"], intervals.pixels),
+                    **intervals.intervals(self.by_image["boxes"], intervals.boxes),
+                },
             },
             "seeds": {
                 "oracle": True,
@@ -176,6 +203,10 @@ class Localisation:
                 "best_threshold": self.thresholds[best],
                 "miou": fixed,
                 "threshold": self.thresholds[-1],
+                "intervals": intervals.intervals(
+                    self.by_image["seeds"],
+                    partial(intervals.seeds, num_labels=self.num_classes + 1),
+                ),
             },
         }
 

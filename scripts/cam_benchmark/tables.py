@@ -85,12 +85,24 @@ def _quality_table(data: dict[str, Any]) -> str:
         if "refused" in row:
             rows.append([method, row["refused"], *[""] * (len(columns) - 1)])
             continue
-        values = [row.get(group, {}).get(name) for group, name in columns.values()]
-        digits = [2 if group == "faithfulness" else 3 for group, _ in columns.values()]
-        cells = [f"{v:.{d}f}" if v is not None else "" for v, d in zip(values, digits, strict=True)]
+        cells = [_figure_cell(row.get(group, {}), group, name) for group, name in columns.values()]
         rows.append([method, *cells])
     title = f"### {data['source']}: {data['images']} images of `{data['split']}`"
-    return f"{title}\n\n" + _table(["method", *columns], rows)
+    note = (
+        "In brackets 95 % intervals over the images. `random_map` and `centred_gaussian` see "
+        "nothing of the network: a method that does not beat them explains nothing."
+    )
+    return f"{title}\n\n{note}\n\n" + _table(["method", *columns], rows)
+
+
+def _figure_cell(figures: dict[str, Any], group: str, name: str) -> str:
+    """A figure with its interval, if these were measured."""
+    digits = 2 if group == "faithfulness" else 3
+    if (value := figures.get(name)) is None:
+        return ""
+    if (ends := figures.get("intervals", {}).get(name)) is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({ends[0]:.{digits}f}–{ends[1]:.{digits}f})"
 
 
 def _with_quartiles(values: dict[str, float]) -> str:

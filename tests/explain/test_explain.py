@@ -15,6 +15,7 @@ from wsss.cams.core.method import Provenance
 from wsss.cams.gradcam import GradCAM
 from wsss.errors import user_error
 from wsss.explain import explain_images as explained
+from wsss.explain.baseline_methods import BASELINES
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explain_images import explain_images
 from wsss.explain.explained_classifier import Classifier, load_classifier
@@ -279,12 +280,15 @@ def test_the_progress_of_scores_is_that_of_passes(checkpoint, picture, tmp_path,
     scorer = Scorer(faithfulness_scores, faithfulness_passes)
     methods = {"cam": CAM(), "gradcam": GradCAM()}
     classifier = replace(classifier_of(checkpoint), short_side_px=32)
-    explainer = Explainer(classifier, methods, ClassChoice((1,)), scorer=scorer)
+    explainer = Explainer(
+        classifier, methods, ClassChoice((1,)), scorer=scorer, baselines=BASELINES
+    )
     images = [picture("a.png"), tmp_path / "gone.png", picture("b.png")]
     found = explain_images(tmp_path / "o", explainer, images)
     assert len(found.sheets) == 2
     seen_px = 32 * 48  # A map, then image, map twice, kept, deleted; two curves with both ends.
-    total = 2 * 2 * (1 + 5 + 2 * (-(-seen_px // 224) + 1))
+    figures = 5 + 2 * (-(-seen_px // 224) + 1)
+    total = 2 * (2 * (1 + figures) + 2 * figures)  # Two baselines have no map to be shown.
     assert asked == [((total, "explain", True), {"unit": "forward pass"})]
     steps = [step for step, _ in told]
     assert steps == sorted(steps)
@@ -335,6 +339,31 @@ def test_measured_figures(explain, checkpoint, picture, tmp_path):
         "insertion_start": "Gaussian blur of 11 px, sigma 5 px",
         "step_px": 224,
     }
+
+
+def test_baselines_are_measured_beside_methods_and_means_have_intervals(
+    explain, checkpoint, picture, tmp_path
+):
+    images = picture("a.png"), picture("b.png")
+    words = (f"checkpoint={checkpoint}", "size=32", "--scores", "output=o", "classes=dog,cat")
+    status, said = explain(*images, *words)
+    assert status == 0, said
+    for part in ("random map", "centred Gaussian", "means over 2 images, with 95 % intervals"):
+        assert part in " ".join(said.split())
+    scores = json.loads((tmp_path / "here" / "o" / "scores.json").read_text())
+    names = ["random_map", "centred_gaussian"]
+    assert scores["baselines"] == names
+    measured = [one for entry in scores["images"] for one in entry["baselines"]]
+    assert [one["method"] for one in measured] == 2 * [name for name in names for _ in range(2)]
+    means = scores["means"]["methods"]
+    assert [*means] == ["cam", *names]
+    for name in names:
+        own = [one["insertion"] for one in measured if one["method"] == name]
+        found = means[name]["insertion"]
+        assert found["mean"] == pytest.approx(statistics.mean(own))
+        assert found["interval"][0] <= found["mean"] <= found["interval"][1]
+    drawn = {path.name for path in (tmp_path / "here" / "o" / "a").iterdir()}
+    assert not any(name in one for name in names for one in drawn)
 
 
 def test_maps_span_zero_to_one_and_are_those_of_the_method(checkpoint):

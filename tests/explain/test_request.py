@@ -34,6 +34,12 @@ def test_everything_that_can_be_asked(tmp_path, monkeypatch):
             output=Path("o"),
             scores=True,
             device="cpu",
+            compare=(),
+            segmenter=None,
+            region=(),
+            layer="encoder",
+            sanity=False,
+            seed=0,
         ),
         ["cam.a=1", "+gradcam.b.c=[1,2]"],
     )
@@ -77,7 +83,7 @@ def test_little_is_enough():
         (["classes=[]"], "at least one value"),
         (["classes=1.5"], "a word in the list"),
         (["device=3"], "a word"),
-        (["seed=1"], "no setting `seed`"),
+        (["epochs=1"], "no setting `epochs`"),
     ],
 )
 def test_what_is_wrong_or_does_not_go_together_is_said(words, said):

@@ -6,11 +6,12 @@ from omegaconf import OmegaConf
 
 from wsss.artifacts import write_json
 from wsss.errors import WsssError
-from wsss.pipeline.fingerprints import IGNORED, code_digests, common_basis, make_plans
+from wsss.pipeline.fingerprints import IGNORED, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
 from wsss.report.bound import BOUNDS
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
+from wsss.settings.content_digests import code_digests
 
 
 @pytest.fixture

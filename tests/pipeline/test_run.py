@@ -1,13 +1,17 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
 from wsss.artifacts import fingerprint
+from wsss.data.sources.synthetic.synthetic import Synthetic
 from wsss.errors import WsssError
+from wsss.metrics.overlaps import mean_iou_of_overlaps
 from wsss.report.bound import BOUNDS
+from wsss.stage_tools.image_counts import dense, read_image_counts
 from wsss.stages import CHAIN
 
 OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", "probe", *BOUNDS)
@@ -72,6 +76,51 @@ def test_scores_and_report(finished):
     page = (finished["report"].folder / "report.html").read_text()
     assert "oracle" in page
     assert "train_000" in page
+
+
+def test_outlines_confidences_and_images_add_up_to_the_scores(finished):
+    """Boundary IoU from the files of masks, by erosion of each class; counts of single images."""
+    folder = finished["evaluate"].folder
+    subjects = json.loads((folder / "metrics.json").read_text())["subjects"]
+    numbers = finished["evaluate"].manifest.numbers
+    counts = read_image_counts(folder / "image_counts.npz")
+    assert {*counts} == {*subjects}
+    for name, one in counts.items():
+        assert len(one.images) == subjects[name]["num_images"]
+        sums = dense(one.overlaps, len(one.images), 9).sum(axis=0)
+        assert mean_iou_of_overlaps(sums) == pytest.approx(numbers[f"{name}_miou"], abs=1e-12)
+    source = Synthetic(num_train=9, num_val=5, size_px=64)
+    window = np.ones((3, 3), dtype=np.uint8)
+    for name, split, masks in (
+        ("pseudo_masks", "train", finished["refine"].folder / "masks"),
+        ("segmenter", "val", folder / "predictions" / "val"),
+        ("segmenter_tta_crf", "val", folder / "predictions" / "val_tta_crf"),
+    ):
+        sums = np.zeros((9, 2))
+        for item in source.items(split):
+            target = source.read_mask(item)
+            mask = np.array(Image.open(masks / f"{item.id}.png"))
+            mask = np.where(target == 255, 255, np.where(mask == 255, 0, mask))
+            times = max(1, round(0.02 * np.hypot(*target.shape)))
+            for label in range(9):
+                ours, true = (
+                    one & (cv2.erode(np.pad(one, 1), window, iterations=times)[1:-1, 1:-1] == 0)
+                    for one in (
+                        (mask == label).astype(np.uint8),
+                        (target == label).astype(np.uint8),
+                    )
+                )
+                sums[label] += (ours & true).sum(), (ours | true).sum()
+        iou = [both / union for both, union in sums if union]
+        assert numbers[f"{name}_boundary_miou"] == pytest.approx(np.mean(iou), abs=1e-12)
+    pixels, right, confidence = counts["segmenter"].calibration.sum(axis=(0, 1))
+    assert pixels == sum((source.read_mask(i) != 255).sum() for i in source.items("val"))
+    assert right / pixels == pytest.approx(subjects["segmenter"]["pixel_accuracy"])
+    calibration = subjects["segmenter"]["calibration"]
+    assert calibration["ece"] == numbers["segmenter_ece"]
+    assert calibration["ece"] >= abs(confidence / 65535 - right) / pixels - 1e-12
+    assert sum(one["pixels"] for one in calibration["bins"]) == pixels
+    assert not {"seeds_boundary_miou", "segmenter_tta_crf_ece"} & {*numbers}
 
 
 def test_second_run_is_cached_and_writes_nothing(run, finished):

@@ -60,15 +60,6 @@ def classifier(
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, in which commands are given."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def picture(here: Path) -> Callable[..., Path]:
     """Write a picture of coarse random colours: `picture("a.png", 48, 64)`."""
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from wsss.data.image_list import find_images
 from wsss.data.pyramids import Scales
 from wsss.models.saved_networks import load_segmenter
 from wsss.predict import write_results
 from wsss.predict.given_images import GivenImages, measure
-from wsss.predict.image_list import find_images
 from wsss.predict.output_folder import OutputFolder
 from wsss.predict.predict_images import Settings, predict_images
 from wsss.predict.tiles import Tiling

@@ -29,6 +29,21 @@ def test_number(value: object, expected: str):
     assert text.number(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0123, "+1.2"), (-0.0123, "−1.2"), (0.0001, "0.0"), (-0.0001, "0.0"),
+        (float("nan"), "—"),
+    ],
+)  # fmt: skip
+def test_signed_percent(value: float, expected: str):
+    assert text.signed_percent(value) == expected
+
+
+def test_percent():
+    assert [text.percent(one) for one in (0.1234, None, float("nan"))] == ["12.3", "—", "—"]
+
+
 def test_date():
     assert text.date("2026-11-04T01:48:12+01:00") == "4 November 2026, 00:48 UTC"
     assert text.date("yesterday") == "yesterday"

@@ -133,7 +133,11 @@ def test_rows_hold_faithfulness_and_stamp_what_looked_at_masks(model, write_fold
         image = torch.from_numpy(source.read_image(item)).permute(2, 0, 1)[None].float() / 255
         tags = torch.from_numpy(source.tags(item))[None]
         metric.update(judge(model, CAM(), image, tags, protocol))
+    ends = row["faithfulness"].pop("intervals")
     assert row["faithfulness"] == pytest.approx(metric.compute(), rel=1e-4)
+    assert set(ends) == set(row["faithfulness"]) - {"num_pairs", "num_excluded"}
+    assert all(low <= row["faithfulness"][name] <= high for name, (low, high) in ends.items())
+    assert {*row["seeds"]["intervals"]} == {"best_miou", "miou"}
     assert row["localisation"]["oracle"]
     assert row["seeds"]["oracle"]
     assert row["seeds"]["miou"] <= row["seeds"]["best_miou"] + 1e-9
@@ -164,7 +168,7 @@ def test_seeds_that_are_the_masks_score_full_marks():
     row = scores.compute()
     assert row["seeds"]["best_miou"] == row["seeds"]["miou"] == 1
     expected = dict.fromkeys(("pointing", "energy", "px_ap", "max_box_acc", "max_box_acc_v2"), 1)
-    assert row["localisation"] == {"oracle": True} | expected
+    assert row["localisation"] == {"oracle": True, "intervals": {}} | expected
 
 
 def test_the_classifier_of_a_run_is_found(tmp_path):
@@ -244,6 +248,9 @@ def test_tables_show_costs_references_and_refusals():
             "images": 3,
             "methods": {
                 "cam": {"faithfulness": {"average_drop": 12.345}, "seeds": {"miou": 0.5}},
+                "random_map": {
+                    "faithfulness": {"average_drop": 1.0, "intervals": {"average_drop": (0, 2.5)}},
+                },
                 "vscam": {"refused": "no graph"},
             },
         },
@@ -255,6 +262,7 @@ def test_tables_show_costs_references_and_refusals():
     )
     assert "| vscam | no \\| graph |" in text
     assert "| cam | 12.35 |" in text
+    assert "| random_map | 1.00 (0.00–2.50) |" in text
     tables = [block.splitlines()[2:] for block in text.split("### ")[1:]]
     for lines in tables:
         bars = {line.replace("\\|", "").count("|") for line in lines if line.startswith("|")}

@@ -4,9 +4,13 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import jaccard_score
 
 from wsss.artifacts import Seeds, SeedStore, seed_size
 from wsss.data.sources.folder.folder import Folder
+from wsss.metrics.bootstrap import RESAMPLES, image_weights
+from wsss.metrics.confusion import confusion_matrix
+from wsss.metrics.overlaps import overlaps
 
 SIZE = (24, 32)
 
@@ -45,3 +49,20 @@ def test_seeds_that_are_the_masks_score_one_where_the_threshold_parts_them(
     bands = [scores[f"void: factor {factor}"]["coverage"] for factor in benchmark.FACTORS]
     assert bands == sorted(bands, reverse=True)
     assert scores["level otsu"]["coverage"] == 1
+    assert all(row["miou_low"] <= row["miou_high"] for row in scores.values())
+
+
+def test_an_interval_is_that_of_the_drawn_images_pixels(benchmark):
+    rng = np.random.default_rng(0)
+    truths, masks = rng.integers(3, size=(2, 7, *SIZE)).astype(np.uint8)
+    pairs = [*zip(masks, truths, strict=True)]
+    found = benchmark.miou_interval(
+        np.stack([overlaps(confusion_matrix(mask, truth, 2)) for mask, truth in pairs])
+    )
+    (weights,) = image_weights(7, RESAMPLES)
+    draws = []
+    for row in weights.astype(int):
+        drawn = (np.repeat(one, row, axis=0).ravel() for one in (truths, masks))
+        draws.append(jaccard_score(*drawn, average="macro"))
+    expected = np.quantile(draws, [0.025, 0.975])
+    assert [found["miou_low"], found["miou_high"]] == pytest.approx(expected)

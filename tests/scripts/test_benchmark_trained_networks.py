@@ -1,9 +1,11 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from wsss.artifacts import Manifest, write_json
+from wsss.stage_tools.image_counts import IMAGE_COUNTS, ImageCounts, sparse, write_image_counts
 
 RUNS = """
 base: [experiment=demo]
@@ -50,6 +52,18 @@ def test_numbers_are_those_of_the_last_training_and_the_steps_of_all(benchmark, 
         "seeds_oracle": 0.4, "threshold": 0.25, "seeds": 0.3, "pseudo_masks": 0.5,
         "minutes": 2.0, "classify_s": 60.0, "reactivate_s": 30.0, "evaluate_s": 30.0,
     }  # fmt: skip
+
+
+def test_intervals_stand_beside_scores_where_images_were_counted(benchmark, tmp_path):
+    folders = finished(tmp_path, reactivated=False)
+    every = np.array([[[50, 80, 70], [20, 20, 30]]] * 4)  # IoU 0.5 and 2/3 in each image.
+    counts = ImageCounts(("a", "b", "c", "d"), sparse(every))
+    write_image_counts(folders["evaluate"] / IMAGE_COUNTS, {"pseudo_masks": counts})
+    found = benchmark.numbers(folders)
+    assert [*found["intervals"]] == ["pseudo_masks"]
+    assert found["intervals"]["pseudo_masks"] == pytest.approx([7 / 12, 7 / 12])
+    assert benchmark.cell_of(found, "pseudo_masks") == "0.500 (0.583–0.583)"
+    assert benchmark.cell_of(found, "seeds") == "0.300"
 
 
 def test_runs_have_the_words_of_base_group_and_their_own(benchmark, monkeypatch, tmp_path, capsys):

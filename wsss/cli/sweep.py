@@ -106,6 +106,7 @@ def show_sweep(folder: Path, expected: Sequence[Sequence[str]] = ()) -> int:
     from wsss.cli.tables import compared_runs
     from wsss.comparing.compared_run import read_sweep
     from wsss.comparing.page import write_page
+    from wsss.comparing.score_differences import compare_scores
     from wsss.searching.objective import best_of_search
 
     runs = read_sweep(folder, expected)
@@ -113,7 +114,8 @@ def show_sweep(folder: Path, expected: Sequence[Sequence[str]] = ()) -> int:
         return 1
     best = best_of_search(folder)
     title = f"{'Sweep' if best is None else 'Search'} {folder.name}"
-    page = write_page(runs, folder / "comparison.html", title=title, remark=best)
+    scores = compare_scores(runs)
+    page = write_page(runs, folder / "comparison.html", title=title, scores=scores, remark=best)
     console = Console()
-    console.print(compared_runs.outcome(runs, page, best), crop=False)
+    console.print(compared_runs.outcome(runs, page, best, scores), crop=False)
     return int(any(run.status != "finished" for run in runs))

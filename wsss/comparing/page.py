@@ -6,9 +6,12 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from wsss.artifacts import atomic
+from wsss.artifacts import atomic, write_json
 from wsss.comparing.compared_run import FINISHED, ComparedRun
+from wsss.comparing.json_file import as_json
 from wsss.comparing.same_images import SameImage, results_side_by_side
+from wsss.comparing.score_differences import ScoreComparison
+from wsss.comparing.score_section import scores_section
 from wsss.comparing.sections import curves_section, images_section, runs_section
 from wsss.data.source import Source
 from wsss.errors import WsssError
@@ -30,17 +33,19 @@ def write_page(
     *,
     title: str,
     source: Source | None = None,
+    scores: ScoreComparison | None = None,
     remark: str | None = None,
     images: int = 4,
     panel_height_px: int = 130,
 ) -> Path:
-    """Write the comparison of runs, and give its path.
+    """Write the comparison of runs, and give its path; scores are in a file of JSON beside it, too.
 
     Args:
         runs: to be compared.
         path: of the page.
         title: its heading.
         source: the data set; None: the one that all runs have noted.
+        scores: of the runs, with intervals; None leaves them out.
         remark: a sentence more for its head.
         images: of each kind of result.
         panel_height_px: height at which pictures are shown.
@@ -50,12 +55,18 @@ def write_page(
     if source is not None and images:
         height_px = round(PIXEL_DENSITY * panel_height_px)
         shown = results_side_by_side(source, runs, images, height_px)
-    sections = [runs_section(runs), curves_section(runs), images_section(shown, panel_height_px)]
+    sections = [
+        runs_section(runs),
+        None if scores is None else scores_section(scores),
+        curves_section(runs),
+        images_section(shown, panel_height_px),
+    ]
     content = render(
         _header(runs, title, source, remark), [one for one in sections if one is not None]
     )
     with atomic(path) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
+    write_json(path.with_suffix(".json"), as_json(runs, scores))
     return path
 
 

@@ -22,6 +22,7 @@ class Request:
     title: str | None
     images: Annotated[int, Field(ge=0)]
     panel_height_px: Annotated[int, Field(ge=16, le=2000)]
+    resamples: Annotated[int, Field(ge=0, le=1_000_000)]
     data: dict[str, Any] | None = None
 
 

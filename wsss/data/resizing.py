@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
 
 def shrink(image: UInt8[np.ndarray, "h w 3"], max_side_px: int) -> UInt8[np.ndarray, "h2 w2 3"]:
@@ -19,8 +19,10 @@ def shrunk_size(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def resize_mask(mask: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:
-    """Resize a mask to `size` (height, width), by nearest neighbour."""
+def resize_mask(
+    mask: UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"]:
+    """Resize a mask, or what goes with it, to `size` (height, width), by nearest neighbour."""
     height, width = size
     if mask.shape == size:
         return mask

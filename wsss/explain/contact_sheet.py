@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import ImageFont
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from wsss.report.overlays import Image, heat_overlay
-from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, Panel, fit, strip
+from wsss.report.panels import GUTTER_PX, TITLE_FONT_PX, TITLE_PX, Panel, fit, strip
 
 HEIGHT_PX = 240
 """Height of the pictures of a sheet."""
 MAPS_PER_LINE = 6
 """Most maps side by side; those of more methods go on below, under the same column."""
 ELLIPSIS = "…"
+HEADING_PX = 4
+"""By how much letters of a heading are larger."""
 
 OtherImage = UInt8[np.ndarray, "H W 3"]
 """A picture of another size than the one it is made from."""
@@ -80,6 +83,17 @@ def shortened(text: str, width_px: int) -> str:
     while text and font.getlength(text + ELLIPSIS) > width_px:
         text = text[:-1]
     return text.rstrip(" ,") + ELLIPSIS
+
+
+def text_line(text: str, width_px: int, *, heading: bool = False) -> OtherImage:
+    """A line of text on white, shortened to its width; a heading is larger."""
+    size = TITLE_FONT_PX + HEADING_PX * heading
+    height = TITLE_PX + HEADING_PX * heading
+    canvas = Pillow.new("RGB", (width_px, height), "white")
+    font = ImageFont.load_default(size=size)
+    place = (0, height // 2)
+    ImageDraw.Draw(canvas).text(place, shortened(text, width_px), "black", font, anchor="lm")
+    return np.array(canvas)
 
 
 def _heading(row: Row, width_px: int) -> str:

@@ -9,6 +9,7 @@ from wsss.data.images import read_rgb
 from wsss.errors import Problem, WsssError
 from wsss.explain.contact_sheet import Row, overlay, sheet
 from wsss.explain.explainer import Explainer, Explanation, left_out
+from wsss.explain.mean_scores import Means, described_means, mean_scores
 from wsss.explain.output_folder import (
     SHEET,
     overlay_name,
@@ -33,6 +34,8 @@ class Explained:
     """Most probable class of each image, with its probability."""
     problems: list[Problem] = field(default_factory=list)
     """Skipped images and methods, with reasons."""
+    means: Means = field(default_factory=dict)
+    """Of methods and baselines over all images; empty where nothing was measured."""
 
 
 def explain_images(
@@ -88,7 +91,11 @@ def explain_images(
         report(sum(steps), "")
     if entries:
         left = [str(problem) for problem in found.problems]
-        write_scores(folder, {**(described or {}), "images": entries, "left_out": left})
+        content = {**(described or {}), "images": entries, "left_out": left}
+        if explainer.scorer is not None:
+            found.means = mean_scores(entries)
+            content["means"] = described_means(found.means)
+        write_scores(folder, content)
     return found
 
 
@@ -132,6 +139,11 @@ def _entry(path: Path, name: str, explanation: Explanation) -> dict[str, Any]:
                 "overlay": f"{name}/{overlay_name(method, names[index], index)}",
             }
             for method in maps
+            for position, index in enumerate(explanation.classes)
+        ],
+        "baselines": [
+            {"method": name, **_class_entry(explanation, index), **figures[position]}
+            for name, figures in explanation.baselines.items()
             for position, index in enumerate(explanation.classes)
         ],
     }

@@ -1,7 +1,7 @@
 """Explanations of an image by several methods."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,8 @@ class Explanation:
     """Of each class, by the method."""
     problems: Sequence[Problem]
     """Skipped methods, with reasons."""
+    baselines: Mapping[str, Sequence[Figures]] = field(default_factory=dict)
+    """Of each class, by the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Explainer:
     device: str = "cpu"
     scorer: Scorer | None = None
     """Measures figures of every map; None measures none."""
+    baselines: Mapping[str, CamMethod] = field(default_factory=dict)
+    """What methods have to beat: measured as they are where a scorer is, but not drawn."""
 
     @torch.no_grad()
     def num_steps(self, path: Path) -> int:
@@ -88,7 +92,8 @@ class Explainer:
         Raises:
             WsssError: the image cannot be read.
         """
-        return len(self.methods) * self._steps_of_method(self._see(read_rgb(path)))
+        seen = self._see(read_rgb(path))
+        return len(self.methods) * self._steps_of_method(seen) + self._steps_of_baselines(seen)
 
     @torch.no_grad()
     def explain(self, path: Path, report: Report = _silent) -> Explanation:
@@ -107,18 +112,13 @@ class Explainer:
         maps: dict[str, Float[np.ndarray, "n h w"]] = {}
         figures: dict[str, Sequence[Figures]] = {}
         problems: list[Problem] = []
-        passes, steps = self._passes(seen), self._steps_of_method(seen)
+        steps = self._steps_of_method(seen)
         for position, (name, method) in enumerate(self.methods.items()):
             done, now = position * steps, f"{path.name}, {name}"
             report(done, now)
             try:
                 heat = self.maps(method, pyramid, classes, shown_size(image))
-                measured: list[Figures] = []
-                for number, index in enumerate(classes):
-                    before = done + 1 + number * passes
-                    tell = _telling(report, before, f"{now}, {first_synonym(names[index])}")
-                    measured += self._figures(method, pyramid[0], index, tell)
-                figures[name] = measured
+                figures[name] = self._all_figures(method, seen, done + 1, now, report)
                 maps[name] = heat
             except WsssError as error:
                 problems += left_out(error, f"{path}, {name}: ")
@@ -126,8 +126,15 @@ class Explainer:
                 if not out_of_memory(error):
                     raise
                 problems.append(_too_large(f"{path}, {name}", image.shape, error))
+        baselines: dict[str, Sequence[Figures]] = {}
+        # Where every method ran out of memory, so would they.
+        for position, (name, method) in enumerate(self._measured_baselines() if maps else ()):
+            done = len(self.methods) * steps + position * (steps - 1)
+            now = f"{path.name}, {name}"
+            baselines[name] = self._all_figures(method, seen, done, now, report)
         return Explanation(
-            image, seen.sizes, names, seen.probabilities, classes, maps, figures, problems
+            *(image, seen.sizes, names, seen.probabilities, classes),
+            *(maps, figures, problems, baselines),
         )
 
     def maps(
@@ -169,6 +176,25 @@ class Explainer:
     def _steps_of_method(self, seen: "_Seen") -> int:
         """A step for the maps, and those of their figures."""
         return 1 + len(seen.classes) * self._passes(seen)
+
+    def _steps_of_baselines(self, seen: "_Seen") -> int:
+        """Those of their figures: no map of theirs is shown."""
+        return len(self._measured_baselines()) * (self._steps_of_method(seen) - 1)
+
+    def _measured_baselines(self) -> Sequence[tuple[str, CamMethod]]:
+        return () if self.scorer is None else [*self.baselines.items()]
+
+    def _all_figures(
+        self, method: CamMethod, seen: "_Seen", done: int, now: str, report: Report
+    ) -> Sequence[Figures]:
+        """Figures of a method's maps of all classes, reported behind the steps `done`."""
+        names, passes = self.classifier.class_names, self._passes(seen)
+        measured: list[Figures] = []
+        for number, index in enumerate(seen.classes):
+            what = f"{now}, {first_synonym(names[index])}"
+            tell = _telling(report, done + number * passes, what)
+            measured += self._figures(method, seen.pyramid[0], index, tell)
+        return measured
 
     def _figures(
         self, method: CamMethod, image: Tensor, index: int, tell: Tell

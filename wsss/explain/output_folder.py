@@ -14,6 +14,8 @@ from wsss.artifacts import atomic, read_json, write_json
 from wsss.errors import user_error
 from wsss.files import DamagedFileError
 
+DEFAULT_OUTPUT = Path("runs", "explain")
+"""A folder of results is in it, named after their fingerprint."""
 SHEET = "sheet.png"
 SCORES = "scores.json"
 
@@ -24,7 +26,7 @@ def prepare(folder: Path) -> None:
     Raises:
         WsssError: the scores are none of this program, or the folder cannot be written.
     """
-    with _writing(folder):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for path in _former(folder / SCORES):
             path.unlink(missing_ok=True)
@@ -36,7 +38,7 @@ def write_scores(folder: Path, scores: Mapping[str, Any]) -> None:
     Raises:
         WsssError: the folder cannot be written.
     """
-    with _writing(folder):
+    with writing(folder):
         write_json(folder / SCORES, scores)
 
 
@@ -46,7 +48,7 @@ def write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
     Raises:
         WsssError: the file cannot be written.
     """
-    with _writing(path), atomic(path) as temporary:
+    with writing(path), atomic(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
 
 
@@ -97,8 +99,12 @@ def _former(scores: Path) -> list[Path]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn an OSError while writing into a user error."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing into a user error.
+
+    Raises:
+        WsssError: instead of an OSError in the block.
+    """
     try:
         yield
     except OSError as error:

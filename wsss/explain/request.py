@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from wsss.errors import Problem, WsssError, user_error
 from wsss.explain.method_catalogue import GROUP, method_names
+from wsss.explain.modes import check_modes, compared_methods, compared_words
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
 from wsss.settings.value_types import read
@@ -32,11 +33,19 @@ class Request:
     output: Path | None
     scores: bool
     device: str | None
+    compare: tuple[str, ...]
+    segmenter: Path | None
+    region: tuple[NonNegativeInt, ...]
+    layer: str
+    sanity: bool
+    seed: NonNegativeInt
     summary: Path | None = None
     by: Literal["tags", "masks"] = "tags"
     data: dict[str, Any] | None = None
 
 
+SEGMENTER = "segmenter"
+"""Also a group of a run's settings, whose options are networks: here it names a folder."""
 USAGE = "wsss explain IMAGE … key=value …"
 PACKAGED = "timm:tf_efficientnet_lite0"
 """The network whose weights are installed with this package."""
@@ -51,20 +60,32 @@ def configure(words: Sequence[str]) -> tuple[DictConfig, list[str]]:
     Raises:
         WsssError: names every word that is wrong.
     """
+    compared, words = compared_words(words)
     images, written = files_and_settings(words, Request, "images", "explain")
     known, methods = method_names(config_dir()), [GROUP]
     settings: list[str] = []
     options: list[str] = []
+    segmenter: str | None = None
     for word in written:
         key, _, value = word.lstrip("+~").partition("=")
         if key == GROUP:
             methods = value.strip("[]").split(",")
+        elif key == SEGMENTER:
+            segmenter = value
         elif "." in key and key.partition(".")[0] in known:
             options.append(word)
         else:
             settings.append(word)
     cfg = compose("explain", settings, Request)
+    if both := compared_methods(compared, known):
+        if any(word.startswith(f"{GROUP}=") for word in written):
+            raise user_error(
+                f"{GROUP}={','.join(methods)}", "methods that are named twice",
+                "`compare=…` alone, which names both", f"Leave `{GROUP}` out.",
+            )  # fmt: skip
+        methods = both
     cfg.images, cfg.cam = images, methods
+    cfg.compare, cfg.segmenter = compared, segmenter
     return cfg, options
 
 
@@ -83,6 +104,8 @@ def request_of(cfg: DictConfig) -> Request:
             "wsss explain", "no image", USAGE,
             "Name image files: `wsss explain cat.jpg …`; `wsss explain --help` has examples.",
         )  # fmt: skip
+    if not check_modes(request, method_names(config_dir())):
+        return request
     if (request.checkpoint is None) == (request.model is None):
         raise user_error(
             "wsss explain",

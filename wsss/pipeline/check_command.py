@@ -12,9 +12,10 @@ from wsss.data.source import Source
 from wsss.errors import Problem, WsssError
 from wsss.machine.cores import usable_cores
 from wsss.pipeline import data_check
-from wsss.pipeline.fingerprints import stage_configs, weight_digests
+from wsss.pipeline.fingerprints import stage_configs
 from wsss.pipeline.stage_order import is_given, stage_module
 from wsss.settings.build import build, build_stage, told_by_setting
+from wsss.settings.content_digests import weight_digests
 from wsss.stage_tools.context import Context
 from wsss.stages import DATA_CHECK
 

@@ -11,6 +11,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from wsss.artifacts import file_digest, fingerprint, remove_unfinished, write_json
+from wsss.data.image_list import find_images
 from wsss.data.item_table import select
 from wsss.data.pyramids import Scales
 from wsss.data.sample import Item
@@ -22,7 +23,6 @@ from wsss.models.saved_networks import SEGMENTER, load_segmenter
 from wsss.predict.coco import coco
 from wsss.predict.crf import evaluation_crf
 from wsss.predict.given_images import GivenImages, measure
-from wsss.predict.image_list import find_images
 from wsss.predict.output_folder import OutputFolder, claim
 from wsss.predict.predict_images import Settings, classify_images, note_segments, predict_images
 from wsss.predict.processes import connected, started

@@ -8,8 +8,16 @@ NOTHING = "—"
 
 
 def percent(fraction: float | None) -> str:
-    """A fraction in [0, 1] as a percentage with one decimal; a dash where there is none."""
-    return NOTHING if fraction is None else f"{100 * fraction:.1f}"
+    """A fraction in [0, 1] as a percentage with one decimal; a dash for None and NaN."""
+    return NOTHING if fraction is None or math.isnan(fraction) else f"{100 * fraction:.1f}"
+
+
+def signed_percent(difference: float) -> str:
+    """A difference of fractions in points of percent, with its sign; a dash for NaN."""
+    if math.isnan(difference):
+        return NOTHING
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def number(value: object) -> str:

@@ -39,7 +39,15 @@ def templates(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (text.percent, text.number, text.duration, text.memory, text.date, plural)
-    environment.filters |= {function.__name__: function for function in (*filters, css_color)}
+    filters = (
+        text.percent,
+        text.signed_percent,
+        text.number,
+        text.duration,
+        text.memory,
+        text.date,
+    )
+    own = (*filters, plural, css_color)
+    environment.filters |= {function.__name__: function for function in own}
     environment.filters["data_uri"] = data_uri
     return environment

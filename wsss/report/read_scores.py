@@ -100,3 +100,14 @@ def _subject(name: str, content: Mapping[str, Any]) -> Subject:
 
 def _finite(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def read_calibration(folder: Path) -> dict[str, Curve]:
+    """Mean confidence and accuracy of each bin, by subject; empty where none was measured."""
+    path = folder / "metrics.json"
+    subjects = read_json(path).get("subjects", {}) if path.is_file() else {}
+    return {
+        name: tuple((float(one["confidence"]), float(one["accuracy"])) for one in bins)
+        for name, content in subjects.items()
+        if (bins := content.get("calibration", {}).get("bins"))
+    }

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, UInt8, UInt16
 
 from wsss.artifacts import LabelStore, Seeds, SeedStore, as_written, atomic, opened
 from wsss.data.sample import Item
 from wsss.data.source import Source
+from wsss.metrics.boundary import boundary_overlaps
+from wsss.metrics.calibration import bin_counts, expected_calibration_error, reliability
 from wsss.metrics.confusion import (
     confusion_matrix,
     coverage,
@@ -19,6 +21,7 @@ from wsss.metrics.confusion import (
     pixel_accuracy,
     void_as_background,
 )
+from wsss.metrics.overlaps import mean_iou_of_overlaps
 from wsss.refine.pseudo_label import threshold_mask, upsample
 
 Counts = Int64[np.ndarray, "c1 c2"]
@@ -35,6 +38,14 @@ SUBJECT_LABELS = {
     "segmenter_tta_crf": "segmenter, multi-scale + flip + CRF",
 }
 """What is scored, and what it is called where it is shown."""
+
+BOUNDARY, CALIBRATION = "boundary", "calibration"
+"""Kinds of counts beside confusion matrices."""
+
+
+def beside(subject: str, kind: str) -> str:
+    """What counts of a kind are called that are beside the confusion matrix of a subject."""
+    return f"{subject}/{kind}"
 
 
 class CountStore:
@@ -89,9 +100,10 @@ class ScoreTrainItem:
                     *curve, fixed = self._seed_counts(store.read(item), target, self.fixed[name])
                     counts |= {name: fixed, f"{name}_curve": np.stack(curve)}
             if (counts or not self.seeds) and self.masks.has(item):
-                counts["pseudo_masks"] = confusion_matrix(
-                    self.masks.read(item), target, len(self.source.class_names)
-                )
+                mask, num_classes = self.masks.read(item), len(self.source.class_names)
+                counts["pseudo_masks"] = confusion_matrix(mask, target, num_classes)
+                outline = boundary_overlaps(mask, target, num_classes)
+                counts[beside("pseudo_masks", BOUNDARY)] = outline
         self.counts.write(item, counts)
 
     def _seed_counts(
@@ -112,16 +124,33 @@ class ScorePrediction:
 
     source: Source
     counts: CountStore
+    boundaries: bool = False
+    """Whether the overlaps of outlines are counted, too."""
 
-    def __call__(self, item: Item, masks: dict[str, UInt8[np.ndarray, "h w"]]) -> None:
-        """Count the pixels of an item for each named mask."""
+    def __call__(
+        self,
+        item: Item,
+        masks: dict[str, UInt8[np.ndarray, "h w"]],
+        confidence: UInt16[np.ndarray, "h w"] | None = None,
+    ) -> None:
+        """Count the pixels of an item for each named mask.
+
+        Args:
+            item: the image.
+            masks: by their names.
+            confidence: of the first mask's labels, in units of 1/65535; counted where it is given.
+        """
         target = self.source.read_mask(item)
         num_classes = len(self.source.class_names)
-        counts = {
-            name: confusion_matrix(mask, target, num_classes)
-            for name, mask in masks.items()
-            if target is not None
-        }
+        counts: dict[str, np.ndarray] = {}
+        if target is not None:
+            for name, mask in masks.items():
+                counts[name] = confusion_matrix(mask, target, num_classes)
+                if self.boundaries:
+                    counts[beside(name, BOUNDARY)] = boundary_overlaps(mask, target, num_classes)
+            if confidence is not None:
+                name, mask = next(iter(masks.items()))
+                counts[beside(name, CALIBRATION)] = bin_counts(mask, confidence, target)
         self.counts.write(item, counts)
 
 
@@ -174,7 +203,11 @@ def without_class(store: CountStore, items: Iterable[Item]) -> set[str]:
     return {
         item.id
         for item in untagged
-        if not any(matrix[..., 1:, :].any() for matrix in store.read(item).values())
+        if not any(
+            matrix[..., 1:, :].any()
+            for name, matrix in store.read(item).items()
+            if "/" not in name  # Counts beside others do not tell what the truth shows.
+        )
     }
 
 
@@ -191,6 +224,31 @@ def summarise(counts: Counts) -> dict[str, Any]:
         "coverage": coverage(counts),
         "covered_miou": _null_if_nan(mean_iou(counts[:, :-1])),
     }
+
+
+def boundary_and_calibration(totals: Mapping[str, np.ndarray], subject: str) -> dict[str, Any]:
+    """Boundary mIoU and calibration of a subject as plain JSON, where they were counted.
+
+    Args:
+        totals: of the counts of all images.
+        subject: its name.
+
+    Returns:
+        `boundary_miou`; `calibration` with the expected error, `ece`, and for every bin that has
+        pixels their number, mean confidence and accuracy.
+    """
+    found: dict[str, Any] = {}
+    if (outline := totals.get(beside(subject, BOUNDARY))) is not None:
+        found["boundary_miou"] = float(mean_iou_of_overlaps(outline))
+    if (bins := totals.get(beside(subject, CALIBRATION))) is not None:
+        found["calibration"] = {
+            "ece": float(expected_calibration_error(bins)),
+            "bins": [
+                {"confidence": confidence, "accuracy": accuracy, "pixels": pixels}
+                for confidence, accuracy, pixels in reliability(bins)
+            ],
+        }
+    return found
 
 
 def _null_if_nan(score: float) -> float | None:

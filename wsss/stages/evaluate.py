@@ -1,7 +1,7 @@
 """Score seeds, pseudo masks and segmenter against ground truth."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,19 @@ from wsss.refine.dense_crf.engine import DenseCrfEngine
 from wsss.report.confusions import CONFUSIONS, write_confusions
 from wsss.report.gallery_choice import choose_gallery, sample_gallery
 from wsss.stage_tools.context import Context
+from wsss.stage_tools.image_counts import (
+    IMAGE_COUNTS,
+    ImageCounts,
+    image_counts,
+    write_image_counts,
+)
 from wsss.stage_tools.predictions.predict_split import predict_split
 from wsss.stage_tools.progress import track
 from wsss.stage_tools.scoring import (
     SUBJECT_LABELS,
     CountStore,
     ScoreTrainItem,
+    boundary_and_calibration,
     image_scores,
     share_of_exact_masks,
     summarise,
@@ -34,7 +41,7 @@ from wsss.stage_tools.worker_pool import check_failures, process_items
 
 log = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 INPUTS = ("localize", "propagate", "probe", "refine", "segment")
 OPTIONAL_INPUTS = ("propagate", "probe", "segment")
 SPLITS = (TRAIN, VAL)
@@ -103,8 +110,10 @@ def run(
         gallery_images: images of each group (best, median, worst) that the report will show.
 
     Returns:
-        `<subject>_miou` of every subject, in [0, 1]; details are in `metrics.json`, and the pixels
-        by true and predicted label in `confusions.npz`.
+        `<subject>_miou` of every subject, in [0, 1]; of pseudo masks and predictions also
+        `<subject>_boundary_miou`, and of the single scale `segmenter_ece`, the expected calibration
+        error. Details are in `metrics.json`, the pixels by true and predicted label in
+        `confusions.npz`, and what each image adds to the scores in `image_counts.npz`.
     """
     train, val = context.items(TRAIN), context.items(VAL)
     counts = {split: CountStore(context.folder / "counts" / split) for split in (TRAIN, VAL)}
@@ -117,7 +126,9 @@ def run(
         model, _ = load_segmenter(context.inputs["segment"])
         for split, items in tasks:
             store = CountStore(context.folder / "counts" / f"{split}_predictions")
-            predict_split(context, model, split, items, store, scales, flip, crf, batch_size)
+            predict_split(
+                context, model, split, items, store, scales, flip, crf, batch_size, in_detail=True
+            )
             counts[VAL] = store
         context.fabric.barrier()
     check_failures(context, len(train) + len(val))
@@ -129,6 +140,11 @@ def run(
     metrics = {"class_names": names, "subjects": subjects, "oracle_curves": curves}
     write_json(context.folder / "metrics.json", metrics)
     write_confusions(context.folder / CONFUSIONS, matrices)
+    added: dict[str, ImageCounts] = {}
+    for split, items in ((TRAIN, train), (VAL, val)):
+        own = {name: one for name, one in subjects.items() if one["split"] == split}
+        added |= image_counts(counts[split], items, {name: _counted_as(own, name) for name in own})
+    write_image_counts(context.folder / IMAGE_COUNTS, added)
     empty = {
         split: len(without_class(counts[split], items))
         for split, items in ((TRAIN, train), (VAL, val))
@@ -141,7 +157,24 @@ def run(
             VAL: image_scores(counts[VAL], val, ("segmenter", "segmenter_tta_crf")),
         },
     )
-    return {f"{name}_miou": subject["miou"] for name, subject in subjects.items()}
+    return {
+        number: value
+        for name, subject in subjects.items()
+        for number, value in (
+            (f"{name}_miou", subject["miou"]),
+            (f"{name}_boundary_miou", subject.get("boundary_miou")),
+            (f"{name}_ece", subject.get("calibration", {}).get("ece")),
+        )
+        if value is not None
+    }
+
+
+def _counted_as(subjects: Mapping[str, Mapping[str, Any]], name: str) -> tuple[str, int | None]:
+    """What a subject's counts are called in a `CountStore`, and which of a stack they are."""
+    kind = name.removesuffix("_oracle")
+    if kind == name:
+        return name, None
+    return f"{kind}_curve", THRESHOLDS.index(subjects[name]["threshold"])
 
 
 def _fixed_threshold(kind: str, seed_threshold: float) -> float:
@@ -237,6 +270,7 @@ def _subjects(
             "oracle": copied and name in learnt,
             "num_images": int(totals[split]["images"]),
             **summarise(matrix),
+            **boundary_and_calibration(totals[split], name),
             **more,
         }
         for name, (split, matrix, more) in found.items()

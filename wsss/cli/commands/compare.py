@@ -18,15 +18,18 @@ def compare(words: list[str], arguments: argparse.Namespace) -> None:
     from wsss.cli.tables.compared_runs import outcome
     from wsss.comparing.compared_run import read_runs
     from wsss.comparing.page import write_page
+    from wsss.comparing.score_differences import compare_scores
     from wsss.settings.build import build
 
     runs = read_runs(request.folders)
+    scores = compare_scores(runs, request.resamples)
     page = write_page(
         runs,
         request.output.absolute(),
         title=request.title or ", ".join(folder.name for folder in request.folders),
         source=None if cfg.get("data") is None else build(cfg.data),
+        scores=scores,
         images=request.images,
         panel_height_px=request.panel_height_px,
     )
-    Console().print(outcome(runs, page), crop=False)
+    Console().print(outcome(runs, page, scores=scores), crop=False)

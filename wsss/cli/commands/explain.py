@@ -37,9 +37,29 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
     from wsss.cli.quick_imports import import_timm
 
     import_timm()
+    prepare()
+    if request.compare:
+        from wsss.cli.tables.compared_explanations import compared
+        from wsss.explain.comparison import compare_request
+
+        Console().print(compared(compare_request.run(request, methods)), crop=False)
+        return
+    if request.segmenter is not None:
+        from wsss.cli.tables.explained_segments import explained_segments
+        from wsss.explain.segments import segments_request
+
+        Console().print(explained_segments(segments_request.run(request)), crop=False)
+        return
+    if request.sanity:
+        from wsss.cli.tables.sanity_checks import checked
+        from wsss.explain.sanity import sanity_request
+
+        found = sanity_request.run(request, methods, cfg.get("data"))
+        Console().print(checked(found), crop=False)
+        return
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
 
-    prepare()
     folder, found = explainer.run(request, methods)
-    Console().print(outcome(folder, found.top, found.sheets, found.problems), crop=False)
+    shown = outcome(folder, found.top, found.sheets, found.problems, found.means)
+    Console().print(shown, crop=False)

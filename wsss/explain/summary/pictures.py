@@ -6,20 +6,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 
 from wsss.artifacts import LabelStore
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.explain.class_choice import PRESENT
-from wsss.explain.contact_sheet import resized, shortened, stacked
+from wsss.explain.contact_sheet import resized, shortened, stacked, text_line
 from wsss.explain.summary.class_mean_maps import ClassMeanMaps
 from wsss.explain.summary.findings import CLASSIFIER, Findings, Found
 from wsss.explain.summary.summarised_run import MASKS, SummarisedRun
 from wsss.explain.summary.wrong_evidence import MISSED, OUTSIDE, PIXELS, UNTAGGED, Failure
 from wsss.report.overlays import Image, heat_overlay, label_overlay, outlines
-from wsss.report.panels import GROUND_TRUTH, TITLE_FONT_PX, TITLE_PX, Panel, fit, strip
+from wsss.report.panels import GROUND_TRUTH, Panel, fit, strip
 
 PIXEL_DENSITY = 1.5
 """Pixels of a picture for each pixel of the page, for high-density screens."""
@@ -203,14 +201,3 @@ def mean_sheet(classes: Sequence[tuple[str, Sequence[Panel]]]) -> Image:
         pictures = strip(panels)
         parts += [text_line(title, max(MIN_SHEET_PX, pictures.shape[1])), pictures]
     return stacked(parts)
-
-
-def text_line(text: str, width_px: int) -> Image:
-    """A line of text on white, shortened to its width."""
-    canvas = Pillow.new("RGB", (width_px, TITLE_PX), "white")
-    font = ImageFont.load_default(size=TITLE_FONT_PX)
-    middle = (0, TITLE_PX // 2)
-    ImageDraw.Draw(canvas).text(
-        middle, shortened(text, width_px), fill="black", font=font, anchor="lm"
-    )
-    return np.array(canvas)

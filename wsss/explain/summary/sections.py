@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsss.explain.contact_sheet import stacked
+from wsss.explain.contact_sheet import stacked, text_line
 from wsss.explain.summary.class_mean_maps import ClassMeanMaps
 from wsss.explain.summary.confusion_cells import Cell
 from wsss.explain.summary.failure_groups import SMALLEST
@@ -19,7 +19,6 @@ from wsss.explain.summary.pictures import (
     mean_panels,
     mean_sheet,
     rows_sheet,
-    text_line,
 )
 from wsss.explain.summary.summarised_run import MASKS
 from wsss.explain.summary.wrong_evidence import MISSED, OUTSIDE, PIXELS, Failure

@@ -15,8 +15,7 @@ from wsss.artifacts import fingerprint, read_json, remove_unfinished, write_json
 from wsss.data.item_table import joined, select
 from wsss.data.source import TRAIN, VAL
 from wsss.errors import user_error
-from wsss.explain.explain_request import DEFAULT_OUTPUT
-from wsss.explain.output_folder import write_picture
+from wsss.explain.output_folder import DEFAULT_OUTPUT, write_picture
 from wsss.explain.request import Request
 from wsss.explain.summary.evidence_pass import Views, look_at
 from wsss.explain.summary.evidence_store import EvidenceStore

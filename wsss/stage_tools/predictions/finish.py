@@ -47,4 +47,5 @@ class FinishPrediction:
         }
         self.single_scale.write(item, masks["segmenter"])
         self.averaged.write(item, masks["segmenter_tta_crf"])
-        self.score(item, masks)
+        confidence = prediction.confidence
+        self.score(item, masks, None if confidence is None else resize_mask(confidence, size))

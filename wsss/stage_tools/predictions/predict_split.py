@@ -27,6 +27,7 @@ def predict_split(
     flip: bool,
     crf: DenseCrfEngine | None,
     batch_size: int,
+    in_detail: bool = False,
 ) -> None:
     """Write `predictions/<split>` and `<split>_tta_crf` of this rank's share, and count both.
 
@@ -40,6 +41,7 @@ def predict_split(
         flip: average mirror images, too.
         crf: applied to the averaged probabilities; None leaves it out.
         batch_size: images a forward pass.
+        in_detail: whether outlines and confidences are counted, too.
     """
     model = ready(model, context)
     folder = context.folder / "predictions"
@@ -49,10 +51,10 @@ def predict_split(
         LabelStore(folder / f"{split}_tta_crf"),
         crf,
         scales.max_side_px,
-        ScorePrediction(context.source.reader, counts),
+        ScorePrediction(context.source.reader, counts, boundaries=in_detail),
     )
     pending = {item.id for item in items if not counts.has(item)}
-    calls = predictions(context, model, items, pending, scales, flip, batch_size)
+    calls = predictions(context, model, items, pending, scales, flip, batch_size, in_detail)
     if crf is not None and crf.in_batches:
         calls = with_crf(context, crf, calls, scales.max_side_px)
     finished = process_items(finish, calls, context.workers, context.folder, context.measured)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt8, UInt16
 
 from wsss.data.resizing import shrink
 from wsss.refine.dense_crf.engine import DenseCrfEngine, Problem
@@ -19,6 +19,9 @@ class Prediction:
     """Mask values of the labels that occur, background included."""
     probabilities: Float[np.ndarray, "n h w"]
     """Averaged over scales and mirror images."""
+    confidence: UInt16[np.ndarray, "h w"] | None = None
+    """Of the single scale: the largest probability of each pixel in units of 1/65535, where it was
+    asked for."""
 
 
 def averaged_labels(

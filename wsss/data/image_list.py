@@ -32,7 +32,7 @@ def find_images(
 
     Args:
         words: as above.
-        results: folder of predictions; a folder or pattern around it does not mean its pictures.
+        results: folder of results; a folder or pattern around it does not mean its pictures.
 
     Returns:
         The images, and the problems of words that mean none.

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.predict.image_list import find_images
+from wsss.data.image_list import find_images
 
 
 @pytest.fixture

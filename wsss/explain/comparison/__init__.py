@@ -1,0 +1,1 @@
+"""What two classifiers, or two methods, see differently."""

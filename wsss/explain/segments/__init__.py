@@ -1,0 +1,1 @@
+"""Why a segmenter labels a region so."""
