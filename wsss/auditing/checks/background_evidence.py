@@ -26,7 +26,7 @@ def background_evidence(table: TagTable, most: int) -> CheckResult:
     probability out of fold than an image without the tag: the area under the ROC curve (Mann and
     Whitney's U), 0.5 where nothing is left of the evidence. The score is
     `(2 · survival - 1) · (1 + outside) / 2`, not below 0, with the mean share of positive evidence
-    outside the refined objects, 0 where there are none.
+    outside the refined objects; where there are none, with 0, and the evidence does not tell it.
 
     Args:
         table: of all images.
@@ -41,7 +41,7 @@ def background_evidence(table: TagTable, most: int) -> CheckResult:
         survivals.append(auc(table.filled[tagged, column], table.probabilities[~tagged, column]))
         of_class = table.outside[tagged, column]
         known = np.isfinite(of_class)
-        shares.append(float(of_class[known].mean()) if known.any() else 0.0)
+        shares.append(float(of_class[known].mean()) if known.any() else None)
     bound = _bound(np.array(survivals))
     findings = []
     for column, survival, share in zip(columns, survivals, shares, strict=True):
@@ -51,13 +51,13 @@ def background_evidence(table: TagTable, most: int) -> CheckResult:
         findings.append(
             Finding(
                 "background_evidence",
-                float(max(0.0, 2 * survival - 1) * (1 + share) / 2),
+                float(max(0.0, 2 * survival - 1) * (1 + (share or 0.0)) / 2),
                 bool(survival >= bound),
                 f"Add images of {name} in other places, and images of these places without it.",
                 label=name,
                 evidence={
                     "survival": survival,
-                    "outside": share,
+                    **({} if share is None else {"outside": share}),
                     "probability": float(table.self_confidence[column]),
                     "filled_probability": float(np.mean(table.filled[rows, column])),
                 },
