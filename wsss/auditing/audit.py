@@ -1,8 +1,6 @@
 """From a request to an audit: the run, what is computed of each image, the checks, the files."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,11 @@ from wsss.errors import user_error
 from wsss.files import on_disk
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import usable_device
-from wsss.machine.numerics import numerics_kept, set_numerics
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.dead_loaders import dead_loaders_told
 from wsss.stage_tools.locks import locked
+from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
 VERSION = 1
@@ -69,7 +67,7 @@ def run(request: Request, data: DictConfig | None = None) -> Outcome:
         if _state(folder) == {"fingerprint": key, "finished": True} and _is_whole(folder):
             return Outcome(folder, read_audit(folder), cached=True)
         _claim(folder, key)
-        with _computing(device) as fabric, dead_loaders_told("audit"):
+        with one_process(device) as fabric, dead_loaders_told("audit"):
             found = _audit(audited, request, folder, fabric)
         write_proposal(folder / PROPOSAL, audited.source, found.findings)
         write_audit(folder, found)
@@ -142,14 +140,5 @@ def _claim(folder: Path, key: str) -> None:
 def _state(folder: Path) -> dict[str, Any] | None:
     """What the folder says of itself; None where there was no audit."""
     path = folder / CACHE / STATE
-    return read_json(path) if path.is_file() else None
-
-
-@contextmanager
-def _computing(device: str) -> Iterator[Fabric]:
-    """One process on a device, that computes in float32 as a run does."""
-    kind, _, index = device.partition(":")
-    devices: Any = [int(index)] if index else 1
-    with numerics_kept():
-        set_numerics(deterministic=True, warn_only=kind != "cpu", benchmark=False, tf32=False)
-        yield Fabric(accelerator=kind, devices=devices)
+    content = read_json(path) if path.is_file() else None
+    return content if isinstance(content, dict) else None

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,11 @@ from wsss.explain.summary.summarised_run import MASKS, SummarisedRun, run_of
 from wsss.files import DamagedFileError, on_disk
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import usable_device
-from wsss.machine.numerics import numerics_kept, set_numerics
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.dead_loaders import dead_loaders_told
 from wsss.stage_tools.locks import locked
+from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
 VERSION = 1
@@ -85,7 +84,7 @@ def summarise(request: Request, data: DictConfig | None = None) -> Summary:
         if _finished(folder, key):
             return Summary(folder, read_json(folder / SUMMARY), cached=True)
         _claim(folder, key)
-        with _computing(device) as fabric, dead_loaders_told("explain"):
+        with one_process(device) as fabric, dead_loaders_told("explain"):
             content = _summarised(run, request.by, folder, fabric)
         write_json(folder / SUMMARY, {"fingerprint": key, "finished": True, **content})
         return Summary(folder, content, cached=False)
@@ -235,13 +234,3 @@ def _noted(folder: Path) -> dict[str, Any]:
             "Choose another folder by `output=…`.",
         )  # fmt: skip
     return content
-
-
-@contextmanager
-def _computing(device: str) -> Iterator[Fabric]:
-    """One process on a device, that computes in float32 as a run does."""
-    kind, _, index = device.partition(":")
-    devices: Any = [int(index)] if index else 1
-    with numerics_kept():
-        set_numerics(deterministic=True, warn_only=kind != "cpu", benchmark=False, tf32=False)
-        yield Fabric(accelerator=kind, devices=devices)
