@@ -311,12 +311,15 @@ def test_a_sample_is_told():
     )
 
 
-def test_the_findings_of_an_audit_are_shown_if_there_is_one():
+def test_the_findings_of_an_audit_stand_in_place_of_how_to_get_one():
     said = page(results("cat"))
     for text in ("flags 1 finding", "1 tag without visual evidence", "a.jpg · cat", "Look at"):
         assert text in said.words
     assert "../../audit/x/index.html" in said.values("href")
-    assert "From the data" not in page(replace(results("cat"), audit=None)).words
+    assert "has not been audited" not in said.words
+    without = page(replace(results("cat"), audit=None))
+    assert "has not been audited" in without.words
+    assert "wsss audit runs/logs/…" in without.words
 
 
 def test_the_table_of_stages_tells_what_computed_them_and_how():

@@ -20,8 +20,8 @@ def next_steps(results: Results) -> Section | None:
 
 
 def audit(results: Results) -> Section | None:
-    """What an audit of this run's data has found, if there is one."""
-    if not results.manifests or results.audit is None:
+    """What an audit of this run's data has found, or how to get one."""
+    if not results.manifests:
         return None
     return Section(
         name="audit",

@@ -32,7 +32,7 @@ def tags(results: Results) -> Iterator[Advice]:
             f"The classifier's mAP on tags is {percent(score)} %: maps of a class that it does not "
             "recognise lie anywhere.",
             "Try another network (`backbone=efficientnet_lite0_lite2`, `classify=finetune` on a "
-            "GPU), and look at the most doubtful images: tags may be wrong.",
+            "GPU), and look for wrong tags with `wsss audit`.",
         )
 
 
