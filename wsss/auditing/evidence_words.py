@@ -1,6 +1,7 @@
 """The numbers that a finding follows from, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from wsss.auditing.finding_pictures import BOX
 from wsss.report import formatting as text
@@ -10,31 +11,73 @@ FLAGS = {
     "across_splits": "one is in train, the other in val",
 }
 """Numbers that are 0 or 1: what 1 means."""
-Format = Callable[[float], str]
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-NAMES: Mapping[str, tuple[str, Format]] = {
-    "probability": ("probability, out of fold", _percent),
-    "class_probability": ("mean of images with the tag", _percent),
-    "best_cells": ("best cells (0: as without the tag, 1: as with it)", lambda x: f"{x:.2f}"),
-    "compactness": ("compactness of the map", _percent),
-    "erased_probability": ("tagged objects filled in", _percent),
-    "filled_probability": ("object filled in", _percent),
-    "survival": ("still told from others, object filled in", _percent),
-    "outside": ("evidence outside the object", _percent),
-    "together": ("of the rarer class's images", _percent),
-    "images_with_both": ("images with both", lambda x: f"{x:.0f}"),
-    "map_overlap": ("overlap of the maps", _percent),
-    "chance": ("probability by chance", lambda x: f"{x:.2g}"),
-    "correlation": ("correlation", lambda x: f"{x:.2f}"),
-    "share_of_class": ("of the class's pictures", _percent),
-    "share_of_others": ("of other pictures", _percent),
+def _plain(value: float) -> str:
+    """A number with three digits after the point, without zeros at its end."""
+    return text.number(round(value, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a number is called in the page, what it means, and how it is written."""
+
+    name: str
+    meaning: str = ""
+    written: Callable[[float], str] = _percent
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "probability": Quantity(
+        "probability", "of the class, by a head that has not learned this image's tags"
+    ),
+    "class_probability": Quantity(
+        "on average where tagged", "the mean of that probability over the images with the tag"
+    ),
+    "best_cells": Quantity(
+        "strongest spot",
+        "how much the part of the image that looks most like the class looks like it: "
+        "0 as in images without the tag, 1 as in images with it",
+        lambda value: f"{value:.2f}",
+    ),
+    "compactness": Quantity(
+        "map in one place", "100 % if the map is one point, 0 % if it is spread over the image"
+    ),
+    "erased_probability": Quantity(
+        "tagged objects painted over",
+        "the probability that is left when the tagged objects are filled in from around them",
+    ),
+    "filled_probability": Quantity(
+        "object painted over",
+        "the probability that is left when the object is filled in from around it",
+    ),
+    "survival": Quantity(
+        "told without the object",
+        "how often an image of the class whose object is painted over is still more probable than "
+        "an image without the class; 50 % is chance",
+    ),
+    "outside": Quantity(
+        "map beside the object", "the share of the class's map outside of its pseudo mask"
+    ),
+    "together": Quantity("together", "the share of the rarer class's images that show both"),
+    "images_with_both": Quantity("images of both", "their number", lambda value: f"{value:.0f}"),
+    "map_overlap": Quantity("maps overlap", "100 % if the maps of the two classes are the same"),
+    "chance": Quantity(
+        "by chance",
+        "the probability that so many images show both although the classes have nothing to do "
+        "with each other",
+        lambda value: f"{value:.2g}",
+    ),
+    "correlation": Quantity(
+        "alike", "the correlation of the pictures: 1 is the same", lambda value: f"{value:.2f}"
+    ),
+    "share_of_class": Quantity("of the class's images", "the share that bears this part"),
+    "share_of_others": Quantity("of other images", "the share that bears this part"),
 }
-"""What a number is called in the page, and how it is written."""
 
 
 def evidence_words(evidence: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -47,11 +90,16 @@ def evidence_words(evidence: Mapping[str, float]) -> list[tuple[str, str]]:
             if value:
                 told.append((FLAGS[name], ""))
             continue
-        called, written = NAMES.get(name, (name.replace("_", " "), _plain))
-        told.append((called, written(value)))
+        one = QUANTITIES.get(name) or Quantity(name.replace("_", " "), written=_plain)
+        told.append((one.name, one.written(value)))
     return told
 
 
-def _plain(value: float) -> str:
-    """A number with three digits after the point, without zeros at its end."""
-    return text.number(round(value, 3))
+def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
+    """What numbers are called and what they mean, each once; those without a meaning are left out.
+
+    Args:
+        names: of numbers, as in the evidence of findings.
+    """
+    known = (QUANTITIES[name] for name in dict.fromkeys(names) if name in QUANTITIES)
+    return [(one.name, one.meaning) for one in known]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wsss.auditing.corrections import Correction, corrections
-from wsss.auditing.evidence_words import evidence_words
+from wsss.auditing.evidence_words import evidence_words, meanings
 from wsss.auditing.finding import Audit, Finding
 from wsss.auditing.finding_pictures import Pictures, Seen
 
@@ -17,15 +17,40 @@ TITLES = {
     "near_duplicate": "Near-duplicates",
 }
 """Headings, by kind."""
-SUSPECTS = {
-    "wrong_tag": "Is there no",
-    "missing_tag": "Is there an untagged",
-    "inseparable_classes": "Inseparable",
-    "background_evidence": "Known by its background",
-    "fixed_position": "A stamp that gives away",
-    "near_duplicate": "The same picture twice",
+LEADS = {
+    "wrong_tag": "The network, which was not told the tags of the image that it looks at, sees "
+    "nothing in it that looks like the class. Agree where the object is not there: its tag is "
+    "removed.",
+    "missing_tag": "The network sees a class that is not among the tags, and sees it still when "
+    "the tagged objects are painted over. Agree where the object is there: its tag is added.",
+    "inseparable_classes": "Two classes are together in almost every image, and their maps lie on "
+    "each other: tags cannot tell which pixels belong to which. Other images can.",
+    "background_evidence": "The network still knows these classes when their objects are painted "
+    "over: it has learned the surroundings.",
+    "fixed_position": "Images of one class have the same part at the same place, such as a logo or "
+    "a watermark: a network learns it in place of the object. The part is framed.",
+    "near_duplicate": "The same picture is there twice: with different tags, or once in train and "
+    "once in val, where it is remembered and not recognised.",
 }
-"""What stands before the suspected class, by kind."""
+"""What a section is about, and what a person does there, by kind."""
+EXAMINED = {
+    "wrong_tag": "tags",
+    "missing_tag": "untagged classes",
+    "inseparable_classes": "pairs of classes",
+    "background_evidence": "classes",
+    "fixed_position": "tags",
+    "near_duplicate": "images",
+}
+"""What is counted as examined, by kind."""
+STATEMENTS = {
+    "wrong_tag": ("No", "found"),
+    "missing_tag": ("An untagged", ""),
+    "inseparable_classes": ("", "are always together"),
+    "background_evidence": ("", "is known by its surroundings"),
+    "fixed_position": ("A part that gives away", ""),
+    "near_duplicate": ("The same picture twice", ""),
+}
+"""What stands before and after the class of a finding, by kind; pairs of images name no class."""
 MOST_OF_CLASS = 6
 """Images of a class that a finding about it shows."""
 MOST_OF_PAIR = 3
@@ -51,9 +76,30 @@ class Card:
     """Changes of tags, of which one follows from agreeing."""
 
     @property
-    def suspect(self) -> str:
-        """What is asked of the person who looks at it."""
-        return SUSPECTS[self.finding.kind]
+    def statement(self) -> tuple[str, tuple[str, ...], str]:
+        """What is said: words before the classes, their names, words after them."""
+        one = self.finding
+        before, after = STATEMENTS[one.kind]
+        named = () if one.kind == "near_duplicate" else (one.label, self._other_class)
+        return before, tuple(name for name in named if name), after
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """Tags that the finding is about: marked below its images."""
+        if self.finding.kind == "near_duplicate":
+            tags = [{*seen.tags} for seen in self.seen]
+            return frozenset(set.union(*tags) - set.intersection(*tags)) if tags else frozenset()
+        return frozenset({self.finding.label, self._other_class} - {None})  # type: ignore[arg-type]
+
+    @property
+    def untagged(self) -> str | None:
+        """The class that should be a tag and is none."""
+        return self.finding.label if self.finding.kind == "missing_tag" else None
+
+    @property
+    def _other_class(self) -> str | None:
+        """The second class of a finding about two."""
+        return self.finding.other if self.finding.image is None else None
 
     @property
     def identity(self) -> list[str]:
@@ -65,7 +111,7 @@ class Card:
     def classes(self) -> list[str]:
         """The classes it is found by: its own, and for pairs of images their tags."""
         one = self.finding
-        own = [one.label, one.other if one.image is None else None]
+        own = [one.label, self._other_class]
         tags = [tag for seen in self.seen for tag in seen.tags] if one.label is None else []
         return list(dict.fromkeys(name for name in (*own, *tags) if name))
 
@@ -102,6 +148,21 @@ class CheckSection:
     def title(self) -> str:
         """Its heading."""
         return TITLES[self.name]
+
+    @property
+    def lead(self) -> str:
+        """What it is about, and what a person does there."""
+        return LEADS[self.name]
+
+    @property
+    def unit(self) -> str:
+        """What is counted as examined."""
+        return EXAMINED[self.name]
+
+    @property
+    def meanings(self) -> list[tuple[str, str]]:
+        """What the numbers of its cards are called and mean."""
+        return meanings(name for card in self.cards for name in card.finding.evidence)
 
     @property
     def left_out(self) -> int:
