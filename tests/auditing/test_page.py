@@ -78,6 +78,50 @@ def test_the_page_holds_what_a_person_needs(pets, write_audit_folder):
     assert again == html
 
 
+def test_a_card_marks_what_is_doubted(pets, write_audit_folder):
+    """The images of `pets` have the tags cat and dog, and dog alone."""
+    findings = [
+        wrong("1", "dog"),
+        Finding("missing_tag", 0.5, True, "Look.", "2", "val", "cat"),
+        Finding("near_duplicate", 0.5, True, "Look.", "1", "train", None, "2"),
+        Finding("inseparable_classes", 0.5, True, "Look.", label="cat", other="dog"),
+    ]
+    output = write_audit_folder(pets.class_names, findings, {"1": {0: 1.0, 1: 0.5}})
+    html = write_page(output, pets, visible=False).read_text(encoding="utf-8")
+    cards = {
+        re.search(r'id="(\w+)-1"', card)[1]: card
+        for card in re.findall(r"<article.*?</article>", html, re.S)
+    }
+
+    def said(kind):
+        title = re.search(r"<h3.*?</h3>", cards[kind], re.S)[0]
+        return " ".join(re.sub("<.*?>", " ", title).split())
+
+    def tags(kind, mark):
+        return re.findall(rf'class="tag {mark}"[^>]*>(?:<bdi>)?(\w+)', cards[kind])
+
+    assert {kind: said(kind) for kind in cards} == {
+        "wrong_tag": "No dog found",
+        "missing_tag": "An untagged cat",
+        "near_duplicate": "The same picture twice",
+        "inseparable_classes": "cat and dog are always together",
+    }
+    assert tags("wrong_tag", "doubted") == ["dog"]
+    assert (tags("missing_tag", "doubted"), tags("missing_tag", "untagged")) == ([], ["cat"])
+    assert tags("near_duplicate", "doubted") == ["cat"]  # Of the first; the other has none.
+    assert tags("near_duplicate", "untagged") == []
+    assert "map of dog" in cards["wrong_tag"]
+    assert "map" not in cards["near_duplicate"]  # It would hide whether pictures are the same.
+
+
+def test_numbers_are_explained_once_a_check(pets, write_audit_folder):
+    findings = [wrong(one, "dog", evidence={"compactness": 0.5, "new": 1}) for one in "12"]
+    output = write_audit_folder(pets.class_names, findings)
+    html = write_page(output, pets, visible=False).read_text(encoding="utf-8")
+    assert html.count("100 % if the map is one point") == 1
+    assert html.count("<dt>new</dt>") == 2
+
+
 def test_only_what_is_flagged_has_a_card(pets, write_audit_folder):
     output = write_audit_folder(pets.class_names, [wrong("1", "dog"), wrong("2", "dog", False)])
     html = write_page(output, pets, visible=False).read_text(encoding="utf-8")

@@ -93,7 +93,12 @@ class Pictures:
         return sorted(found, key=lambda one: not self._path(one).is_file())
 
     def seen(
-        self, item_id: str, label: str | None = None, evidence: Mapping[str, float] | None = None
+        self,
+        item_id: str,
+        label: str | None = None,
+        evidence: Mapping[str, float] | None = None,
+        *,
+        mapped: bool = True,
     ) -> Seen:
         """An image, with the map of a class.
 
@@ -101,6 +106,7 @@ class Pictures:
             item_id: id of the image.
             label: name of the class; None: the strongest of the maps that were kept.
             evidence: of the finding, which may hold a box.
+            mapped: whether to show a map at all.
         """
         if item_id not in self._items:
             return Seen(item_id, "", (), problem="The data set has no image of this name.")
@@ -111,7 +117,7 @@ class Pictures:
         except WsssError as error:
             log.warning("%s is not shown: %s", item_id, error)
             return Seen(*told, problem=f"The image cannot be read: {error}")
-        heat, map_of, problem = self._heat(item_id, label)
+        heat, map_of, problem = self._heat(item_id, label) if mapped else (None, "", "")
         return Seen(
             *told,
             picture=picture,

@@ -196,8 +196,9 @@ def card(rank: int, finding: Finding, pictures: Pictures) -> Card:
         finding: what was found.
         pictures: draws its images.
     """
+    alone = finding.kind == "near_duplicate"  # Maps would hide whether pictures are the same.
     seen = tuple(
-        pictures.seen(item_id, label, finding.evidence)
+        pictures.seen(item_id, label, finding.evidence, mapped=not alone)
         for item_id, label in _shown(finding, pictures)
     )
     tags = {one.item_id: one.tags for one in seen if one.split}  # Others are not in the data.
