@@ -75,8 +75,10 @@ QUANTITIES: Mapping[str, Quantity] = {
     "correlation": Quantity(
         "alike", "the correlation of the pictures: 1 is the same", lambda value: f"{value:.2f}"
     ),
-    "share_of_class": Quantity("of the class's images", "the share that bears this part"),
-    "share_of_others": Quantity("of other images", "the share that bears this part"),
+    "share_of_class": Quantity(
+        "images of the class with it", "the share that bears the framed part"
+    ),
+    "share_of_others": Quantity("other images with it", "the share that bears the framed part"),
 }
 
 
