@@ -90,6 +90,9 @@ def run(folder: Path, *words: str, status: int = 0) -> int:
         (["explain", "--help"], 0),
         (["predict", "--help"], 0),
         (["predict", "--scale=1"], 1),
+        (["audit", "--help"], 0),
+        (["audit", "--cfg", "job"], 0),
+        (["audit", "--fold=4"], 1),
     ],
 )
 def test_help_and_a_mistyped_setting_load_no_slow_library(loaded, tmp_path, words, status):

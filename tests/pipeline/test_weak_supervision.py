@@ -80,6 +80,17 @@ def test_no_learning_stage_opens_a_mask(run_on, pets, monkeypatch, tiny_methods,
         run_on(pets, tmp_path / "runs", *refusing, "stages=[evaluate]")
 
 
+def test_an_audit_opens_no_mask(run_on, pets, call_command, monkeypatch, tmp_path):
+    (tmp_path / "refusing.py").write_text(REFUSING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    folder = run_on(pets, tmp_path / "runs", "stages=[classify,localize,refine]")["refine"].folder
+    words = ("data=folder", f"data.root={pets}", "data._target_=refusing.RefusingFolder", "folds=4")
+    status, said = call_command("audit", folder, *words, "workers=1", "device=cpu", "output=found")
+    assert status == 0, said
+    assert (tmp_path / "found" / "index.html").is_file()
+
+
 def test_results_do_not_depend_on_masks(run_on, pets, content, tmp_path):
     with_masks = run_on(pets, tmp_path / "with")
     shutil.rmtree(pets / "masks")
