@@ -18,9 +18,10 @@ def _percent(value: float) -> str:
 
 
 NAMES: Mapping[str, tuple[str, Format]] = {
-    "probability": ("probability, out of fold", _percent),
-    "class_probability": ("mean of images with the tag", _percent),
-    "best_cells": ("best cells (0: as without the tag, 1: as with it)", lambda x: f"{x:.2f}"),
+    "best_cells": ("probability given the best cells", _percent),
+    "with_tag": ("its mean over images with the tag", _percent),
+    "without_tag": ("its mean over images without the tag", _percent),
+    "probability": ("probability given the whole image", _percent),
     "compactness": ("compactness of the map", _percent),
     "erased_probability": ("tagged objects filled in", _percent),
     "filled_probability": ("object filled in", _percent),
