@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from wsss.auditing.checks.fixed_position import fixed_positions
 from wsss.auditing.checks.near_duplicate import SAME, alike, near_duplicates
-from wsss.auditing.checks.shared_part import Parts
+from wsss.auditing.checks.shared_part import Parts, shared_parts
 from wsss.auditing.looks import look_at
 
 NAMES = ("cat", "dog")
@@ -137,3 +138,14 @@ def test_copies_of_one_picture_are_no_stamp(tags):
     images = [picture(row) for row in range(40)]
     images[:8] = [stamped(picture(0), (110, 120, 140, 190)) for _ in range(8)]
     assert not examined(images, tags, np.array([0] * 8 + [*range(1, 33)])).flagged
+
+
+def test_the_chance_of_a_stamp_is_that_of_fishers_exact_test(tags):
+    images = [picture(row) for row in range(40)]
+    for row in range(6):
+        images[row] = stamped(images[row], (110, 120, 140, 190))
+    looks = [look_at(one) for one in images]
+    parts = Parts(np.stack([one.parts for one in looks]), np.array([one.size for one in looks]))
+    found = shared_parts(parts, tags[:, 0], np.ones(40, dtype=bool))
+    _, expected = fisher_exact([[6, 14], [0, 20]], alternative="greater")
+    assert [one.chance for one in found] == [pytest.approx(expected)]
