@@ -63,7 +63,8 @@ def audited(words: Sequence[str], work_dir: Path) -> Path:
     own = Path(wsss.__file__).parent / "auditing"
     code = fingerprint([file_digest(path) for path in sorted(own.rglob("*.py"))])
     output = work_dir / "audit" / f"{run.name}_{code}"
-    command = [sys.executable, "-m", "wsss", "audit", str(run), f"output={output}"]
+    data = ["data=synthetic", *(word for word in words if word.startswith("data."))]
+    command = [sys.executable, "-m", "wsss", "audit", str(run), f"output={output}", *data]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return output
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
-from wsss.auditing.logistic_heads import fit_heads, out_of_fold, sigmoid
+from wsss.auditing.logistic_heads import best_cell_logits, fit_heads, out_of_fold, sigmoid
+from wsss.auditing.seen_images import best_features, cell_logits
 
 
 @pytest.fixture
@@ -58,3 +60,38 @@ def test_the_penalty_is_that_of_the_least_loss(drawn):
 def test_the_sigmoid_does_not_overflow():
     found = sigmoid(np.array([-1e4, 0, 1e4]))
     np.testing.assert_allclose(found, [0, 0.5, 1])
+
+
+def test_best_cells_are_judged_by_heads_on_best_cells_of_other_folds(drawn):
+    """The features of each class are its own: heads of each class are fitted one by one."""
+    features, tags = drawn
+    rng = np.random.default_rng(1)
+    best = np.stack([features, features[:, rng.permutation(12)], features**2], axis=1)
+    folds = np.arange(90) % 3
+    found = best_cell_logits(best, tags, folds, 4.0)
+    for c in range(3):
+        for fold in range(3):
+            seen, own = folds != fold, folds == fold
+            x = best[:, c].astype(np.float64)
+            x = (x - x[seen].mean(axis=0)) / x[seen].std(axis=0)
+            other = LogisticRegression(C=1 / 4, tol=1e-10, max_iter=10_000)
+            other.fit(x[seen], tags[seen, c])
+            np.testing.assert_allclose(found[own, c], other.decision_function(x[own]), atol=5e-3)
+
+
+def test_an_object_counts_as_much_if_it_is_small():
+    """One cell in 100 shows the class: the mean hardly knows of it, the best cells do."""
+    rng = np.random.default_rng(2)
+    cells = rng.uniform(size=(120, 6, 10, 10)).astype(np.float32)
+    cells[:, 0] *= rng.uniform(0, 0.3, (120, 1, 1))
+    tags = np.arange(120)[:, None] % 2 == 0
+    cells[::2, 0, 3, 4] = 3
+    folds = rng.permutation(120) % 4
+    by_mean = out_of_fold(cells.mean(axis=(2, 3))[:, None], tags, folds, [1.0])
+    best = np.stack([
+        best_features(one, cell_logits(one, by_mean.heads[fold]))
+        for one, fold in zip(cells, folds, strict=True)
+    ])  # fmt: skip
+    logits = best_cell_logits(best, tags, folds, 1.0)
+    found, before = roc_auc_score(tags, logits), roc_auc_score(tags, by_mean.probabilities)
+    assert found > before + 0.1

@@ -32,17 +32,15 @@ class Quantity:
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "probability": Quantity(
-        "probability", "of the class, by a head that has not learned this image's tags"
-    ),
-    "class_probability": Quantity(
-        "on average where tagged", "the mean of that probability over the images with the tag"
-    ),
     "best_cells": Quantity(
-        "strongest spot",
-        "how much the part of the image that looks most like the class looks like it: "
-        "0 as in images without the tag, 1 as in images with it",
-        lambda value: f"{value:.2f}",
+        "probability",
+        "of the class, given the part of the image that speaks for it most, by a head that has not "
+        "learned this image's tags",
+    ),
+    "with_tag": Quantity("images with the tag", "the mean of that probability over them"),
+    "without_tag": Quantity("images without it", "the mean of that probability over them"),
+    "probability": Quantity(
+        "given the whole image", "the probability of the class by the same head, not of a part"
     ),
     "compactness": Quantity(
         "map in one place", "100 % if the map is one point, 0 % if it is spread over the image"
@@ -75,10 +73,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "correlation": Quantity(
         "alike", "the correlation of the pictures: 1 is the same", lambda value: f"{value:.2f}"
     ),
-    "share_of_class": Quantity(
-        "images of the class with it", "the share that bears the framed part"
-    ),
-    "share_of_others": Quantity("other images with it", "the share that bears the framed part"),
+    "share_of_class": Quantity("images of the class with it", "the share with the framed part"),
+    "share_of_others": Quantity("other images with it", "the share with the framed part"),
 }
 
 

@@ -1,7 +1,7 @@
 """What is computed of a data set, step by step, and the checks that look at it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import ceil
@@ -18,13 +18,21 @@ from wsss.auditing.checks.fixed_position import fixed_positions
 from wsss.auditing.checks.inseparable_classes import inseparable_classes
 from wsss.auditing.checks.missing_tag import missing_tags
 from wsss.auditing.checks.near_duplicate import alike, near_duplicates
+from wsss.auditing.checks.shared_part import Parts
 from wsss.auditing.checks.tag_table import TagTable
 from wsss.auditing.checks.wrong_tag import wrong_tags
+from wsss.auditing.disk_arrays import on_disk
 from wsss.auditing.finding import KINDS, CheckResult, Finding
 from wsss.auditing.finding_pictures import EVIDENCE
 from wsss.auditing.folds import folds_of, groups_of
-from wsss.auditing.logistic_heads import PENALTIES, OutOfFold, out_of_fold
-from wsss.auditing.looks import LookStore, LookTask
+from wsss.auditing.logistic_heads import (
+    PENALTIES,
+    OutOfFold,
+    best_cell_logits,
+    out_of_fold,
+    sigmoid,
+)
+from wsss.auditing.looks import ANCHORS, CELLS, LookStore, LookTask
 from wsss.auditing.map_shapes import overlap
 from wsss.auditing.seen_images import Eyes, SeenStore, see
 from wsss.data.item_table import joined, select
@@ -84,7 +92,7 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
     most = ceil(LISTED * len(items))
     checks: dict[str, CheckResult] = {}
 
-    thumbnails, parts, sizes = _looks(looks, items)
+    thumbnails, parts = _looks(looks, items, context.folder / "parts.npy")
     with reporting(len(items), "near-duplicates", unit="image") as report:
         compared = _Counter(report)
         pairs = alike(thumbnails, compared)
@@ -93,7 +101,7 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
     with reporting(len(names), "stamps", unit="class") as report:
         done = _Counter(report)
         checks["fixed_position"] = fixed_positions(
-            parts, sizes, groups, ids, splits, names, tags, most, lambda: done(1)
+            parts, groups, ids, splits, names, tags, most, lambda: done(1)
         )
     folds = folds_of(groups, num_folds, seed)
     with reporting(
@@ -107,9 +115,15 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
     heads = {item_id: found.heads[fold] for item_id, fold in zip(ids, folds, strict=True)}
     see(context, model, items, Eyes(heads, np.log(share / (1 - share)), run.pseudo_masks), seen)
     kept = [row for row, item in enumerate(items) if seen.has(item)]
+    _check_enough(context, len(kept), num_folds)
+    looked = [items[row] for row in kept]
+    best = _best_cells(seen, looked, context.folder / "best_cells.npy")
+    with reporting(num_folds * len(names), "best cells out of fold", unit="training") as told:
+        trained = _Counter(told)
+        logits = best_cell_logits(best, tags[kept], folds[kept], found.penalty, lambda: trained(1))
     table, overlaps = _table(
-        [items[row] for row in kept], [splits[row] for row in kept], names, tags[kept],
-        found.probabilities[kept], seen,
+        looked, [splits[row] for row in kept], names, tags[kept], found.probabilities[kept],
+        logits, seen,
     )  # fmt: skip
     checks["wrong_tag"] = wrong_tags(table, most)
     checks["missing_tag"] = missing_tags(table, most)
@@ -157,14 +171,25 @@ def _check_enough(context: Context, count: int, num_folds: int) -> None:
         )  # fmt: skip
 
 
-def _looks(store: LookStore, items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thumbnails, parts and sizes of all images."""
-    looks = [store.read(item) for item in items]
-    return (
-        np.stack([one.thumbnail for one in looks]),
-        np.stack([one.parts for one in looks]),
-        np.array([one.size for one in looks], dtype=np.int64),
-    )
+def _looks(store: LookStore, items: Sequence[Item], path: Path) -> tuple[np.ndarray, Parts]:
+    """Thumbnails of all images, and their parts."""
+    thumbnails, sizes = [], []
+
+    def parts() -> Iterator[np.ndarray]:
+        for item in items:
+            look = store.read(item)
+            thumbnails.append(look.thumbnail)
+            sizes.append(look.size)
+            yield look.parts
+
+    grey = on_disk(path, (len(items), len(ANCHORS), CELLS, CELLS), "|u1", parts())
+    return np.stack(thumbnails), Parts(grey, np.array(sizes, dtype=np.int64))
+
+
+def _best_cells(store: SeenStore, items: Sequence[Item], path: Path) -> np.ndarray:
+    """Features of the best cells of every image and class."""
+    shape = store.read(items[0]).best.shape
+    return on_disk(path, (len(items), *shape), "<f2", (store.read(item).best for item in items))
 
 
 def _table(
@@ -173,6 +198,7 @@ def _table(
     names: tuple[str, ...],
     tags: np.ndarray,
     probabilities: Float[np.ndarray, "n c"],
+    logits: Float[np.ndarray, "n c"],
     store: SeenStore,
 ) -> tuple[TagTable, dict[tuple[int, int], float]]:
     """What is seen in all images, and the mean overlap of the maps of classes that are together."""
@@ -182,13 +208,21 @@ def _table(
         maps = dict(zip(seen.classes.tolist(), seen.maps.astype(np.float32), strict=True))
         for first, second in combinations([label - 1 for label in item.labels], 2):
             overlaps[first, second].append(overlap(maps[first], maps[second]))
-        rows.append(replace(seen, maps=seen.maps[:0]))  # Maps of all images would fill memory.
+        rows.append(
+            replace(seen, maps=seen.maps[:0], best=seen.best[:0])
+        )  # They would fill memory.
     columns = {
         name: np.stack([getattr(one, name) for one in rows]).astype(np.float64)
-        for name in ("compactness", "peak", "erased", "filled", "outside")
+        for name in ("compactness", "erased", "filled", "outside")
     }
     table = TagTable(
-        tuple(item.id for item in items), tuple(splits), names, tags, probabilities, **columns
+        tuple(item.id for item in items),
+        tuple(splits),
+        names,
+        tags,
+        probabilities,
+        best_cells=sigmoid(logits.astype(np.float64)),
+        **columns,
     )
     return table, {pair: float(np.mean(some)) for pair, some in overlaps.items()}
 

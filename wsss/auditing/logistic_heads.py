@@ -123,6 +123,38 @@ def out_of_fold(
     return best
 
 
+def best_cell_logits(
+    best: Float[np.ndarray, "n c d"],
+    tags: Bool[np.ndarray, "n c"],
+    folds: Int64[np.ndarray, " n"],
+    penalty: float,
+    advance: Callable[[], None] = lambda: None,
+) -> Float[np.ndarray, "n c"]:
+    """Logits of images by heads that learn from the cells that speak for a class most.
+
+    Heads on the mean of all cells choose the cells, and new ones are trained on them, on the other
+    folds as well: the first step of multiple-instance learning (mi-SVM, Andrews et al., NIPS 2002).
+    In an image without the class these cells are what is most like it, so that heads learn to tell
+    the two apart, and an object counts as much if it is small.
+
+    Args:
+        best: features of the best cells of each image and class; may lie on disk.
+        tags: the classes of each image.
+        folds: the fold of each image, 0…k-1.
+        penalty: strength, as of `fit_heads`.
+        advance: called after each training, once a class and fold.
+    """
+    logits = np.zeros(tags.shape, dtype=np.float32)
+    for column in range(tags.shape[1]):
+        x = np.asarray(best[:, column], dtype=np.float32)
+        for fold in range(int(folds.max()) + 1):
+            seen, own = folds != fold, folds == fold
+            head = fit_heads(x[seen], tags[seen][:, [column]], penalty)
+            logits[own, column] = head.logits(x[own])[:, 0]
+            advance()
+    return logits
+
+
 def sigmoid(logits: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """`1 / (1 + exp(-x))`, without overflow."""
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(logits.dtype)

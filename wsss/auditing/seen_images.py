@@ -23,8 +23,8 @@ from wsss.stage_tools.network_files import write_network_files
 
 MOST_UNTAGGED = 3
 """Maps that are kept of untagged classes, the most probable ones."""
-PEAK = 0.95
-"""Quantile over an image's cells: small objects hardly move the mean."""
+BEST = 0.1
+"""Share of an image's cells that speak for a class most: small objects hardly move the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class SeenImage:
     """Of each map, from 0: the tags, then the most probable untagged ones."""
     compactness: Float32[np.ndarray, " c"]
     """Of the evidence for each class."""
-    peak: Float32[np.ndarray, " c"]
-    """Logit of each class in the cells that speak for it most: their quantile `PEAK`."""
+    best: Float16[np.ndarray, "c d"]
+    """Mean features of the cells that speak for each class most, a share of `BEST` of all."""
     outside: Float32[np.ndarray, " c"]
     """Of each tag, the share of its evidence that is not in its refined object; NaN of others."""
     erased: Float32[np.ndarray, " c"]
@@ -118,6 +118,25 @@ def cell_logits(features: Float[np.ndarray, "k h w"], heads: Heads) -> Float[np.
     return found + heads.bias[:, None, None]
 
 
+def best_features(
+    features: Float[np.ndarray, "d h w"], logits: Float[np.ndarray, "c h w"]
+) -> Float[np.ndarray, "c d"]:
+    """Mean features of the cells with the highest logits of each class, a share of `BEST` of all.
+
+    The features of each cell are divided by their length, so that none outweighs the others.
+
+    Args:
+        features: of an image's cells.
+        logits: of every class in each cell.
+    """
+    cells = features.reshape(len(features), -1)
+    cells = cells / np.maximum(np.linalg.norm(cells, axis=0), 1e-6)
+    count = max(1, round(BEST * cells.shape[1]))
+    order = np.argsort(-logits.reshape(len(logits), -1), axis=1, kind="stable")[:, :count]
+    found: Float[np.ndarray, "c d"] = cells[:, order].mean(axis=2).T
+    return found
+
+
 def _seen(network: SplitClassifier, batch: PyramidBatch, eyes: Eyes) -> list[SeenImage]:
     images = batch.pyramid[0]
     features = _features(network, images)
@@ -167,7 +186,7 @@ def _of_image(
         maps[classes].astype(np.float16),
         classes,
         compactness(raw).astype(np.float32),
-        np.quantile(cells, PEAK, axis=(1, 2)).astype(np.float32),
+        best_features(features, cells).astype(np.float16),
         share,
         erased.astype(np.float32),
         alone,

@@ -22,7 +22,7 @@ def table_of(shown, tags, **changed):
     columns = {
         "probabilities": probabilities,
         "compactness": np.where(shown, 0.6, 0.2) + noise,
-        "peak": np.where(shown, 3.0, -1.0) + noise,
+        "best_cells": probabilities + 0.02,
         "erased": probabilities,
         "filled": np.where(tags, 0.1 + noise, np.nan),
         "outside": np.where(tags, 0.2, np.nan),

@@ -58,7 +58,7 @@ def background_evidence(table: TagTable, most: int) -> CheckResult:
                 evidence={
                     "survival": survival,
                     **({} if share is None else {"outside": share}),
-                    "probability": float(table.self_confidence[column]),
+                    "probability": float(np.mean(table.probabilities[rows, column])),
                     "filled_probability": float(np.mean(table.filled[rows, column])),
                 },
                 images=tuple(table.ids[row] for row in worst),
