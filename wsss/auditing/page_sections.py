@@ -87,9 +87,9 @@ class Card:
     def doubted(self) -> frozenset[str]:
         """Tags that the finding is about: marked below its images."""
         if self.finding.kind == "near_duplicate":
-            tags = [{*seen.tags} for seen in self.seen]
-            return frozenset(set.union(*tags) - set.intersection(*tags)) if tags else frozenset()
-        return frozenset({self.finding.label, self._other_class} - {None})  # type: ignore[arg-type]
+            tags = [{*seen.tags} for seen in self.seen] or [set[str]()]
+            return frozenset(tags[0].union(*tags) - tags[0].intersection(*tags))
+        return frozenset(name for name in (self.finding.label, self._other_class) if name)
 
     @property
     def untagged(self) -> str | None:

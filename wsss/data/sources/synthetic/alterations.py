@@ -72,4 +72,5 @@ def near_copy(image: Canvas, rng: np.random.Generator) -> Canvas:
     bgr = np.clip(np.rint(part), 0, 255).astype(np.uint8)[..., ::-1]
     quality = int(rng.integers(*JPEG_QUALITIES, endpoint=True))
     _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

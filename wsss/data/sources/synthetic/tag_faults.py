@@ -75,9 +75,9 @@ def _changed(image: str, labels: Labels, rng: np.random.Generator) -> Copy:
     """A copy whose tags differ by a class, or by one for another."""
     lost = {_one_of(labels, rng)} if labels else set()
     new = _one_of(_absent(labels), rng)
-    ways = [({new}, set(), new), ({new}, lost, new)]
+    ways: list[tuple[set[int], set[int], int]] = [({new}, set(), new), ({new}, lost, new)]
     if len(labels) > 1:
-        ways.append((set(), lost, *lost))
+        ways.append((set(), lost, next(iter(lost))))
     gained, gone, differs_by = ways[rng.integers(len(ways))]
     return Copy(image, tuple(sorted({*labels} - gone | gained)), differs_by)
 
