@@ -27,6 +27,7 @@ from wsss.auditing.finding_pictures import EVIDENCE
 from wsss.auditing.folds import folds_of, groups_of
 from wsss.auditing.logistic_heads import (
     PENALTIES,
+    ROUNDS,
     OutOfFold,
     best_cell_logits,
     out_of_fold,
@@ -118,7 +119,9 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
     _check_enough(context, len(kept), num_folds)
     looked = [items[row] for row in kept]
     best = _best_cells(seen, looked, context.folder / "best_cells.npy")
-    with reporting(num_folds * len(names), "best cells out of fold", unit="training") as told:
+    with reporting(
+        ROUNDS * num_folds * len(names), "best cells out of fold", unit="training"
+    ) as told:
         trained = _Counter(told)
         logits = best_cell_logits(best, tags[kept], folds[kept], found.penalty, lambda: trained(1))
     table, overlaps = _table(

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Int64
 PENALTIES = (30.0, 100.0, 300.0, 1000.0)
 """Strengths of the penalty among which the out-of-fold loss chooses, without any mask."""
 MOST_ITERATIONS = 300
+ROUNDS = 2
+"""Of training on best cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +137,48 @@ def best_cell_logits(
     Heads on the mean of all cells choose the cells, and new ones are trained on them, on the other
     folds as well: the first step of multiple-instance learning (mi-SVM, Andrews et al., NIPS 2002).
     In an image without the class these cells are what is most like it, so that heads learn to tell
-    the two apart, and an object counts as much if it is small.
+    the two apart, and an object counts as much if it is small. They are trained twice, the second
+    time without the images that the first ones call confidently wrong, so that no wrong tag has
+    taught them (`confidently_wrong`).
 
     Args:
         best: features of the best cells of each image and class; may lie on disk.
         tags: the classes of each image.
         folds: the fold of each image, 0…k-1.
         penalty: strength, as of `fit_heads`.
-        advance: called after each training, once a class and fold.
+        advance: called after each training, `ROUNDS` times a class and fold.
     """
     logits = np.zeros(tags.shape, dtype=np.float32)
     for column in range(tags.shape[1]):
         x = np.asarray(best[:, column], dtype=np.float32)
-        for fold in range(int(folds.max()) + 1):
-            seen, own = folds != fold, folds == fold
-            head = fit_heads(x[seen], tags[seen][:, [column]], penalty)
-            logits[own, column] = head.logits(x[own])[:, 0]
-            advance()
+        tagged = tags[:, column]
+        trusted = np.ones(len(tags), dtype=bool)
+        for _ in range(ROUNDS):
+            found = np.zeros(len(tags), dtype=np.float32)
+            for fold in range(int(folds.max()) + 1):
+                seen, own = trusted & (folds != fold), folds == fold
+                found[own] = fit_heads(x[seen], tagged[seen, None], penalty).logits(x[own])[:, 0]
+                advance()
+            trusted = ~confidently_wrong(sigmoid(found), tagged)
+        logits[:, column] = found
     return logits
+
+
+def confidently_wrong(
+    probabilities: Float[np.ndarray, " n"], tagged: Bool[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Images that look like those with the tag, and have none, or the other way round.
+
+    The thresholds are those of confident learning (Northcutt et al., JAIR 2021, eq. 2): a mean
+    image with the tag, and one without it.
+    """
+    if tagged.all() or not tagged.any():
+        return np.zeros(len(tagged), dtype=bool)
+    with_tag, without = probabilities[tagged].mean(), probabilities[~tagged].mean()
+    found: Bool[np.ndarray, " n"] = np.where(
+        tagged, probabilities < without, probabilities >= with_tag
+    )
+    return found
 
 
 def sigmoid(logits: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
