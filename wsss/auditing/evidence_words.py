@@ -37,8 +37,8 @@ QUANTITIES: Mapping[str, Quantity] = {
         "of the class, given the part of the image that speaks for it most, by a head that has not "
         "learned this image's tags",
     ),
-    "with_tag": Quantity("images with the tag", "the mean of that probability over them"),
-    "without_tag": Quantity("images without it", "the mean of that probability over them"),
+    "with_tag": Quantity("mean with the tag", "that probability over all images with the tag"),
+    "without_tag": Quantity("mean without it", "that probability over all images without the tag"),
     "probability": Quantity(
         "given the whole image", "the probability of the class by the same head, not of a part"
     ),
