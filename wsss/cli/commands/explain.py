@@ -54,8 +54,8 @@ def explain(words: list[str], arguments: argparse.Namespace) -> None:
         from wsss.cli.tables.sanity_checks import checked
         from wsss.explain.sanity import sanity_request
 
-        found = sanity_request.run(request, methods, cfg.get("data"))
-        Console().print(checked(found), crop=False)
+        checks = sanity_request.run(request, methods, cfg.get("data"))
+        Console().print(checked(checks), crop=False)
         return
     from wsss.cli.tables.explanations import outcome
     from wsss.explain import explain_request as explainer
