@@ -128,7 +128,7 @@ def _findings(
         if across:
             advice = "Remove one of the two, best the one in val: scores on it are remembered."
         if len(differ):
-            names = ", ".join(class_names[one] for one in differ)
+            names = ", ".join(class_names[one] for one in differ.tolist())
             advice = f"Look which tags are right ({names}), and give both the same." + (
                 f" {advice}" if across else ""
             )
