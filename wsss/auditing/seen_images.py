@@ -115,7 +115,8 @@ def cell_logits(features: Float[np.ndarray, "k h w"], heads: Heads) -> Float[np.
     found: Float[np.ndarray, "c h w"] = np.einsum(
         "ck,khw->chw", heads.weight, features, optimize=True
     )
-    return found + heads.bias[:, None, None]
+    found += heads.bias[:, None, None]
+    return found
 
 
 def best_features(

@@ -121,7 +121,7 @@ def _findings(
 ) -> Iterator[Finding]:
     for pair in pairs:
         first, second = pair.first, pair.second
-        differ: list[int] = np.flatnonzero(tags[first] != tags[second]).tolist()
+        differ = np.flatnonzero(tags[first] != tags[second])
         across = splits[first] != splits[second]
         harm = bool(len(differ)) or across
         advice = "Nothing to do: the tags are equal and both are in one split."
