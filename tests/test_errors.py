@@ -43,8 +43,8 @@ def test_parts_of_an_argument_are_told_by_their_path():
 
 
 DOORS = {
-    "api", "cli", "comparing", "explain", "exporting", "pipeline", "predict", "runs", "searching",
-    "settings", "stage_tools", "stages",
+    "api", "auditing", "cli", "comparing", "explain", "exporting", "pipeline", "predict", "runs",
+    "searching", "settings", "stage_tools", "stages",
 }  # fmt: skip
 """What knows the settings of a command, or is called by them."""
 SETTING = re.compile(

@@ -26,6 +26,7 @@ from wsss.data.sources.folder import Folder
 from wsss.errors import user_error
 from wsss.settings.build import build
 from wsss.settings.compose import compose
+from wsss.stage_tools.loaders import BATCH_SIZE
 
 DATA = ("data=synthetic", "data.num_train=9", "data.num_val=5", "data.size_px=64")
 FILES = {"audit.json", "audit.csv", "labels.corrected.csv", "index.html"}
@@ -175,7 +176,9 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(audited, finished, undis
     assert len(left) >= 14 + 5
     audited(finished["refine"].folder, *DATA, output="killed")
     assert results(folder) == results(undisturbed)
-    assert {path: path.stat().st_mtime_ns for path in left} == left
+    again = {path.parent.name for path, one in left.items() if path.stat().st_mtime_ns != one}
+    assert again <= {"seen"}  # The batch that it was killed in is computed as a whole.
+    assert sum(path.stat().st_mtime_ns != one for path, one in left.items()) < BATCH_SIZE
     assert not [*folder.rglob("*tmp~*")]
 
 
