@@ -243,7 +243,7 @@ def _keep_maps(
     together = _together(checks["inseparable_classes"].findings, items, names)
     for finding in flagged:
         for image in _images_of(finding, together):
-            wanted[image] |= {finding.label} - {None}
+            wanted[image] |= {finding.label} if finding.label else set()
     for item in items:
         if item.id not in wanted or not store.has(item):
             continue

@@ -70,7 +70,7 @@ def _findings(
     sizes: Int64[np.ndarray, "n 2"],
 ) -> Iterator[Finding]:
     """One finding for each image of the class, about the stamp that it is most like."""
-    for row in np.flatnonzero(tagged) if stamps else ():
+    for row in np.flatnonzero(tagged).tolist() if stamps else ():
         stamp = max(stamps, key=lambda one: float(one.correlation[row]))
         correlation = float(np.clip(stamp.correlation[row], 0, 1))
         top, left, bottom, right = box_px(
