@@ -38,7 +38,7 @@ from wsss.data.sources.synthetic import Synthetic
 from wsss.settings.build import build
 from wsss.settings.compose import compose
 
-BASE = ["experiment=demo", "refine=crf", "data.context_bias=0"]
+BASE = ["experiment=demo", "data=synthetic", "refine=crf", "data.context_bias=0"]
 STAGES = "stages=[classify,localize,refine]"
 OUT_OF_FOLD = Path("evidence", "out_of_fold.npz")
 REFERENCE = {"wrong_tags": True, "missing_tags": False}
@@ -63,7 +63,7 @@ def audited(words: Sequence[str], work_dir: Path) -> Path:
     own = Path(wsss.__file__).parent / "auditing"
     code = fingerprint([file_digest(path) for path in sorted(own.rglob("*.py"))])
     output = work_dir / "audit" / f"{run.name}_{code}"
-    data = ["data=synthetic", *(word for word in words if word.startswith("data."))]
+    data = [word for word in words if word.startswith(("data=", "data."))]
     command = [sys.executable, "-m", "wsss", "audit", str(run), f"output={output}", *data]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return output

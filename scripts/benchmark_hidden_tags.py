@@ -29,7 +29,7 @@ from wsss.artifacts import read_json, write_json
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder.folder import Folder
 
-WORDS = ["experiment=voc_coseg", "backbone=efficientnet_lite0", "refine=crf"]
+WORDS = ["experiment=voc_coseg", "data=folder", "backbone=efficientnet_lite0", "refine=crf"]
 
 
 def parsed() -> argparse.Namespace:

@@ -143,8 +143,9 @@ def test_the_audit_is_of_the_masks_and_named_after_them_and_its_code(
     folders = []
     for code in ("1", "1", "2"):
         check.write_text(code)
-        folders.append(benchmark.audited(["seed=0", "data.seed=0"], tmp_path))
-        own = [str(run), f"output={folders[-1]}", "data=synthetic", "data.seed=0"]
+        data = ["data=synthetic", "data.seed=0"]
+        folders.append(benchmark.audited(["seed=0", *data], tmp_path))
+        own = [str(run), f"output={folders[-1]}", *data]
         assert commands[-1][1:] == ["-m", "wsss", "audit", *own]
     assert folders[0] == folders[1] != folders[2]
     assert folders[0].name.startswith("0123_")

@@ -115,7 +115,7 @@ def test_findings_are_counted_by_the_list_and_by_masks(run, benchmark):
     }  # fmt: skip
     assert [one["in_mask_oracle"] for one in result["findings"]] == [True, False, True]
     assert result["oracle"] is True
-    assert words[:3] == benchmark.WORDS
+    assert words[: len(benchmark.WORDS)] == benchmark.WORDS
     assert "hidden tags" in printed
 
 

@@ -112,10 +112,9 @@ def cell_logits(features: Float[np.ndarray, "k h w"], heads: Heads) -> Float[np.
     activation map (Zhou et al. 2016, eq. 2) with an origin at which no cell speaks for or against
     the class.
     """
-    found: Float[np.ndarray, "c h w"] = np.einsum(
-        "ck,khw->chw", heads.weight, features, optimize=True
+    found: Float[np.ndarray, "c h w"] = (
+        np.einsum("ck,khw->chw", heads.weight, features, optimize=True) + heads.bias[:, None, None]
     )
-    found += heads.bias[:, None, None]
     return found
 
 

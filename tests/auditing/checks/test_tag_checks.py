@@ -99,6 +99,31 @@ def test_a_class_that_outlives_its_object_is_flagged(shown):
     assert {*found.findings[0].images} <= {f"{row:03d}" for row in np.flatnonzero(shown[:, 1])}
 
 
+def test_a_class_is_flagged_by_its_distance_to_the_median_class():
+    """Survivals 0.4, 0.5, 0.6, and 0.85 or 0.75: only the former is 0.8 and two deviations above.
+
+    The median is 0.55, the median distance to it 0.1 at most, a deviation 1.4826 times that.
+    """
+    images, names = 200, ("a", "b", "c", "d")
+    rows = np.arange(images)
+    tags = np.zeros((images, 4), dtype=bool)
+    tags[rows, rows % 4] = True
+    for last, flagged in ((0.85, ["d"]), (0.75, [])):
+        probabilities, filled = np.zeros((images, 4)), np.full((images, 4), np.nan)
+        for column, survival in enumerate((0.4, 0.5, 0.6, last)):
+            others = np.flatnonzero(~tags[:, column])
+            probabilities[others, column] = np.arange(len(others)) / len(others)
+            filled[tags[:, column], column] = survival - 1e-9
+        table = TagTable(
+            tuple(map(str, rows)), ("train",) * images, names, tags, probabilities, filled,
+            probabilities, probabilities, filled, filled,
+        )  # fmt: skip
+        found = background_evidence(table, 4)
+        assert found.findings[0].label == "d"
+        assert found.findings[0].evidence["survival"] == pytest.approx(last, abs=0.01)
+        assert [one.label for one in found.findings if one.flagged] == flagged
+
+
 def test_classes_that_are_always_together_are_flagged_if_their_maps_overlap():
     tags = np.zeros((40, 3), dtype=bool)
     tags[:10, :2] = True

@@ -8,14 +8,14 @@ from wsss.auditing.finding import CheckResult, Finding, ranked
 
 LEAST_IMAGES = 5
 """With the tag, for a class to be examined."""
-SURVIVAL, ABOVE_OTHERS = 0.8, 4.0
+SURVIVAL, ABOVE_OTHERS = 0.8, 2.0
 """Least survival, and how far above the median of all classes, in robust deviations."""
 MOST_IMAGES = 12
 RULE = (
     "Classes are ranked by how well images with the tag are still told from images without it when "
     "the object is filled in, and by the share of evidence outside the refined object; flagged is "
-    f"a class that is still told from {SURVIVAL:.0%} of the others, and far better than most "
-    "classes are."
+    f"a class that is still told from {SURVIVAL:.0%} of the others, and by {ABOVE_OTHERS:g} robust "
+    "deviations better than the median class is."
 )
 
 

@@ -149,9 +149,10 @@ def _best(
 def _some(rows: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
     if len(rows) <= MOST_COMPARED:
         return rows
-    places = np.linspace(0, len(rows) - 1, MOST_COMPARED).round().astype(int)
-    found: Int64[np.ndarray, " m"] = rows[places]
-    return found
+    some: Int64[np.ndarray, " m"] = rows[
+        np.linspace(0, len(rows) - 1, MOST_COMPARED).round().astype(int)
+    ]
+    return some
 
 
 def _rank(stamp: Stamp) -> tuple[bool, float, int]:
