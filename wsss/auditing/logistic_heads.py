@@ -156,7 +156,10 @@ def best_cell_logits(
         for _ in range(ROUNDS):
             found = np.zeros(len(tags), dtype=np.float32)
             for fold in range(int(folds.max()) + 1):
-                seen, own = trusted & (folds != fold), folds == fold
+                own = folds == fold
+                seen = trusted & ~own
+                if tagged[seen].all() or not tagged[seen].any():  # Nothing to learn it from.
+                    seen = ~own
                 found[own] = fit_heads(x[seen], tagged[seen, None], penalty).logits(x[own])[:, 0]
                 advance()
             trusted = ~confidently_wrong(sigmoid(found), tagged)
