@@ -73,7 +73,8 @@ def predictor(
 
 def _prediction(single: torch.Tensor, averaged: torch.Tensor, with_confidence: bool) -> Prediction:
     present = averaged.amax(dim=(1, 2)) >= PRESENT_PROBABILITY
-    present[averaged.argmax(dim=0).unique()] = True  # Of more than 20 labels none may reach it.
+    # Of more than 20 labels none may reach it.
+    present[torch.unique(averaged.argmax(dim=0))] = True
     return Prediction(
         single.argmax(dim=0).byte().cpu().numpy(),
         present.nonzero()[:, 0].byte().cpu().numpy(),

@@ -43,24 +43,21 @@ def indexed_instances(path: Path, folder: Path | None = None) -> Instances:
 
 
 def _save(found: Instances, path: Path) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     characters, character_starts = found.files.arrays()
     words = {"categories": [*found.categories.items()], "digest": found.digest}
-    with atomic(path) as temporary:
-        save_file(
-            {
-                _TEXT: np.frombuffer(found.text[:], dtype=np.uint8),
-                "text_starts": found.text_starts,
-                "characters": characters,
-                "character_starts": character_starts,
-                "sides": found.sides,
-                "labels": found.labels,
-                "label_starts": found.label_starts,
-            },
-            temporary,
-            {"words": json.dumps(words)},
-        )
+    arrays = {
+        _TEXT: np.frombuffer(found.text[:], dtype=np.uint8),
+        "text_starts": found.text_starts,
+        "characters": characters,
+        "character_starts": character_starts,
+        "sides": found.sides,
+        "labels": found.labels,
+        "label_starts": found.label_starts,
+    }
+    with atomic(path) as temporary:  # `save_file` restricts read permissions.
+        temporary.write_bytes(save(arrays, {"words": json.dumps(words)}))
 
 
 def _loaded(path: Path) -> Instances:

@@ -38,7 +38,8 @@ class KeptBytes:
     def _opened(self) -> Any:
         from safetensors import safe_open
 
-        return safe_open(self._path, framework="numpy").get_slice(self._name)
+        content: Any = safe_open(self._path, framework="numpy")
+        return content.get_slice(self._name)
 
     def __reduce__(self) -> Any:
         return KeptBytes, (self._path, self._name)
