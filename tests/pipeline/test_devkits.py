@@ -47,6 +47,7 @@ def check_outcomes(outcomes, source):
     assert (outcomes["report"].folder / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_voc12(run_data, tmp_path):
     write_voc12(tmp_path / "voc")
     source = Voc(tmp_path / "voc")
@@ -54,6 +55,7 @@ def test_voc12(run_data, tmp_path):
     check_outcomes(run_data("voc12", tmp_path / "voc"), source)
 
 
+@pytest.mark.slow
 def test_coco14(run_data, tmp_path):
     root = write_coco14(tmp_path / "coco")
     outcomes = run_data("coco14", root)
