@@ -25,6 +25,8 @@ from wsss.errors import WsssError, user_error
 
 log = logging.getLogger(__name__)
 
+LONG_MB = 50
+"""Size of a file in megabytes from which on its reading is announced."""
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -73,7 +75,9 @@ def read_instances(path: Path) -> Instances:
     Raises:
         WsssError: it is none, or what it holds does not fit together.
     """
-    log.info("Reading %s (%.0f MB) once, which may take a minute", path, path.stat().st_size / 1e6)
+    size_mb = path.stat().st_size / 1e6
+    if size_mb > LONG_MB:
+        log.info("Reading %s (%.0f MB) once, which may take a minute", path, size_mb)
     found = _Lists()
     try:
         for element in list_elements(path):
