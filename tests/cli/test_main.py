@@ -21,7 +21,7 @@ COMMAND = Path(sys.executable).with_name("wsss")
     ("words", "said"),
     [
         (["--help"], "wsss check data=folder data.root=my_images"),
-        (["run", "--help"], "data: folder, huggingface, synthetic, voc07, voc12, webdataset"),
+        (["run", "--help"], "data: coco14, folder, huggingface, synthetic, voc07, voc12"),
         (["run", "--help"], "max_failed_fraction=0.01  how many of a stage's images"),
         (["check", "--help"], "max_failed_fraction=0.01  how many of a stage's images"),
         (["run", "--cfg", "job"], "_target_: wsss.stages.localize.run"),

@@ -2,6 +2,11 @@ import pickle
 
 import numpy as np
 import pytest
+from devkits import write_voc12
+from devkits.voc12 import EXTRA as EXTRA_12
+from devkits.voc12 import NOT_ANNOTATED
+from devkits.voc12 import TRAIN as TRAIN_12
+from devkits.voc12 import VAL as VAL_12
 from PIL import Image
 
 from wsss.data.sources.voc import CLASS_NAMES, Voc
@@ -98,8 +103,52 @@ def test_train_aug_falls_back_to_train(write_devkit, find_problem):
     find_problem(
         source.inspect(), WARNING,
         "ImageSets/Segmentation/train_aug.txt: no such list", "1,464", "10,582",
-        "Put the list there",
+        "Put SegmentationClassAug/ beside", "benchmark.tgz",
     )  # fmt: skip
+
+
+def test_train_aug_is_derived_from_its_masks_names(tmp_path):
+    devkit = write_voc12(tmp_path)
+    (devkit / "SegmentationClassAug" / "2010_000007.png").write_bytes(b"not looked into")
+    source = Voc(tmp_path)
+    assert ids(source, "train") == sorted(TRAIN_12 + EXTRA_12)
+    assert ids(source, "val") == VAL_12
+    assert not [problem for problem in source.inspect() if "no such list" in problem.came]
+    assert source.described == (
+        "`train_aug`: the 7 images of SegmentationClassAug/ that are not in `val`"
+    )
+
+
+def test_train_aug_is_derived_without_val_whatever_is_validated_with(tmp_path):
+    """Images of `val` are no training images, even where the user validates with others."""
+    lists = {"train": TRAIN_12, "val": VAL_12, "mine": VAL_12[:1]}
+    write_voc12(tmp_path, lists)
+    source = Voc(tmp_path, val="mine")
+    assert ids(source, "val") == VAL_12[:1]
+    assert ids(source, "train") == sorted(TRAIN_12 + EXTRA_12)
+
+
+def test_a_list_counts_before_the_names_of_masks(tmp_path):
+    write_voc12(tmp_path, {"train": TRAIN_12, "val": VAL_12, "train_aug": EXTRA_12})
+    source = Voc(tmp_path)
+    assert ids(source, "train") == EXTRA_12
+    assert source.described == ""
+
+
+def test_an_image_whose_annotation_is_missing(tmp_path, find_problem):
+    write_voc12(tmp_path, {"train": [*TRAIN_12, NOT_ANNOTATED], "val": VAL_12})
+    source = Voc(tmp_path, train="train")
+    find_problem(source.inspect(), ERROR, f"{NOT_ANNOTATED}.xml: no such annotation")
+    assert source.items("train")[-1].labels == ()
+
+
+def test_difficult_objects_and_void_borders_of_the_devkit(tmp_path):
+    write_voc12(tmp_path)
+    source = Voc(tmp_path)
+    items = {item.id: item for split in ("train", "val") for item in source.items(split)}
+    names = {CLASS_NAMES[label - 1] for label in items["2007_000002"].labels}
+    assert names == {"cat", "person"}
+    assert set(source.read_mask(items["2007_000002"]).ravel()) == {0, 8, 15}
 
 
 def test_images_and_masks_are_read(write_devkit):
@@ -137,6 +186,7 @@ def test_missing_devkit(tmp_path):
     message = str(caught.value)
     assert "nowhere: no VOC 2012 here; looked for " in message
     assert "nowhere/VOCdevkit/VOC2012" in message
+    assert "VOCtrainval_11-May-2012.tar of host.robots.ox.ac.uk" in message
     assert "pass download=True" in message
 
 

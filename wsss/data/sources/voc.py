@@ -5,7 +5,7 @@ Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective"
 """
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from xml.etree import ElementTree
 
 from filelock import FileLock
@@ -15,7 +15,15 @@ from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
 from wsss.data.sources.file_source import FileSource
-from wsss.data.sources.lists import read_lines
+from wsss.data.sources.voc_lists import (
+    AUG_MASKS,
+    TRAIN_AUG,
+    derived_from,
+    derived_train_aug,
+    find_list,
+    ids_of_list,
+    no_train_aug,
+)
 from wsss.errors import InvalidOptionError, Problem, Severity
 from wsss.wording import did_you_mean, name_some
 
@@ -25,9 +33,14 @@ CLASS_NAMES = (
     "tvmonitor",
 )  # fmt: skip
 
-TRAIN_AUG = "train_aug"
-_TRAIN_AUG_FILES = ("train_aug.txt", "trainaug.txt")
-_MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
+_HOME = "host.robots.ox.ac.uk/pascal/VOC"
+_ARCHIVES = {
+    "2007": "VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar",
+    "2012": "VOCtrainval_11-May-2012.tar",
+}
+"""What holds a year's devkit at VOC's own address."""
+
+_MASK_FOLDERS = (AUG_MASKS, "SegmentationClass")
 """Folders of masks, in order of precedence."""
 
 
@@ -53,8 +66,10 @@ class Voc(FileSource):
         Args:
             root: the folder that holds VOCdevkit/, VOCdevkit itself, or VOC<year> in it.
             year: of the challenge, "2007" to "2012".
-            train: list in ImageSets/Segmentation to train on. `train_aug` falls back to `train`
-                where its list is missing, which `inspect` reports.
+            train: list in ImageSets/Segmentation to train on. Where that of `train_aug` is missing
+                it is what has a mask in SegmentationClassAug/ and is not in the list `val`, by the
+                names of the files; where that folder is missing, too, it falls back to `train`,
+                which `inspect` reports.
             val: list in ImageSets/Segmentation to validate with.
             download: fetch what is missing with torchvision, into `root`.
 
@@ -95,12 +110,15 @@ class Voc(FileSource):
         return group_alike([*self._problems, *super().inspect()])
 
     def _read_list(self, split: str, name: str, year: str) -> list[str]:
-        """Ids of a list, in its order, of lines `<id>` or `/JPEGImages/<id>.jpg /….png`."""
+        """Ids of a list, in its order; the problem of one that is missing is recorded."""
         folder = self.root / "ImageSets" / "Segmentation"
-        path = _find_list(self.root, name)
+        path = find_list(self.root, name)
         if path is None and name == TRAIN_AUG and year == "2012":
-            path = _find_list(self.root, "train")
-            self._problems.append(_no_train_aug(folder))
+            if derived := derived_train_aug(self.root):
+                self.described = derived_from(len(derived))
+                return derived
+            path = find_list(self.root, "train")
+            self._problems.append(no_train_aug(folder))
         if path is None:
             present = [file.stem for file in sorted(folder.glob("*.txt"))]
             there = f"; there are {name_some(present)}{did_you_mean(name, present)}"
@@ -111,8 +129,7 @@ class Voc(FileSource):
                 f"no such list in {folder}{there if present else ''}",
                 "Name another list.",
             )
-        ids = (PurePosixPath(line.split()[0]).name for _, line in read_lines(path))
-        return list(dict.fromkeys(name.removesuffix(".jpg") for name in ids))
+        return ids_of_list(path)
 
     def _read_labels(self, item_id: str) -> tuple[int, ...]:
         """Mask values of the classes in an image's annotation; its problems are recorded."""
@@ -156,13 +173,6 @@ def _is_devkit(folder: Path) -> bool:
     return (folder / "JPEGImages").is_dir() and (folder / "ImageSets").is_dir()
 
 
-def _find_list(devkit: Path, name: str) -> Path | None:
-    """The file of a list."""
-    files = _TRAIN_AUG_FILES if name == TRAIN_AUG else (f"{name}.txt",)
-    paths = (devkit / "ImageSets" / "Segmentation" / file for file in files)
-    return next((path for path in paths if path.is_file()), None)
-
-
 def _find_masks(devkit: Path) -> dict[str, Path]:
     """The mask file of each id that has one."""
     masks: dict[str, Path] = {}
@@ -175,7 +185,7 @@ def _find_masks(devkit: Path) -> dict[str, Path]:
 def _has_lists(devkit: Path | None, names: Sequence[str]) -> bool:
     """Whether a devkit holds the lists, `train` in place of `train_aug`."""
     official = ("train" if name == TRAIN_AUG else name for name in names)
-    return devkit is not None and all(_find_list(devkit, name) for name in official)
+    return devkit is not None and all(find_list(devkit, name) for name in official)
 
 
 def _download(root: Path, year: str, lists: Sequence[str]) -> None:
@@ -200,10 +210,11 @@ def _download(root: Path, year: str, lists: Sequence[str]) -> None:
 
 def _no_devkit(root: Path, year: str) -> InvalidOptionError:
     looked_for = ", ".join(str(path) for path in _candidates(root, year))
+    archives = f": {_ARCHIVES[year]} of {_HOME}, extracted" if year in _ARCHIVES else ""
     return InvalidOptionError(
         "root",
         root,
-        "a folder with JPEGImages/, Annotations/ and ImageSets/",
+        f"a folder with JPEGImages/, Annotations/ and ImageSets/{archives}",
         f"no VOC {year} here; looked for {looked_for}",
         "Name the folder that holds VOCdevkit/, or pass download=True to fetch it.",
         {"VOCdevkit"},
@@ -216,16 +227,4 @@ def _no_image(path: Path) -> Problem:
         "no such image",
         "an image for every id of the lists",
         "Extract JPEGImages/ of the archive again, or take these ids out of the lists.",
-    )
-
-
-def _no_train_aug(folder: Path) -> Problem:
-    return Problem(
-        str(folder / _TRAIN_AUG_FILES[0]),
-        "no such list: training takes the 1,464 images of `train` instead of the 10,582 of "
-        "`train_aug`",
-        "the list `train_aug` that published results train on",
-        "Put the list there, one id a line (IRN and DeepLab repositories have it), or name `train` "
-        "as the list of training images to mean it.",
-        Severity.WARNING,
     )

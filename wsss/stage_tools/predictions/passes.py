@@ -20,7 +20,7 @@ from wsss.stage_tools.predictions.prediction import Prediction
 from wsss.stage_tools.worker_pool import note_failure
 
 PRESENT_PROBABILITY = 0.05
-"""Labels that nowhere reach this probability are left out of the CRF."""
+"""Labels that nowhere reach this probability, or win a pixel, are left out of the CRF."""
 
 
 def predictions(
@@ -73,6 +73,8 @@ def predictor(
 
 def _prediction(single: torch.Tensor, averaged: torch.Tensor, with_confidence: bool) -> Prediction:
     present = averaged.amax(dim=(1, 2)) >= PRESENT_PROBABILITY
+    # Of more than 20 labels none may reach it.
+    present[torch.unique(averaged.argmax(dim=0))] = True
     return Prediction(
         single.argmax(dim=0).byte().cpu().numpy(),
         present.nonzero()[:, 0].byte().cpu().numpy(),

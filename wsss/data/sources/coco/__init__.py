@@ -1,0 +1,1 @@
+from wsss.data.sources.coco.coco import Coco as Coco
