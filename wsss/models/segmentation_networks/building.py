@@ -10,7 +10,7 @@ from wsss.argument_checks import check_whole
 from wsss.errors import InvalidOptionError, LibraryError
 from wsss.machine.memory import out_of_memory
 from wsss.models.segmentation_networks.architectures import ARCHITECTURES, Architecture
-from wsss.wording import nearest
+from wsss.wording import did_you_mean, nearest
 
 TRIAL_SIZE_PX = (64, 96)
 """Height and width of an image that a network must take: no encoder is made for this size alone."""
@@ -67,9 +67,11 @@ def segmentation_network(
         raise InvalidOptionError("output_stride", output_stride, expected)
     fitting = chosen.encoders
     if not isinstance(encoder, str) or not timm.is_model(encoder):
+        near = did_you_mean(str(encoder), timm.list_models())
         raise InvalidOptionError(
-            "encoder", encoder, fitting.kind, f"{architecture} cannot be built on it: timm has no "
-            "such network", fitting.remedy, {fitting.need},
+            "encoder", encoder, fitting.kind,
+            f"{architecture} cannot be built on it: timm has no such network{near}",
+            fitting.remedy, {fitting.need},
         )  # fmt: skip
     try:
         network = chosen.build(encoder, stride, num_labels, **options)
