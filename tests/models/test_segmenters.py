@@ -262,6 +262,7 @@ def test_weights_of_a_whole_transformer_are_found_by_dpt(tmp_path):
     [
         ("UPerNet", "swin_tiny_patch4_window7_224"),
         ("Segformer", "pvt_v2_b2"),
+        ("Segformer", "twins_svt_small"),
         ("DeepLabV2", "resnet101"),
         ("DPT", "vit_small_patch16_dinov3"),
     ],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import Any
 
+import torch
 from torch import nn
 
 from wsss.argument_checks import check_choice, check_whole
@@ -213,11 +214,18 @@ def _named(encoder: str) -> str:
 
 def _for_any_size(encoder: str) -> dict[str, Any]:
     """What timm has to be told for an encoder, such as Swin, that is else made for one size."""
-    from timm.models import get_pretrained_cfg
+    import timm
 
-    config = get_pretrained_cfg(encoder, allow_unregistered=True)
-    fixed = config is not None and config.fixed_input_size
-    return {"dynamic_img_size": True} if fixed else {}
+    config = timm.get_pretrained_cfg(encoder, allow_unregistered=True)
+    if config is None or not config.fixed_input_size:
+        return {}
+    option = {"dynamic_img_size": True}
+    try:
+        with torch.device("meta"):  # Without numbers.
+            timm.create_model(encoder, **option)
+    except TypeError:  # It takes no such option, and perhaps any size without, as Twins does.
+        return {}
+    return option
 
 
 def _widths(**options: Sequence[int]) -> list[int]:
