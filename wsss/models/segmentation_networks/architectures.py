@@ -19,6 +19,7 @@ from wsss.models.segmentation_networks.deeplabv2 import RATES, DeepLabV2
 STAGES = 5
 """Halvings of an image in an encoder that is not dilated."""
 NATIVE_STRIDE = 2**STAGES
+WIDTHS = "a list of widths, one for each block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,11 @@ def deeplabv2(
     """DeepLabV2 (Chen et al., TPAMI 2018)."""
     from segmentation_models_pytorch.encoders import get_encoder
 
-    if isinstance(rates, str) or not rates:
-        raise InvalidOptionError("rates", rates, f"a list of dilations, such as {[*RATES]}")
-    for rate in rates:
-        check_whole(1, rates=rate)
+    dilations = _whole_numbers(f"a list of dilations, such as {[*RATES]}", rates=rates)
     trunk = get_encoder(
         _named(encoder), depth=STAGES, weights=None, output_stride=stride, **_for_any_size(encoder)
     )
-    return DeepLabV2(trunk, trunk.out_channels[-1], num_labels, stride, tuple(rates))
+    return DeepLabV2(trunk, trunk.out_channels[-1], num_labels, stride, dilations)
 
 
 def deeplabv3(
@@ -102,10 +100,11 @@ def pspnet(encoder: str, stride: int, num_labels: int, *, decoder_channels: int 
     import segmentation_models_pytorch as smp
 
     check_whole(1, decoder_channels=decoder_channels)
-    return smp.PSPNet(
+    network: nn.Module = smp.PSPNet(
         _named(encoder), None, STAGES, decoder_channels, classes=num_labels,
         output_stride=stride, upsampling=stride, **_for_any_size(encoder),
     )  # fmt: skip
+    return network
 
 
 def upernet(encoder: str, _: int, num_labels: int, *, decoder_channels: int = 256) -> nn.Module:
@@ -113,10 +112,11 @@ def upernet(encoder: str, _: int, num_labels: int, *, decoder_channels: int = 25
     import segmentation_models_pytorch as smp
 
     check_whole(1, decoder_channels=decoder_channels)
-    return smp.UPerNet(
+    network: nn.Module = smp.UPerNet(
         _named(encoder), STAGES, None, decoder_channels, classes=num_labels,
         **_for_any_size(encoder),
     )  # fmt: skip
+    return network
 
 
 def segformer(encoder: str, _: int, num_labels: int, *, decoder_channels: int = 256) -> nn.Module:
@@ -124,10 +124,11 @@ def segformer(encoder: str, _: int, num_labels: int, *, decoder_channels: int = 
     import segmentation_models_pytorch as smp
 
     check_whole(1, decoder_channels=decoder_channels)
-    return smp.Segformer(
+    network: nn.Module = smp.Segformer(
         _named(encoder), STAGES, None, decoder_channels, classes=num_labels,
         **_for_any_size(encoder),
     )  # fmt: skip
+    return network
 
 
 def unet(
@@ -140,14 +141,15 @@ def unet(
     """U-Net (Ronneberger et al., MICCAI 2015), with the encoder's maps as its left side."""
     import segmentation_models_pytorch as smp
 
-    widths = _widths(decoder_channels=decoder_channels)
+    widths = _whole_numbers(WIDTHS, decoder_channels=decoder_channels)
     if len(widths) != STAGES:
         expected = f"{STAGES} widths, from the deepest block on, such as [256, 128, 64, 32, 16]"
         raise InvalidOptionError("decoder_channels", decoder_channels, expected)
-    return smp.Unet(
+    network: nn.Module = smp.Unet(
         _named(encoder), STAGES, None, decoder_channels=widths, classes=num_labels,
         **_for_any_size(encoder),
     )  # fmt: skip
+    return network
 
 
 def dpt(
@@ -163,18 +165,19 @@ def dpt(
     import segmentation_models_pytorch as smp
 
     check_whole(1, decoder_channels=decoder_channels)
-    widths = _widths(intermediate_channels=intermediate_channels)
+    widths = _whole_numbers(WIDTHS, intermediate_channels=intermediate_channels)
     check_choice(("cat", "add", "ignore"), readout=readout)
     with warnings.catch_warnings():
         # That a transformer without a class token has none to read out.
         warnings.filterwarnings("ignore", message="Encoder does not have prefix tokens")
-        network = smp.DPT(
+        made = smp.DPT(
             _named(encoder), len(widths), None, None, readout, widths, decoder_channels,
             classes=num_labels, dynamic_img_size=True,
         )  # fmt: skip
-    trunk = network.encoder
+    trunk = made.encoder
     # Its last norm and head give no feature map: processes would wait for their gradients.
     trunk.model.prune_intermediate_layers(trunk._output_indices, prune_norm=True)
+    network: nn.Module = made
     return network
 
 
@@ -197,7 +200,7 @@ def _deeplab(
     import segmentation_models_pytorch as smp
 
     check_whole(1, decoder_channels=decoder_channels)
-    return smp.create_model(
+    network: nn.Module = smp.create_model(
         name,
         encoder_name=_named(encoder),
         encoder_weights=None,
@@ -205,6 +208,7 @@ def _deeplab(
         decoder_channels=decoder_channels,
         classes=num_labels,
     )
+    return network
 
 
 def _named(encoder: str) -> str:
@@ -219,7 +223,7 @@ def _for_any_size(encoder: str) -> dict[str, Any]:
     config = timm.get_pretrained_cfg(encoder, allow_unregistered=True)
     if config is None or not config.fixed_input_size:
         return {}
-    option = {"dynamic_img_size": True}
+    option: dict[str, Any] = {"dynamic_img_size": True}
     try:
         with torch.device("meta"):  # Without numbers.
             timm.create_model(encoder, **option)
@@ -228,11 +232,11 @@ def _for_any_size(encoder: str) -> dict[str, Any]:
     return option
 
 
-def _widths(**options: Sequence[int]) -> list[int]:
-    """Widths of several blocks as a list, validated."""
-    ((name, widths),) = options.items()
-    if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
-        raise InvalidOptionError(name, widths, "a list of widths, one for each block")
-    for width in widths:
-        check_whole(1, **{name: width})
-    return [*widths]
+def _whole_numbers(expected: str, **options: object) -> list[int]:
+    """A list of numbers above 0, validated."""
+    ((name, numbers),) = options.items()
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence) or not numbers:
+        raise InvalidOptionError(name, numbers, expected)
+    for number in numbers:
+        check_whole(1, **{name: number})
+    return [*numbers]

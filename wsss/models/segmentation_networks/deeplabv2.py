@@ -41,8 +41,8 @@ class AtrousPyramid(nn.Module):
 
     def forward(self, features: Sequence[Float[Tensor, "b _ _ _"]]) -> Float[Tensor, "b n h w"]:
         """Scores of an encoder's last feature map, at its size."""
-        first, *others = (branch(features[-1]) for branch in self.branches)
-        return sum(others, first)
+        scores: Tensor = sum(branch(features[-1]) for branch in self.branches)
+        return scores
 
 
 class DeepLabV2(nn.Module):
