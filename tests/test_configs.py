@@ -212,7 +212,7 @@ def test_reactivation_trains_what_the_classifier_trained():
 
 FOR_MASKS_WITH_ERRORS = {"loss", "rounds", "settled", "relabel"}
 """Settings of `segment` that have no place where masks are true."""
-SCHEDULE = {"lr", "max_epochs", "segmenter", "copy_paste"}
+SCHEDULE = {"lr", "max_epochs", "copy_paste"}
 """Those that the bound has of its own."""
 
 
@@ -229,11 +229,11 @@ def test_the_bound_takes_the_network_and_images_of_the_run_and_a_schedule_of_its
     predicting["prediction_batch_size"] = evaluate["batch_size"]
     for own in bounds:
         assert {key: own[key] for key in predicting} == predicting
-        assert {*own} == {*segment, *predicting}
+        assert {*own} == {*segment, *predicting, "trains_from"}
     free, same = ({key: own[key] for key in segment if key != "_target_"} for own in bounds)
     assert same == {key: one for key, one in segment.items() if key != "_target_"}
     assert {key for key in same if free[key] != same[key]} <= SCHEDULE
-    assert free["segmenter"] == {**same["segmenter"], "trains_from": None}
+    assert [own["trains_from"] for own in bounds] == [None, "x"]
 
 
 def test_one_bound_is_enough_where_both_have_the_same_schedule():

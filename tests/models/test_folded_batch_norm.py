@@ -39,7 +39,7 @@ def assert_same_outputs(network: nn.Module, other: nn.Module, side_px: int = 64)
         (lambda: TimmBackbone("resnet10t"), 0),
         (lambda: TimmBackbone("tf_efficientnet_lite0"), 0),
         (lambda: JoinedBackbones("mobilenetv2_035+resnet10t"), 0),
-        (lambda: Segmenter("DeepLabV3Plus", "mobilenetv2_035", None, 3, 16, 16), 0),
+        (lambda: Segmenter("DeepLabV3Plus", "mobilenetv2_035", None, 3, decoder_channels=16), 0),
         (lambda: nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 1)), 1),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=True), nn.BatchNorm2d(4, affine=False)), 0),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)), 1),

@@ -1,6 +1,7 @@
 """Programs of `torch.export`: a network that torch alone can load."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,12 +26,20 @@ def traced(network: Deployed) -> ExportedProgram:
     Raises:
         UnsupportedError: it cannot be traced for sizes that are not known yet.
     """
+    from torch._dynamo.exc import UserError
+
     sides = (4 * network.stride + 6, 5 * network.stride + 10)
     example = torch.zeros(2, 3, *sides, dtype=torch.uint8)
     free = free_dimensions(network.min_side_px)
+    export = partial(torch.export.export, network.eval(), (example,), dynamic_shapes=(free,))
     try:
         with torch.no_grad():
-            program = torch.export.export(network.eval(), (example,), dynamic_shapes=(free,))
+            try:
+                program = export()
+            except UserError:
+                # torch asks for proofs such as that no side of a map divides 1. The program can
+                # look for itself.
+                program = export(prefer_deferred_runtime_asserts_over_guards=True)
     except Exception as error:  # Tracing runs the network's code, which can raise anything.
         said = str(error).strip().partition("\n")[0]
         raise UnsupportedError(

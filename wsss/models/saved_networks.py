@@ -18,6 +18,7 @@ from wsss.models.class_pair_heads import PairHeads, PairNetworks
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.last_block import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
+from wsss.models.segmentation_networks.building import architecture_of
 from wsss.models.segmenter import Segmenter
 
 AFFINITY_HEADS = "affinity_heads"
@@ -29,7 +30,8 @@ ORACLE_SEGMENTER = "oracle_segmenter"
 DIGEST = "weights_blake2b"
 """In a description: the hash of the file of weights; older ones have none."""
 _AFFINITY_OPTIONS = ("layers", "channels", "displacement_channels")
-_SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride", "decoder_channels")
+_SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride")
+"""Those of every architecture, which has others of its own."""
 
 
 def save_classifier(folder: Path, model: SplitClassifier, class_names: tuple[str, ...]) -> None:
@@ -114,7 +116,7 @@ def save_segmenter(
 
     Both hold the classifier as well whose evidence it takes.
     """
-    description = {option: getattr(model, option) for option in _SEGMENTER_OPTIONS}
+    description = model.described
     if model.classifier is not None:
         description["classifier_weight"] = model.classifier_weight
         description["classifier"] = _described(model.classifier, class_names)
@@ -137,7 +139,8 @@ def load_segmenter(folder: Path, name: str = SEGMENTER) -> tuple[Segmenter, tupl
         refuse_oracle(folder)
     description = _describe(folder, name)
     names = tuple(description["class_names"])
-    options = {option: description[option] for option in _SEGMENTER_OPTIONS}
+    own = architecture_of(description["architecture"]).options
+    options = {key: one for key, one in description.items() if key in (*_SEGMENTER_OPTIONS, *own)}
     model = Segmenter(weights=None, num_classes=len(names), **options)
     if "classifier" in description:
         classifier = _classifier(description["classifier"])

@@ -1,6 +1,6 @@
-"""Segmentation networks from segmentation-models-pytorch, on the classifier's ImageNet weights."""
+"""Segmentation networks on ImageNet's weights, with images of any size as input."""
 
-from typing import cast
+from typing import Any, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,7 +10,9 @@ from wsss.errors import InvalidOptionError
 from wsss.models.backbones import Backbone, freeze_batch_norm
 from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import load_state_dict, load_trunk
+from wsss.models.segmentation_networks.building import architecture_of, segmentation_network
+from wsss.models.segmentation_networks.encoder_weights import load_encoder
+from wsss.models.weights import load_state_dict
 
 
 class Segmenter(nn.Module):
@@ -22,58 +24,51 @@ class Segmenter(nn.Module):
         encoder: str,
         weights: str | None,
         num_classes: int,
-        output_stride: int = 16,
-        decoder_channels: int = 256,
+        output_stride: int | None = None,
         trains_from: str | None = None,
+        **decoder: Any,
     ) -> None:
         """Build the network.
 
         Args:
-            architecture: `DeepLabV3Plus`, or `DeepLabV3`, of segmentation-models-pytorch.
+            architecture: such as `DeepLabV3Plus`; see `ARCHITECTURES`.
             encoder: timm's name of the encoder's architecture.
             weights: ImageNet weights of the encoder: `package`, `hub`, a file, or None.
             num_classes: number of classes C without background.
-            output_stride: image pixels per cell of the encoder's last feature map.
-            decoder_channels: width of the decoder.
+            output_stride: image pixels per cell of the encoder's last feature map; None: the
+                architecture's usual.
             trains_from: the first module of the encoder that is trained, such as `blocks.4`;
                 earlier ones are frozen. None trains all of it.
+            decoder: options that the architecture's decoder has, such as `decoder_channels`.
 
         Raises:
-            WsssError: the weights are missing or belong to another network.
+            WsssError: architecture, encoder and options do not fit each other, or the weights are
+                missing or belong to another network.
         """
-        import segmentation_models_pytorch as smp
-
         super().__init__()
+        self.network = segmentation_network(
+            architecture, encoder, num_classes + 1, output_stride, decoder
+        )
+        chosen = architecture_of(architecture)
         self.architecture = architecture
         self.encoder = encoder
-        self.output_stride = output_stride
-        self.decoder_channels = decoder_channels
-        try:
-            self.network = smp.create_model(
-                architecture,
-                encoder_name=f"tu-{encoder}",
-                encoder_weights=None,
-                encoder_output_stride=output_stride,
-                decoder_channels=decoder_channels,
-                classes=num_classes + 1,
-            )
-        except (KeyError, RuntimeError, ValueError, AttributeError, TypeError) as error:
-            raise InvalidOptionError(
-                "encoder",
-                encoder,
-                "a convolutional network of timm, whose inner feature maps the decoder joins",
-                f"{architecture} cannot be built on it ({type(error).__name__}: {error})",
-                "Use one, such as `tf_efficientnet_lite0`.",
-                {"convolutional encoder"},
-            ) from error
-        trunk = cast("nn.Module", self.network.encoder.model)
+        self.output_stride = output_stride or chosen.output_strides[0]
+        """The encoder sees images whose sides are multiples of this."""
+        self.decoder_options = {**chosen.options, **decoder}
+        trunk = cast("nn.Module", cast("nn.Module", self.network.encoder).model)
         if weights is not None:
-            load_trunk(trunk, load_state_dict(encoder, weights), weights)
+            load_encoder(trunk, load_state_dict(encoder, weights), weights)
         if trains_from is not None:
             freeze_before(trunk, trains_from)
         self.normalise = Normalisation.of(trunk)
         self.classifier: SplitClassifier | None = None
         self.classifier_weight = 0.0
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The arguments from which its like is made, but for weights and classes."""
+        options = {name: getattr(self, name) for name in ("architecture", "encoder")}
+        return {**options, "output_stride": self.output_stride, **self.decoder_options}
 
     def take_evidence(self, classifier: SplitClassifier | None, weight: float) -> None:
         """Let a classifier of the same classes say which are likely to be in an image at all.
@@ -87,7 +82,7 @@ class Segmenter(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b c1 H W"]:
         """Logits of background and C classes at the images' size."""
         height, width = images.shape[-2:]
-        # The strides of the feature maps that the decoder joins must divide the image's sides.
+        # The strides of the feature maps that the decoder takes must divide the image's sides.
         pad = _to_multiples(height, width, self.output_stride)
         logits = self.network(F.pad(self.normalise(images), pad))[..., :height, :width]
         if self.classifier is None:
@@ -99,7 +94,7 @@ class Segmenter(nn.Module):
     def train(self, mode: bool = True) -> "Segmenter":
         """Set the training mode, leaving the encoder's BatchNorm on ImageNet's statistics."""
         super().train(mode)
-        freeze_batch_norm(self.network.encoder)
+        freeze_batch_norm(cast("nn.Module", self.network.encoder))
         return self
 
 

@@ -25,7 +25,12 @@ FOR_RUN: Remedies = {
     Need.SECOND_CLASSIFIER: "Run with `cam=recam`, which trains it in the stage `reactivate`.",
     Need.PAIR_HEADS: "Run with `cam=meng`, which trains them in the stage `oppose`.",
     "last stage": "Use `backbone=efficientnet_lite0` or `backbone=resnet50`.",
-    "convolutional encoder": "Use `segmenter=deeplabv3plus_lite0`, an encoder of its own.",
+    "dilated encoder": "Use `segmenter=deeplabv3plus_lite0`, or give this one an encoder of "
+    "its own: `segmenter.encoder=tf_efficientnet_lite0 segmenter.weights=package`.",
+    "pyramid encoder": "Give it an encoder of its own: `segmenter.encoder=tf_efficientnet_lite0 "
+    "segmenter.weights=package`, or `segmenter.encoder=pvt_v2_b2 segmenter.weights=hub`.",
+    "transformer encoder": "Name a vision transformer, such as "
+    "`segmenter.encoder=deit_small_patch16_224 segmenter.weights=hub`.",
     "boundary heads": "Run with `refine=affinity`, or take `propagate=features`, which needs none.",
     "attention of patches": "Put an attention network beside the classifier, as "
     "configs/propagate/attention.yaml does, use `backbone=deit_small`, or take "

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ def check(
     head_lr_factor: float,
     max_epochs: int,
     batch_size: int,
+    trains_from: str | None = None,
     crf: DenseCrfEngine | None = None,
     prediction_batch_size: int = 8,
     checkpoint_every_n_epochs: int = 1,
@@ -90,7 +92,7 @@ def check(
     check_segmenter_training(
         context,
         len(masked[TRAIN]),
-        segmenter=segmenter,
+        segmenter=partial(segmenter, trains_from=trains_from),
         lr=lr,
         head_lr_factor=head_lr_factor,
         max_epochs=max_epochs,
@@ -118,6 +120,7 @@ def run(
     max_epochs: int,
     batch_size: int,
     scales: Scales,
+    trains_from: str | None = None,
     flip: bool = True,
     crf: DenseCrfEngine | None = None,
     prediction_batch_size: int = 8,
@@ -134,7 +137,7 @@ def run(
     Args:
         context: data, folders, processes, a classifier if there is one. Its stage tells which
             bound it is.
-        segmenter: called with `num_classes`.
+        segmenter: called with `num_classes` and `trains_from`.
         optimizer: called with parameter groups.
         augmentation: how images and masks are varied.
         lr: learning rate of the encoder.
@@ -142,6 +145,7 @@ def run(
         max_epochs: passes over the training images.
         batch_size: images a step, over all processes together.
         scales: as of `evaluate`.
+        trains_from: the first module of the encoder that is trained; None: all are.
         flip: as of `evaluate`.
         crf: as of `evaluate`.
         prediction_batch_size: `batch_size` of `evaluate`.
@@ -167,7 +171,7 @@ def run(
         context,
         items,
         TrueMasks(context.source.reader),
-        segmenter=segmenter,
+        segmenter=partial(segmenter, trains_from=trains_from),
         optimizer=optimizer,
         augmentation=augmentation,
         lr=lr,

@@ -78,7 +78,7 @@ def named_module(segmenter: Segmenter, layer: str) -> nn.Module:
 def leaf_behind(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
     """Let the autograd graph begin behind a module; collects the leaf.
 
-    Of a module with several outputs, as an encoder has, it is the last one.
+    Of a module with several outputs, as an encoder has, it is the last feature map.
 
     Raises:
         InvalidOptionError: in the block, the output is no feature map [1, K, h, w].
@@ -87,19 +87,37 @@ def leaf_behind(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
     leaves: list[Tensor] = []
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        several = isinstance(output, list | tuple)
-        last = output[-1] if several and output else output
-        if not isinstance(last, Tensor) or last.ndim != 4:
+        if (last := _last_map(output)) is None:
             reason = "its output is no feature map"
             expected = f"a layer with one, such as `{ENCODER}`"
             raise InvalidOptionError("layer", name, expected, reason, "Name another layer.")
         leaf = last.detach().requires_grad_()
         leaves[:] = [leaf]
         # A clone behind the leaf, because an in-place ReLU may not write to a leaf.
-        return [*output[:-1], leaf.clone()] if several else leaf.clone()
+        return _with(output, last, leaf.clone())
 
     handle = module.register_forward_hook(hook)
     try:
         yield leaves
     finally:
         handle.remove()
+
+
+def _last_map(output: Any) -> Tensor | None:
+    """The last feature map [1, K, h, w] of an output; None if there is none.
+
+    A transformer's encoder gives a pair: its maps, and the class tokens that belong to them.
+    """
+    if isinstance(output, Tensor):
+        return output if output.ndim == 4 else None
+    if not isinstance(output, list | tuple):
+        return None
+    found = (_last_map(one) for one in reversed(output))
+    return next((one for one in found if one is not None), None)
+
+
+def _with(output: Any, old: Tensor, new: Tensor) -> Any:
+    """An output with another tensor in the place of one of its tensors."""
+    if isinstance(output, list | tuple):
+        return type(output)(_with(one, old, new) for one in output)
+    return new if output is old else output

@@ -269,7 +269,8 @@ def test_missing_images_are_told_and_left_out(root, find_problem):
     source = Coco(root)
     assert 1 not in tags(source)
     find_problem(
-        source.inspect(), ERROR, "train2014: 1 image is not there: 'COCO_train2014_000000000001.jpg'",
+        source.inspect(), ERROR,
+        "train2014: 1 image is not there: 'COCO_train2014_000000000001.jpg'",
         "Extract images.cocodataset.org/zips/train2014.zip (13 GB) again",
     )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Encoder-decoder networks from normalised images to logits, by the name of their architecture."""
