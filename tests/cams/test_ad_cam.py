@@ -8,7 +8,7 @@ from wsss.cams.ad_cam import ADCAM
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion, Product, TransCamSum
 from wsss.cams.cam import CAM
 from wsss.errors import WsssError
-from wsss.models.attention_network import whole_patches
+from wsss.models.whole_patches import whole_patches
 from wsss.stage_tools.forward_passes import share_tensors
 
 
