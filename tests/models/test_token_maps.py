@@ -265,6 +265,8 @@ def test_dinov3s_convnext_is_that_of_transformers():
     with torch.no_grad():
         tokens = reference(backbone.normalise(images)).last_hidden_state
     torch.testing.assert_close(backbone(images), pixels(tokens, (2, 3)), **EXACT)
+    assert tokens.std() > 0.1
+    assert (tokens[0] - tokens[1]).abs().max() > 0.01
     assert backbone.output_stride == 32
 
 
