@@ -167,7 +167,7 @@ def _convolutional(name: str, output_stride: int | None) -> nn.Module:
             "Vision transformers are made by VitBackbone." if tokens else "Name another one.",
         )  # fmt: skip
     if cannot is not None:
-        own = int(network.feature_info[-1]["reduction"])  # type: ignore[index, arg-type]
+        own = int(network.feature_info[-1]["reduction"])  # type: ignore[index]
         raise InvalidOptionError(
             "output_stride", output_stride, f"{own}, its own",
             f"`{name}` cannot be dilated", f"Set it to {own}.",

@@ -1,6 +1,7 @@
 """Image pixels per feature of a network of timm, known by its name."""
 
 import re
+from typing import Any
 
 _PATCH = re.compile(r"_patch(\d+)(?=_|\.|$)")
 _SMALLEST_PX = 8
@@ -23,5 +24,5 @@ def own_stride(name: str) -> int | None:
     if not timm.is_model(name):
         return None
     with torch.device("meta"):
-        network = timm.create_model(name, pretrained=False, num_classes=0)
+        network: Any = timm.create_model(name, pretrained=False, num_classes=0)
     return int(network.feature_info[-1]["reduction"])

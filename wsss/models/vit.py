@@ -79,7 +79,7 @@ class VitBackbone(Backbone):
         if not timm.is_model(known):  # timm would look for `hf-hub:…` on the hub.
             raise self._another_kind()
         try:
-            network = timm.create_model(known, num_classes=0, dynamic_img_size=True, **size)
+            network: Any = timm.create_model(known, num_classes=0, dynamic_img_size=True, **size)
         # Other families lack `dynamic_img_size` (TypeError); an unknown tag is a RuntimeError.
         except (RuntimeError, TypeError) as error:
             raise self._another_kind() from error
@@ -107,7 +107,7 @@ class VitBackbone(Backbone):
 
         if not isinstance(network, VisionTransformer | Eva):
             raise self._another_kind()
-        patch_px = int(network.feature_info[-1]["reduction"])
+        patch_px = cast("int", network.patch_embed.feat_ratio())
         if output_stride not in (None, patch_px):
             expected = f"the patch size of {self.name}, {patch_px}"
             raise InvalidOptionError("output_stride", output_stride, expected)
@@ -205,19 +205,16 @@ class VitBackbone(Backbone):
         The first `network.num_prefix_tokens` are class, distillation and register tokens, then the
         patches follow row by row.
         """
-        [found] = self.network.forward_intermediates(
+        has_prefix = self.network.num_prefix_tokens > 0
+        found: Any = self.network.forward_intermediates(
             self.normalise(whole_patches(images, self.output_stride)),
             indices=[self.num_layers - 2],
-            return_prefix_tokens=self.network.num_prefix_tokens > 0,
+            return_prefix_tokens=has_prefix,
             stop_early=True,
             output_fmt="NLC",
             intermediates_only=True,
         )
-        if self.network.num_prefix_tokens:
-            patches, prefix = cast("tuple[Tensor, Tensor]", found)
-            tokens = torch.cat([prefix, patches], dim=1)
-        else:
-            tokens = cast("Tensor", found)
+        tokens: Tensor = torch.cat([found[0][1], found[0][0]], dim=1) if has_prefix else found[0]
         return tokens, self._last_block.norm1(tokens)
 
     def last_layer(
@@ -270,7 +267,7 @@ class VitBackbone(Backbone):
         return features, total[0] / len(chosen)
 
 
-def _without_pooling(network: VisionTransformer | Eva) -> VisionTransformer | Eva:
+def _without_pooling(network: Any) -> Any:
     """The network without the attention pooling of SigLIP's towers, which no feature map needs."""
     network.attn_pool = None
     return network

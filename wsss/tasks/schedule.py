@@ -40,7 +40,7 @@ def layer_decay_groups(network: nn.Module, lr: float, layer_decay: float) -> lis
     Raises:
         InvalidOptionError: the network does not tell its layers.
     """
-    from timm.optim import param_groups_layer_decay
+    from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 
     if not hasattr(network, "group_matcher"):
         expected = "none for this network, which does not tell its layers"
