@@ -50,6 +50,8 @@ def calls(node):
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_every_option_composes_and_names_things_and_arguments_that_exist(option):
     cfg = composed(f"{option.parent.as_posix()}={option.name}", "++logger.wandb.save_dir=here")
+    if OmegaConf.is_missing(cfg.backbone, "name"):
+        cfg.backbone.name = "resnet50"
     if "data.root" in OmegaConf.missing_keys(cfg):
         cfg.data.root = "here"
     plain = OmegaConf.to_container(cfg, resolve=False)

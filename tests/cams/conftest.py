@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -99,6 +100,38 @@ class ToyVit(VitBackbone):
         self._adopt(network)
 
 
+class ToyRotary(VitBackbone):
+    """As DINOv3: the toy's layers with rotary positions and two registers, and layer scales."""
+
+    def __init__(self, name="toy_rotary", weights=None, output_stride=2, freeze="none"):
+        Backbone.__init__(self, name, output_stride, freeze)
+        network = Eva(
+            IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, num_reg_tokens=2,
+            global_pool="token", init_values=0.5, use_abs_pos_emb=False, use_rot_pos_emb=True,
+            rope_type="dinov3", rope_temperature=100.0, rope_rotate_half=True,
+            dynamic_img_size=True,
+        )  # fmt: skip
+        network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+        for block in network.blocks:
+            nn.init.normal_(block.attn.qkv.weight)
+        self._adopt(network)
+
+
+class ToyTower(VitBackbone):
+    """As SigLIP's image tower: the toy's layers without a class token, with attention pooling."""
+
+    def __init__(self, name="toy_tower", weights=None, output_stride=2, freeze="none"):
+        Backbone.__init__(self, name, output_stride, freeze)
+        network = VisionTransformer(
+            IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, class_token=False,
+            global_pool="map", dynamic_img_size=True,
+        )  # fmt: skip
+        network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+        for block in network.blocks:
+            nn.init.normal_(block.attn.qkv.weight)
+        self._adopt(network)
+
+
 class ToyGnn(VisionGnnBackbone):
     """Four blocks of 7 × 6 vertices: images [B, 3, 14, 12] to features [B, 16, 7, 6]."""
 
@@ -142,6 +175,20 @@ def toy_vit(device) -> SplitClassifier:
     """A vision transformer with a linear head and a bias."""
     torch.manual_seed(0)
     return SplitClassifier.linear(ToyVit(), NUM_CLASSES, bias=True).to(device).double().eval()
+
+
+@pytest.fixture
+def toy_rotary(device) -> SplitClassifier:
+    """A vision transformer with rotary positions and registers."""
+    torch.manual_seed(0)
+    return SplitClassifier.linear(ToyRotary(), NUM_CLASSES, bias=True).to(device).double().eval()
+
+
+@pytest.fixture
+def toy_tower(device) -> SplitClassifier:
+    """A vision transformer without a class token."""
+    torch.manual_seed(0)
+    return SplitClassifier.linear(ToyTower(), NUM_CLASSES, bias=True).to(device).double().eval()
 
 
 @pytest.fixture

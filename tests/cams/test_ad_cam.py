@@ -8,7 +8,7 @@ from wsss.cams.ad_cam import ADCAM
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion, Product, TransCamSum
 from wsss.cams.cam import CAM
 from wsss.errors import WsssError
-from wsss.models.attention_network import whole_patches
+from wsss.models.whole_patches import whole_patches
 from wsss.stage_tools.forward_passes import share_tensors
 
 
@@ -155,3 +155,13 @@ def test_the_method_says_that_it_is_a_reconstruction():
 @pytest.mark.parametrize("coupling", [Diffusion(), Product(), TransCamSum()])
 def test_the_coupling_says_where_a_method_comes_from(coupling):
     assert ADCAM(coupling=coupling).provenance is coupling.provenance
+
+
+def test_coupling_with_the_class_tokens_attention_wants_a_class_token(toy_vit, toy_tower, toy):
+    method = ADCAM(coupling=Product())
+    method.check(toy_vit)
+    with pytest.raises(WsssError, match=r"Product.*toy_tower.*class token"):
+        method.check(toy_tower)
+    with pytest.raises(WsssError, match="class token"):
+        ADCAM(coupling=Product(), attention_network=toy_tower.features).check(toy)
+    ADCAM(coupling=TransCamSum()).check(toy_tower)

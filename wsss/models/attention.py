@@ -18,6 +18,21 @@ def patch_attention(attention: Float[Tensor, "b t t"]) -> Float[Tensor, "b N N"]
     return normalise_rows(attention[:, 1:, 1:])
 
 
+def without_other_tokens(
+    attention: Float[Tensor, "b p p"], num_prefix: int
+) -> Float[Tensor, "b t t"]:
+    """Attention without the tokens behind the class token and in front of the patches.
+
+    Args:
+        attention: of the class token, registers and distillation tokens, and patches.
+        num_prefix: tokens in front of the patches, the class token included; 1 or more.
+    """
+    if num_prefix == 1:
+        return attention
+    kept = [0, *range(num_prefix, attention.shape[1])]
+    return attention[:, kept][:, :, kept]
+
+
 def normalise_rows(matrix: Float[Tensor, "b N M"]) -> Float[Tensor, "b N M"]:
     """Rows divided by their sums; rows of zeros stay zeros."""
     sums = matrix.sum(dim=2, keepdim=True)

@@ -1,7 +1,7 @@
 """Image classification networks behind one signature: images in, a feature map out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from jaxtyping import Float
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from wsss.argument_checks import check_choice
 from wsss.errors import InvalidOptionError
 from wsss.models.normalisation import Normalisation
-from wsss.models.weights import load_state_dict, load_trunk
+from wsss.models.weights import in_timms_layout, load_state_dict, load_trunk
 from wsss.wording import nearest
 
 NATIVE_STRIDE = 32
-"""Image pixels per feature of timm's networks unless they are dilated."""
+"""Image pixels per feature of most of timm's networks unless they are dilated."""
 
 # Shape suffixes: B = batch, K = feature channels, H, W = image, h, w = feature map.
 
@@ -80,23 +80,35 @@ class Backbone(nn.Module, ABC):
 
 
 class TimmBackbone(Backbone):
-    """A convolutional network of timm at a chosen output stride."""
+    """A convolutional network of timm at a chosen output stride.
 
-    stem = ("conv1", "bn1", "conv_stem")
+    Its feature map is that of timm's `forward_features`. Of a ConvNeXt, whose last norm is behind
+    the average pooling, each pixel's features are normalised, as timm does with `head_norm_first`
+    and DINOv3's ConvNeXts do with what they call patches.
+    """
+
+    stem = ("conv1", "bn1", "conv_stem", "stem")
 
     def __init__(
-        self, name: str, weights: str | None = None, output_stride: int = 16, freeze: str = "none"
+        self,
+        name: str,
+        weights: str | None = None,
+        output_stride: int | None = 16,
+        freeze: str = "none",
     ) -> None:
         """Build the network.
 
         Args:
-            name: timm's name of the architecture.
+            name: timm's name of the architecture, with or without the tag of a training behind a
+                dot (`convnext_tiny.dinov3_lvd1689m`).
             weights: `package`, `hub`, a file, or None for random weights.
-            output_stride: image pixels per feature, 8, 16 or 32; reached by dilation.
+            output_stride: image pixels per feature, 8, 16 or 32, reached by dilation; None for the
+                network's own.
             freeze: `none`, `stem` (the first convolution) or `backbone` (everything).
 
         Raises:
-            WsssError: timm has no such network, or the weights are missing or another network's.
+            WsssError: timm has no such network, it has no last feature map or cannot be dilated, or
+                the weights are missing or another network's.
         """
         import timm
 
@@ -105,14 +117,14 @@ class TimmBackbone(Backbone):
                 "name", name, nearest(name, timm.list_models()), "timm has no such network",
                 "Correct the name; `timm.list_models()` has them all.",
             )  # fmt: skip
-        super().__init__(name, output_stride, freeze)
-        # Its own stride can be had of every network, others of those that can be dilated.
-        dilated: dict[str, Any] = (
-            {} if output_stride == NATIVE_STRIDE else {"output_stride": output_stride}
-        )
-        self.network = timm.create_model(name, pretrained=False, num_classes=0, **dilated)
+        super().__init__(name, output_stride or 0, freeze)
+        self.network = _convolutional(name, output_stride)
+        stages = cast("Sequence[Mapping[str, int]]", self.network.feature_info)
+        self.output_stride = output_stride or stages[-1]["reduction"]
         if weights is not None:
-            load_trunk(self.network, load_state_dict(name, weights), weights)
+            state = in_timms_layout(self.network, load_state_dict(name, weights))
+            load_trunk(self.network, state, weights)
+        _normalise_before_pooling(self.network)
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
         self.normalise = Normalisation.of(self.network)
         self.freeze_parameters()
@@ -126,6 +138,49 @@ class TimmBackbone(Backbone):
         """The last module of each stage, by timm's name: `layer3`, `blocks.4`."""
         stages = cast("Iterable[Mapping[str, str]]", self.network.feature_info)
         return {stage["module"]: self.network.get_submodule(stage["module"]) for stage in stages}
+
+
+def _convolutional(name: str, output_stride: int | None) -> nn.Module:
+    """A network of timm that ends with a feature map [B, K, h, w], with random weights.
+
+    Raises:
+        InvalidOptionError: it ends with tokens or a map with channels last, or cannot be dilated.
+    """
+    import timm
+
+    # Its own stride can be had of every network, others of those that can be dilated.
+    dilated: dict[str, Any] = {}
+    if output_stride not in (None, NATIVE_STRIDE):
+        dilated["output_stride"] = output_stride
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **dilated)
+        cannot = None
+    except (TypeError, AssertionError, NotImplementedError) as error:
+        if not dilated:
+            raise
+        network, cannot = timm.create_model(name, pretrained=False, num_classes=0), error
+    tokens = hasattr(network, "num_prefix_tokens")
+    if tokens or getattr(network, "output_fmt", "NCHW") != "NCHW":
+        raise InvalidOptionError(
+            "name", name, "a convolutional network, such as resnet50 or convnext_tiny",
+            "its features are tokens" if tokens else "its features have the channels last",
+            "Vision transformers are made by VitBackbone." if tokens else "Name another one.",
+        )  # fmt: skip
+    if cannot is not None:
+        own = int(network.feature_info[-1]["reduction"])  # type: ignore[index]
+        raise InvalidOptionError(
+            "output_stride", output_stride, f"{own}, its own",
+            f"`{name}` cannot be dilated", f"Set it to {own}.",
+        ) from cannot  # fmt: skip
+    return network
+
+
+def _normalise_before_pooling(network: nn.Module) -> None:
+    """Let a ConvNeXt of timm normalise its map instead of the map's average."""
+    from timm.models.convnext import ConvNeXt
+
+    if isinstance(network, ConvNeXt) and isinstance(network.norm_pre, nn.Identity):
+        network.norm_pre, network.head.norm = network.head.norm, nn.Identity()
 
 
 def freeze_batch_norm(module: nn.Module) -> None:

@@ -52,6 +52,12 @@ class JoinedBackbones(Backbone):
         """Feature maps of RGB images in [0, 1], one network's channels behind another's."""
         return self.network(self.normalise(images))  # type: ignore[no-any-return]
 
+    def freeze_parameters(self) -> None:
+        """Freeze in each network what `freeze` names."""
+        for part in self.parts:
+            part.freeze = self.freeze
+            part.freeze_parameters()
+
     @property
     def parts(self) -> list[TimmBackbone]:
         """The networks, in the order of their channels."""

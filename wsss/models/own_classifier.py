@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wsss.argument_checks import check_choice
 from wsss.errors import InvalidOptionError
-from wsss.models.backbones import NATIVE_STRIDE, TimmBackbone
+from wsss.models.backbones import TimmBackbone
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.weights import load_state_dict, load_trunk, refused_weights
@@ -57,7 +57,7 @@ def own_classifier(
     state = _unwrapped(load_state_dict(name, weights), {*_network(name, 0).state_dict()})
     head = _head(name, state, weights)
     _check_logits(model, state, head, weights)
-    trunk = _trunk(name, output_stride)
+    trunk = TimmBackbone(name, None, output_stride)
     load_trunk(trunk.network, state, weights)
     own = [one.flatten().tolist() for one in (trunk.normalise.mean, trunk.normalise.std)]
     statistics = [
@@ -101,16 +101,6 @@ def _timm_name(model: str) -> str:
 def _network(name: str, num_classes: int) -> nn.Module:
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=num_classes)
     return network
-
-
-def _trunk(name: str, output_stride: int) -> TimmBackbone:
-    try:
-        return TimmBackbone(name, None, output_stride)
-    except (TypeError, AssertionError, NotImplementedError) as error:
-        raise InvalidOptionError(
-            "output_stride", output_stride, f"{NATIVE_STRIDE}, its own",
-            f"`{name}` cannot be dilated", f"Set it to {NATIVE_STRIDE}.",
-        ) from error  # fmt: skip
 
 
 def _unwrapped(state: Mapping[str, Tensor], known: set[str]) -> dict[str, Tensor]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from importlib import import_module
+from inspect import signature
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +84,32 @@ def load_state_dict(name: str, weights: str) -> dict[str, Tensor]:
             "Download it again, or save it with `torch.save(model.state_dict(), path)`.",
         ) from error
     return names_to_timm(state) if is_of_package(state) else state
+
+
+def in_timms_layout(network: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Parameters under timm's names, by timm's own conversion from its authors' where they differ.
+
+    Learned positions of another image size are resized by it as well. What timm does not know
+    comes back as it is.
+
+    Args:
+        network: of timm.
+        state: parameters by name, of a whole checkpoint: CLIP's may have its text tower.
+    """
+    own = network.state_dict()
+    convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
+    fits = all(key in state and state[key].shape == own[key].shape for key in own)
+    if convert is None or fits:
+        return state
+    options = {}
+    if "adapt_layer_scale" in signature(convert).parameters:
+        options["adapt_layer_scale"] = True  # DeiT-3's names; other networks have no such ones.
+    try:
+        with redirect_stdout(StringIO()):  # It prints each bias that a network of DINOv3 lacks.
+            found: Mapping[str, Tensor] = convert(dict(state), network, **options)
+    except Exception:  # Of another network: `load_trunk` says what is missing.
+        return state
+    return found
 
 
 def load_trunk(

@@ -24,6 +24,7 @@ from wsss.pipeline.stage_order import select, stage_module
 from wsss.pipeline.tracking.tracked_run import tracked
 from wsss.settings.build import build, build_stage, told_by_setting
 from wsss.settings.method_words import spell_out
+from wsss.settings.network_strides import fill_in_stride
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.dead_loaders import dead_loaders_told
 from wsss.stage_tools.lock_reach import lock_problems
@@ -45,6 +46,7 @@ def run(cfg: DictConfig, in_this_process: bool = False) -> list[Outcome]:
     asked_for = cfg.trainer.accelerator
     cfg = on_this_machine(cfg)
     spell_out(cfg)
+    fill_in_stride(cfg)
     configs = stage_configs(cfg)
     chosen = select(cfg.stages, configs)
     source: Source = build(cfg.data)

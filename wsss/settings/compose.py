@@ -14,6 +14,7 @@ from wsss.errors import Problem, WsssError, unknown_word
 from wsss.settings.config_dir import config_dir
 from wsss.settings.launchers import not_installed, use_own_settings
 from wsss.settings.method_words import spell_out
+from wsss.settings.network_strides import fill_in_stride
 from wsss.settings.overrides import group_names, is_group, option_names, parse, runs_of_sweep
 
 TARGET = "._target_"
@@ -46,6 +47,7 @@ def compose(
             general = Problem(" ".join(words), reason, expected, "Correct or remove one.")
             raise WsssError(*([*_unknown(config_name, overrides)] or [general])) from error
         spell_out(cfg)
+        fill_in_stride(cfg)
         problems = _with_examples([*_wrong_values(cfg, overrides, schema)], config_name, overrides)
     if problems or (complete and (problems := [*_without_value(cfg)])):
         raise WsssError(*problems)

@@ -21,6 +21,8 @@ FOR_RUN: Remedies = {
     "network.",
     Need.ATTENTION: "Use `backbone=deit_small`, or put an attention network beside this one: "
     "`cam.attention_network=…`, as configs/cam/ad_cam.yaml does.",
+    Need.CLASS_TOKEN: "Use a transformer with a class token, such as `backbone=deit_small`, or "
+    "`cam=transcam`, which needs none.",
     Need.TOKENS: "Use `backbone=deit_small`; `cam=recipro_cam` masks the features of any network.",
     Need.SECOND_CLASSIFIER: "Run with `cam=recam`, which trains it in the stage `reactivate`.",
     Need.PAIR_HEADS: "Run with `cam=meng`, which trains them in the stage `oppose`.",
@@ -57,6 +59,8 @@ FOR_EXPLAIN: Remedies = {
     "network.",
     Need.ATTENTION: "Use `checkpoint=…` of a classifier of `wsss run backbone=deit_small`, or "
     "leave the method the attention network that it brings along.",
+    Need.CLASS_TOKEN: "Use a transformer with a class token, such as one of `wsss run "
+    "backbone=deit_small`, or `cam=transcam`, which needs none.",
     Need.TOKENS: "Use `checkpoint=…` of a classifier of `wsss run backbone=deit_small`; "
     "`cam=recipro_cam` masks the features of any network.",
     Need.SECOND_CLASSIFIER: "Train one by `wsss run cam=recam`, and use "

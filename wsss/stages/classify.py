@@ -1,7 +1,7 @@
 """Train the classifier on image tags."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from wsss.data.item_table import joined
 from wsss.data.pyramids import Scales
 from wsss.data.source import TRAIN, VAL
 from wsss.data.transforms import Augmentation
-from wsss.errors import inside, user_error
+from wsss.errors import InvalidOptionError, inside, user_error
 from wsss.losses import balanced_class_weights
 from wsss.machine.devices import memory_format
 from wsss.models import Backbone, SplitClassifier
@@ -21,9 +21,10 @@ from wsss.stage_tools.feature_views import FeatureViews, feature_loader, feature
 from wsss.stage_tools.loaders import image_loaders
 from wsss.stage_tools.pooled_features import store_pooled_features
 from wsss.stage_tools.schedule_check import check_schedule
+from wsss.stage_tools.trained_classifier import untrained_classifier
 from wsss.stage_tools.training import Loader, fit
 from wsss.tasks import ClassificationTask
-from wsss.tasks.schedule import OptimizerFactory
+from wsss.tasks.schedule import OptimizerFactory, layer_decay_groups
 
 VERSION = 3
 INPUTS: tuple[str, ...] = ()
@@ -43,13 +44,14 @@ def check(
     augmentation: Augmentation | None = None,
     feature_windows: int = 0,
     checkpoint_every_n_epochs: int = 1,
+    layer_decay: float | None = None,
     **_: Any,
 ) -> None:
     """Find out before anything is computed whether the classifier can be trained.
 
     Raises:
-        WsssError: no augmentation for a backbone that learns, a schedule that cannot be run, or
-            fewer images than processes.
+        WsssError: no augmentation for a backbone that learns, a schedule that cannot be run, a
+            decay by layers for a network that cannot have it, or fewer images than processes.
     """
     if freeze != "backbone" and augmentation is None:
         raise user_error(
@@ -63,6 +65,8 @@ def check(
         context, max_epochs, batch_size, lr, checkpoint_every_n_epochs,
         head_lr_factor=head_lr_factor,
     )  # fmt: skip
+    if layer_decay is not None:
+        check_layer_decay(context, freeze, layer_decay)
     ranks = context.fabric.world_size
     for split in SPLITS:
         if (images := len(context.items(split))) < ranks:
@@ -72,6 +76,21 @@ def check(
                 "an image for every process",
                 "Use fewer processes.",
             )
+
+
+def check_layer_decay(context: Context, freeze: str, layer_decay: float) -> None:
+    """Refuse a decay by layers out of range, or where no layers learn or tell themselves.
+
+    Raises:
+        WsssError: names what was expected.
+    """
+    if not 0 < layer_decay <= 1:
+        raise InvalidOptionError("layer_decay", layer_decay, "a number above 0, up to 1")
+    if freeze == "backbone":
+        expected = "none where the backbone is frozen"
+        raise InvalidOptionError("layer_decay", layer_decay, expected)
+    trunk = cast("Backbone", untrained_classifier(context).features)
+    layer_decay_groups(trunk.network, 1.0, layer_decay)
 
 
 def run(
@@ -90,6 +109,7 @@ def run(
     feature_windows: int = 0,
     augmentation: Augmentation | None = None,
     checkpoint_every_n_epochs: int = 1,
+    layer_decay: float | None = None,
 ) -> dict[str, float]:
     """Train a backbone with a linear head on tags and export it.
 
@@ -111,6 +131,8 @@ def run(
         feature_windows: random windows of each view that a frozen backbone also pools.
         augmentation: how images are varied when the backbone learns.
         checkpoint_every_n_epochs: how much a killed run loses at most.
+        layer_decay: factor of the learning rate from a layer of the backbone to the one before,
+            such as 0.75; None for one rate.
 
     Returns:
         `val_map`: macro average precision of the validation tags, the last epoch's; and the loss.
@@ -146,6 +168,7 @@ def run(
         lr,
         head_lr_factor,
         weights,
+        layer_decay,
     )
     numbers = fit(context, task, train, val, max_epochs, checkpoint_every_n_epochs, items)
     if context.is_main:

@@ -10,7 +10,13 @@ from torch.nn import functional as F
 from wsss.data.colours import in_unit_range
 from wsss.data.datasets import TaggedBatch
 from wsss.metrics.tags import TagMeanAveragePrecision
-from wsss.tasks.schedule import OptimizerFactory, parameter_groups, with_poly_schedule
+from wsss.models.backbones import Backbone
+from wsss.tasks.schedule import (
+    OptimizerFactory,
+    layer_decay_groups,
+    parameter_groups,
+    with_poly_schedule,
+)
 
 
 class ClassificationTask(pl.LightningModule):
@@ -24,6 +30,7 @@ class ClassificationTask(pl.LightningModule):
         lr: float,
         head_lr_factor: float = 10.0,
         class_weights: Float[Tensor, " c"] | None = None,
+        layer_decay: float | None = None,
     ) -> None:
         """Train `head(trunk(images))`.
 
@@ -34,6 +41,8 @@ class ClassificationTask(pl.LightningModule):
             lr: learning rate of the trunk.
             head_lr_factor: the head learns this many times faster.
             class_weights: weight of each class in the loss; None for equal weights.
+            layer_decay: factor of the learning rate from a layer of the trunk, then a `Backbone`,
+                to the layer before; None for one rate.
         """
         super().__init__()
         self.trunk = trunk
@@ -41,6 +50,7 @@ class ClassificationTask(pl.LightningModule):
         self.optimizer = optimizer
         self.lr = lr
         self.head_lr_factor = head_lr_factor
+        self.layer_decay = layer_decay
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.val_map = TagMeanAveragePrecision()
 
@@ -67,7 +77,13 @@ class ClassificationTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser with the poly schedule."""
-        groups = parameter_groups(
-            self.trunk.parameters(), self.head.parameters(), self.lr, self.head_lr_factor
-        )
+        if self.layer_decay is None:
+            trunk = self.trunk.parameters()
+            groups = parameter_groups(trunk, self.head.parameters(), self.lr, self.head_lr_factor)
+        else:
+            network = cast("Backbone", self.trunk).network
+            groups = [
+                *layer_decay_groups(network, self.lr, self.layer_decay),
+                *parameter_groups((), self.head.parameters(), self.lr, self.head_lr_factor),
+            ]
         return with_poly_schedule(self.optimizer(groups), self.trainer)

@@ -9,9 +9,9 @@ from wsss.argument_checks import layer_numbers
 from wsss.cams.ad_cam.coupling import Coupling, Diffusion
 from wsss.cams.cam import class_activation_maps
 from wsss.cams.core.method import CamMethod, Classes, Images, Maps
-from wsss.cams.core.needs import Need
+from wsss.cams.core.needs import Need, lacking
 from wsss.cams.core.postprocess import PUBLISHED_EPSILON, normalise_max, resize
-from wsss.models.attention_network import second_network, whole_patches
+from wsss.models.attention_network import second_network
 from wsss.models.classifier import LinearHead, SplitClassifier
 from wsss.models.vit import VitBackbone
 
@@ -64,7 +64,9 @@ class ADCAM(CamMethod):
             WsssError: names what is missing.
         """
         super().check(model)
-        self._network(model)
+        network = self._network(model)
+        if self.coupling.needs_class_token and not network.has_class_token:
+            raise lacking(type(self.coupling).__name__, network.name, {Need.CLASS_TOKEN})
 
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
         """Maps of `n` classes of each image, not negative, on the grid of patches."""
@@ -85,7 +87,6 @@ class ADCAM(CamMethod):
         else:
             network.to(images.device)
             features = model.features(images)
-            images = whole_patches(images, network.output_stride)
             _, attention = network.forward_with_attention(images, self.layers)
         every = range(network.num_layers)
         chosen = {every[layer] for layer in self.layers or every}

@@ -21,6 +21,8 @@ class Coupling(ABC):
 
     provenance: ClassVar[Provenance]
     """Where a method with this coupling comes from."""
+    needs_class_token: ClassVar[bool] = False
+    """Whether it looks at the attention of the class token."""
 
     @abstractmethod
     def __call__(
@@ -146,6 +148,7 @@ class Product(Coupling):
         "Gao et al., TS-CAM: Token Semantic Coupled Attention Map, ICCV 2021: its coupling, of any "
         "classifier and any transformer"
     )
+    needs_class_token = True
 
     def __call__(
         self, maps: Float[Tensor, "b n N"], attention: Float[Tensor, "b t t"]

@@ -19,6 +19,7 @@ class Need(StrEnum):
     INNER_LAYERS = "inner layers"
     GRAPH = "graph"
     ATTENTION = "attention"
+    CLASS_TOKEN = "class token"
     TOKENS = "tokens"
     SECOND_CLASSIFIER = "second classifier"
     PAIR_HEADS = "pair heads"
@@ -34,6 +35,8 @@ _MEANINGS = {
     Need.INNER_LAYERS: "a network whose inner feature maps can be looked at",
     Need.GRAPH: "a vision GNN, whose blocks build graphs of the image's patches",
     Need.ATTENTION: "a vision transformer, whose layers pay attention between the image's patches",
+    Need.CLASS_TOKEN: "a vision transformer with a class token, whose attention the map is "
+    "multiplied by",
     Need.TOKENS: "a vision transformer, whose last layer can be run on tokens that are masked",
     Need.SECOND_CLASSIFIER: "a classifier with a second one beside it, trained on the maps of the "
     "first",
@@ -73,7 +76,8 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
         Need.INNER_LAYERS: bool(model.inner_layers),
         Need.GRAPH: hasattr(model.features, "forward_with_graph"),
-        Need.ATTENTION: hasattr(model.features, "forward_with_attention"),
+        Need.ATTENTION: getattr(model.features, "has_attention", False),
+        Need.CLASS_TOKEN: getattr(model.features, "has_class_token", False),
         Need.TOKENS: getattr(model.features, "has_divisible_end", False),
         Need.SECOND_CLASSIFIER: isinstance(model.head, ReactivatedHead),
         Need.PAIR_HEADS: model.pair_heads is not None,

@@ -13,7 +13,7 @@ from wsss.argument_checks import check_positive, check_whole, layer_numbers
 from wsss.errors import UnsupportedError
 from wsss.models import SplitClassifier, VitBackbone
 from wsss.models.attention import patch_attention
-from wsss.models.attention_network import second_network, whole_patches
+from wsss.models.attention_network import second_network
 from wsss.refine.affinity.colours import colour_similarity
 from wsss.refine.affinity.paths import Offset, neighbour, pair_offsets
 from wsss.refine.affinity.pixel_pair_affinity import PairAffinity, PixelRelations, grid_of
@@ -76,7 +76,9 @@ class AttentionAffinity(PairAffinity):
         Raises:
             WsssError: names what has attention, or the layers there are.
         """
-        if self.attention_network is None and not isinstance(model.features, VitBackbone):
+        features = model.features
+        attends = isinstance(features, VitBackbone) and features.has_attention
+        if self.attention_network is None and not attends:
             raise UnsupportedError(
                 "AttentionAffinity",
                 f"no attention_network beside a {type(model.features).__name__}, which pays no "
@@ -92,9 +94,8 @@ class AttentionAffinity(PairAffinity):
         """Affinities from attention and colours; no boundaries."""
         size = grid_of(images)
         network = self._network(model).to(images.device)
-        seen = whole_patches(images, network.output_stride)
         affinity = torch.cat(
-            [self._agreement(network, image, size) for image in torch.split(seen, 1)]
+            [self._agreement(network, image, size) for image in torch.split(images, 1)]
         )
         if self.sigma_rgb is not None:
             colours = F.interpolate(images, size, mode="area")
