@@ -46,7 +46,7 @@ class Segmenter(nn.Module):
                 missing or belong to another network.
         """
         super().__init__()
-        self.network = segmentation_network(
+        self.network: Any = segmentation_network(
             architecture, encoder, num_classes + 1, output_stride, decoder
         )
         chosen = architecture_of(architecture)
@@ -55,7 +55,7 @@ class Segmenter(nn.Module):
         self.output_stride = output_stride or chosen.output_strides[0]
         """The encoder sees images whose sides are multiples of this."""
         self.decoder_options = {**chosen.options, **decoder}
-        trunk = cast("nn.Module", cast("nn.Module", self.network.encoder).model)
+        trunk: nn.Module = self.network.encoder.model
         if weights is not None:
             load_encoder(trunk, load_state_dict(encoder, weights), weights)
         if trains_from is not None:
@@ -94,7 +94,7 @@ class Segmenter(nn.Module):
     def train(self, mode: bool = True) -> "Segmenter":
         """Set the training mode, leaving the encoder's BatchNorm on ImageNet's statistics."""
         super().train(mode)
-        freeze_batch_norm(cast("nn.Module", self.network.encoder))
+        freeze_batch_norm(self.network.encoder)
         return self
 
 
