@@ -55,7 +55,7 @@ class Segmenter(nn.Module):
         self.output_stride = output_stride or chosen.output_strides[0]
         """The encoder sees images whose sides are multiples of this."""
         self.decoder_options = {**chosen.options, **decoder}
-        trunk: nn.Module = self.network.encoder.model
+        trunk = cast("nn.Module", cast("nn.Module", self.network.encoder).model)
         if weights is not None:
             load_encoder(trunk, load_state_dict(encoder, weights), weights)
         if trains_from is not None:
