@@ -46,7 +46,7 @@ class Segmenter(nn.Module):
                 missing or belong to another network.
         """
         super().__init__()
-        self.network = segmentation_network(
+        self.network: Any = segmentation_network(
             architecture, encoder, num_classes + 1, output_stride, decoder
         )
         chosen = architecture_of(architecture)
@@ -94,7 +94,7 @@ class Segmenter(nn.Module):
     def train(self, mode: bool = True) -> "Segmenter":
         """Set the training mode, leaving the encoder's BatchNorm on ImageNet's statistics."""
         super().train(mode)
-        freeze_batch_norm(cast("nn.Module", self.network.encoder))
+        freeze_batch_norm(self.network.encoder)
         return self
 
 
