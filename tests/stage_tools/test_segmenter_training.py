@@ -17,7 +17,7 @@ from wsss.stage_tools.context import Context
 from wsss.stages import oracle_bound, segment
 
 SETTINGS = {
-    "segmenter": lambda num_classes: nn.Conv2d(3, num_classes + 1, 1),
+    "segmenter": lambda num_classes, trains_from=None: nn.Conv2d(3, num_classes + 1, 1),
     "optimizer": partial(torch.optim.SGD),
     "augmentation": Augmentation(crop_px=32),
     "lr": 0.01,

@@ -43,6 +43,15 @@ AGREEMENT = "mask_miou"
 """What the training logs: agreement with the masks that it learns from."""
 
 
+def in_use(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that have an effect: `trains_from` takes the place of the segmenter's own."""
+    segmenter = settings["segmenter"]
+    if not isinstance(segmenter, Mapping):  # A factory, which is called with `trains_from`.
+        return dict(settings)
+    used = {key: one for key, one in settings.items() if key != "trains_from"}
+    return {**used, "segmenter": {**segmenter, "trains_from": settings["trains_from"]}}
+
+
 @dataclass(frozen=True, slots=True)
 class TrueMasks:
     """Reads the ground truth of images that have one, in any process."""
