@@ -81,15 +81,44 @@ def test_best_cells_are_judged_by_heads_on_best_cells_of_other_folds(drawn):
     assert num_wrong > 3
 
 
+def test_a_fold_that_distrust_would_leave_one_kind_alone_trusts_all_images():
+    """Three images have the tag, of which one is trusted: its own fold would learn from none."""
+    rng = np.random.default_rng(4)
+    folds = np.arange(30) % 3
+    tagged = np.arange(30) < 3
+    x = rng.normal(size=(30, 4))
+    every = np.ones(30, dtype=bool)
+    first = by_another_library(x, tagged, folds, every)
+    p = 1 / (1 + np.exp(-first))
+    trusted = ~(tagged & (p < p[~tagged].mean()) | ~tagged & (p >= p[tagged].mean()))
+    assert (tagged & trusted).sum() == 1
+    (alone,) = folds[tagged & trusted]
+    others = folds != alone
+    assert (~tagged & trusted & others).any()
+    found = best_cell_logits(x[:, None].astype(np.float32), tagged[:, None], folds, 4.0)[:, 0]
+    np.testing.assert_allclose(found[~others], first[~others], atol=1e-2)
+    expected = first.copy()
+    for fold in {0, 1, 2} - {alone}:
+        own = folds == fold
+        expected[own] = head_of_another_library(x, tagged, trusted & ~own)[own]
+    np.testing.assert_allclose(found[others], expected[others], atol=1e-2)
+    assert np.abs(expected - first)[others].max() > 0.1
+
+
 def by_another_library(x, tagged, folds, trusted):
     """Logits out of fold of heads on trusted images."""
     logits = np.zeros(len(x))
     for fold in range(folds.max() + 1):
-        seen, own = trusted & (folds != fold), folds == fold
-        z = (x - x[seen].mean(axis=0)) / x[seen].std(axis=0)
-        other = LogisticRegression(C=1 / 4, tol=1e-10, max_iter=10_000).fit(z[seen], tagged[seen])
-        logits[own] = other.decision_function(z[own])
+        own = folds == fold
+        logits[own] = head_of_another_library(x, tagged, trusted & ~own)[own]
     return logits
+
+
+def head_of_another_library(x, tagged, seen):
+    """Logits of all images by a head that has learned from those that it has seen."""
+    z = (x - x[seen].mean(axis=0)) / x[seen].std(axis=0)
+    other = LogisticRegression(C=1 / 4, tol=1e-10, max_iter=10_000).fit(z[seen], tagged[seen])
+    return other.decision_function(z)
 
 
 def test_an_object_counts_as_much_if_it_is_small():

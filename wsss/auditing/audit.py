@@ -27,7 +27,7 @@ from wsss.stage_tools.locks import locked
 from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
-VERSION = 1
+VERSION = 2
 """Raised when the same run gives another audit."""
 FOLDER = "audit"
 """Of audits, beside those of the stages."""

@@ -37,6 +37,9 @@ QUANTITIES: Mapping[str, Quantity] = {
         "of the class, given the part of the image that speaks for it most, by a head that has not "
         "learned this image's tags",
     ),
+    "untagged": Quantity(
+        "most probable class without a tag", "the same probability, of that class"
+    ),
     "with_tag": Quantity("mean with the tag", "that probability over all images with the tag"),
     "without_tag": Quantity("mean without it", "that probability over all images without the tag"),
     "probability": Quantity(

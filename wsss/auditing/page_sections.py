@@ -19,8 +19,8 @@ TITLES = {
 """Headings, by kind."""
 LEADS = {
     "wrong_tag": "The network, which was not told the tags of the image that it looks at, sees "
-    "nothing in it that looks like the class. Agree where the object is not there: its tag is "
-    "removed.",
+    "nothing in it that looks like the class, or little, and another class that has no tag. Agree "
+    "where the object is not there: its tag is removed.",
     "missing_tag": "The network sees a class that is not among the tags, and sees it still when "
     "the tagged objects are painted over. Agree where the object is there: its tag is added.",
     "inseparable_classes": "Two classes are together in almost every image, and their maps lie on "

@@ -9,7 +9,7 @@ from wsss.auditing.checks.background_evidence import auc, background_evidence
 from wsss.auditing.checks.inseparable_classes import inseparable_classes
 from wsss.auditing.checks.missing_tag import missing_tags
 from wsss.auditing.checks.tag_table import TagTable
-from wsss.auditing.checks.wrong_tag import wrong_tags
+from wsss.auditing.checks.wrong_tag import MISTAKES, wrong_probability, wrong_tags
 
 NAMES = ("cat", "dog", "fox")
 
@@ -41,14 +41,64 @@ def test_wrong_tags_are_first_and_alone_flagged(shown):
     wrong = [(row, int(np.flatnonzero(~shown[row])[0])) for row in (3, 17, 40)]
     for row, column in wrong:
         tags[row, column] = True
-    found = wrong_tags(table_of(shown, tags), 6)
+    found = wrong_tags(table_of(shown, tags, best_cells=np.where(shown, 0.9, 0.02)), 6)
     expected = {(f"{row:03d}", NAMES[column]) for row, column in wrong}
     assert {(one.image, one.label) for one in found.findings[:3]} == expected
-    flagged = {(one.image, one.label) for one in found.findings if one.flagged}
-    assert flagged
-    assert flagged <= expected
+    assert {(one.image, one.label) for one in found.findings if one.flagged} == expected
     assert found.examined == tags.sum()
     assert len(found.findings) == 6
+
+
+def test_a_tag_is_as_probably_wrong_as_counted_over_all_explanations():
+    """What is there, how probable that is, and how probable it is to be tagged `cat` alone."""
+    explanations = {(True, False): 1.0, (True, True): MISTAKES, (False, False): MISTAKES,
+                    (False, True): MISTAKES}  # fmt: skip
+    rng = np.random.default_rng(4)
+    best = rng.random((20, 3))
+    best[:, 2] = rng.random(20) * best[:, 1]  # A third class, less probable than the second.
+    tags = np.tile([True, False, False], (20, 1))
+    found = wrong_probability(best, tags)
+    for (cat, dog, _), probability in zip(best, found[:, 0], strict=True):
+        weights = {
+            state: (cat if state[0] else 1 - cat) * (dog if state[1] else 1 - dog) * tagged
+            for state, tagged in explanations.items()
+        }
+        wrong = sum(weight for (is_there, _), weight in weights.items() if not is_there)
+        assert probability == pytest.approx(wrong / sum(weights.values()))
+    np.testing.assert_array_equal(found[:, 1:], 0)
+
+
+def test_a_tag_is_the_more_probably_wrong_the_surer_another_class_is():
+    """Where the other class is surely there, a mistake is sure: the rest is the tag's own."""
+    best, tags = np.tile([0.3, 0.0], (5, 1)), np.tile([True, False], (5, 1))
+    best[:, 1] = np.linspace(0, 1, 5)
+    found = wrong_probability(best, tags)[:, 0]
+    assert (np.diff(found) > 0).all()
+    assert found[0] == pytest.approx(MISTAKES * 0.7 / (MISTAKES * 0.7 + 0.3))
+    assert found[-1] == pytest.approx(0.7)
+    every = wrong_probability(best, np.ones((5, 2), dtype=bool))[:, 0]
+    np.testing.assert_allclose(every, found[0])  # A class with a tag is none that lacks one.
+
+
+def test_certain_probabilities_give_certain_answers():
+    best = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    found = wrong_probability(best, np.tile([True, False], (4, 1)))[:, 0]
+    np.testing.assert_array_equal(found, [1, 1, 0, 0])
+
+
+def test_the_class_that_is_seen_in_the_stead_of_a_tag_is_named(shown):
+    tags = shown.copy()
+    tags[5], tags[6] = [True, False, False], [True, False, False]
+    best = np.where(tags, 0.9, 0.05)
+    best[5], best[6] = [0.05, 0.1, 0.8], [0.01, 0.1, 0.2]
+    found = {(one.image, one.label): one for one in wrong_tags(
+        table_of(shown, tags, best_cells=best), 6).findings}  # fmt: skip
+    taken, spurious = found["005", "cat"], found["006", "cat"]
+    assert taken.flagged
+    assert spurious.flagged
+    assert "a fox" in taken.advice
+    assert "fox" not in spurious.advice
+    assert taken.evidence["untagged"] == 0.8
 
 
 def test_missing_tags_are_first_and_alone_flagged(shown):
