@@ -38,7 +38,7 @@ def class_texts(source: Source, chosen: ClassTexts | None = None) -> dict[str, l
             raise InvalidOptionError(
                 "texts", name, "a word for each class",
                 f"the class is called {several or 'nothing'}, which no text can tell of",
-                f"Say what is to be seen: `\"classify.texts={{'{name}': tabby cat}}\"`.",
+                "Say what is to be seen: `{class: tabby cat}`.",
             )  # fmt: skip
         found[name] = several
     return found

@@ -53,9 +53,9 @@ def check(
     """
     check_open_clip()
     config = tower_config(model)
-    tower_file(model, pretrained, weights)
     with inside("backbone"):
         check_backbone(backbone(weights=None, freeze="backbone"), config["vision_cfg"])
+    tower_file(model, pretrained, weights)
     _all_texts(context, prompts, backgrounds, texts)
 
 
