@@ -37,8 +37,8 @@ def check_open_clip() -> None:
     """
     if find_spec("open_clip") is None:
         raise UnsupportedError(
-            "classify=clip_text", "the package `open_clip` is not installed",
-            "it, for CLIP's text tower", "Install it: `pip install 'wsss[clip]'`.", {"open_clip"},
+            "CLIP", "the package `open_clip` is not installed", "it, for the text tower",
+            "Install it: `pip install 'wsss[clip]'`.", {"open_clip"},
         )  # fmt: skip
 
 

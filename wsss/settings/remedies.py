@@ -68,7 +68,7 @@ FOR_EXPLAIN: Remedies = {
     Need.SECOND_CLASSIFIER: "Train one by `wsss run cam=recam`, and use "
     "`checkpoint=runs/reactivate/…`.",
     Need.PAIR_HEADS: "Train some by `wsss run cam=meng`, and use `checkpoint=runs/oppose/…`.",
-    Need.TEXT_HEAD: "Make one by `wsss run cam=clip_text backbone=clip_vit_b16`, and use "
+    Need.TEXT_HEAD: "Make one by `wsss run cam=clip_text` with `backbone=clip_vit_b16`, and use "
     "`checkpoint=runs/classify/…`.",
 }
 """In settings of `wsss explain`."""
