@@ -14,6 +14,7 @@ from wsss.models import (
     PairNetworks,
     ReactivatedHead,
     SplitClassifier,
+    TextHead,
     VisionGnnBackbone,
     VisionGnnHead,
     VitBackbone,
@@ -189,6 +190,18 @@ def toy_tower(device) -> SplitClassifier:
     """A vision transformer without a class token."""
     torch.manual_seed(0)
     return SplitClassifier.linear(ToyTower(), NUM_CLASSES, bias=True).to(device).double().eval()
+
+
+@pytest.fixture
+def toy_text(device) -> SplitClassifier:
+    """A vision transformer whose classes are embeddings of texts, beside three of backgrounds."""
+    torch.manual_seed(0)
+    head = TextHead(16, NUM_CLASSES, num_backgrounds=3, num_dimensions=8)
+    head.projection.normal_()
+    for texts in (head.classes, head.backgrounds):
+        texts.copy_(torch.nn.functional.normalize(torch.randn(texts.shape), dim=1))
+    head.scale.fill_(20)
+    return SplitClassifier(ToyVit(), head).to(device).double().eval()
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from wsss.settings.config_dir import config_dir
 LEARNING = {"recam", "meng"}
 """Methods with a stage of their own, which test_learning_methods.py runs."""
 GRAPH = {"vscam", "vscam_channels"}
-METHODS = sorted({path.stem for path in (config_dir() / "cam").glob("*.yaml")} - LEARNING)
+TEXTS = {"clip_text"}
+"""Those that take another classifier, which test_clip_text.py runs."""
+METHODS = sorted({path.stem for path in (config_dir() / "cam").glob("*.yaml")} - LEARNING - TEXTS)
 TRANSFORMER = {"token_recipro_cam"}
 ATTENTION = {"ad_cam", "attention_product", "transcam"}
 

@@ -1,7 +1,7 @@
 """The interface of data sets: items, images, tags and ground-truth masks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class Source(ABC):
     """Short name of the data set, for tables and the report."""
     class_names: tuple[str, ...]
     """Names of the C classes; class `c` has the mask value `c + 1`."""
+    class_texts: Mapping[str, str] = {}
+    """What texts call a class, by its name, where that is another word or has synonyms."""
     described: str = ""
     """How the user's lists were read, in a line; empty where there is one way only."""
 

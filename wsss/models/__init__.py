@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wsss.models.pixel_probe import PixelProbe as PixelProbe
     from wsss.models.recam_head import ReactivatedHead as ReactivatedHead
     from wsss.models.segmenter import Segmenter as Segmenter
+    from wsss.models.text_head import TextHead as TextHead
     from wsss.models.vision_gnn import VisionGnnBackbone as VisionGnnBackbone
     from wsss.models.vision_gnn import VisionGnnHead as VisionGnnHead
     from wsss.models.vit import VitBackbone as VitBackbone
@@ -31,6 +32,7 @@ _MODULES = {
     "PixelProbe": "pixel_probe",
     "ReactivatedHead": "recam_head",
     "Segmenter": "segmenter",
+    "TextHead": "text_head",
     "VisionGnnBackbone": "vision_gnn",
     "VisionGnnHead": "vision_gnn",
     "VitBackbone": "vit",

@@ -20,6 +20,7 @@ from wsss.models.last_block import cut_before_last_stage
 from wsss.models.normalisation import Normalisation
 from wsss.models.segmentation_networks.building import architecture_of
 from wsss.models.segmenter import Segmenter
+from wsss.models.text_head import TextHead
 
 AFFINITY_HEADS = "affinity_heads"
 CLASSIFIER = "classifier"
@@ -29,6 +30,8 @@ ORACLE_SEGMENTER = "oracle_segmenter"
 """One that was trained on ground truth, a bound to compare with: nothing predicts with it."""
 DIGEST = "weights_blake2b"
 """In a description: the hash of the file of weights; older ones have none."""
+_HEAD_OPTIONS = "head_options"
+"""In a description: those of a head that is no linear layer."""
 _AFFINITY_OPTIONS = ("layers", "channels", "displacement_channels")
 _SEGMENTER_OPTIONS = ("architecture", "encoder", "output_stride")
 """Those of every architecture, which has others of its own."""
@@ -168,7 +171,8 @@ def refuse_oracle(folder: Path) -> None:
 
 def _described(model: SplitClassifier, class_names: tuple[str, ...]) -> dict[str, Any]:
     """Description of a classifier, from which `_classifier` makes its like."""
-    backbone, head = cast("Backbone", model.features), cast("LinearHead", model.head)
+    backbone, head = cast("Backbone", model.features), model.head
+    bias = getattr(head, "bias", None) is not None
     return {
         "backbone": {
             "class": type(backbone).__name__,
@@ -176,7 +180,7 @@ def _described(model: SplitClassifier, class_names: tuple[str, ...]) -> dict[str
             "output_stride": backbone.output_stride,
         },
         "head": type(head).__name__,
-        "bias": head.bias is not None,
+        **({_HEAD_OPTIONS: head.options} if isinstance(head, TextHead) else {"bias": bias}),
         **_input(backbone.normalise, class_names),
     }
 
@@ -186,7 +190,8 @@ def _classifier(description: dict[str, Any]) -> SplitClassifier:
     backbone = _backbone(**description["backbone"])
     make_head = getattr(models, description.get("head", LinearHead.__name__))
     backbone.normalise = Normalisation(description["mean"], description["std"])  # Perhaps a user's.
-    head = make_head(backbone.num_features, len(description["class_names"]), description["bias"])
+    options = description.get(_HEAD_OPTIONS) or {"bias": description["bias"]}
+    head = make_head(backbone.num_features, len(description["class_names"]), **options)
     return SplitClassifier(backbone, head)
 
 

@@ -174,17 +174,36 @@ class VitBackbone(Backbone):
         Raises:
             InvalidOptionError: there is no such layer.
         """
-        chosen = self._attentions(layers)
+        chosen = self.attentions(layers)
         images = whole_patches(images, self.output_stride)
-        height, width = self.grid(images)
         prefix = self.network.num_prefix_tokens
-        tokens = height * width + prefix
-        size = max(1, MAX_ATTENTIONS // (chosen[0].num_heads * tokens**2))
-        parts = [self._observed(some, chosen) for some in torch.split(images, size)]
+        together = self.images_at_once(images)
+        parts = [self._observed(some, chosen) for some in torch.split(images, together)]
         features, attention = (torch.cat(part) for part in zip(*parts, strict=True))
         if not self.has_class_token:
             attention, prefix = F.pad(attention, (1, 0, 1, 0)), prefix + 1
         return features, without_other_tokens(attention, prefix)
+
+    def images_at_once(self, images: Float[Tensor, "b 3 H W"]) -> int:
+        """How many of such images to send through together where attention is explicit."""
+        height, width = self.grid(images)
+        tokens = height * width + self.network.num_prefix_tokens
+        heads: int = self.attentions([0])[0].num_heads
+        return max(1, MAX_ATTENTIONS // (heads * tokens**2))
+
+    def attentions(self, layers: Sequence[int] | None) -> list[Attention]:
+        """The attention of each chosen layer, first to last, for `explicit_attention`.
+
+        Args:
+            layers: indices, negative ones from the end; None for all.
+
+        Raises:
+            InvalidOptionError: there is no such layer.
+        """
+        self.check_layers(layers)
+        every = range(self.num_layers)
+        positions = sorted({every[layer] for layer in (every if layers is None else layers)})
+        return [cast("Attention", self.network.blocks[index].attn) for index in positions]
 
     @property
     def has_divisible_end(self) -> bool:
@@ -254,12 +273,6 @@ class VitBackbone(Backbone):
             # Networks that were trained on averaged tokens have their last norm behind the average.
             patches = self.network.fc_norm(patches)
         return patches.transpose(1, 2).reshape(len(tokens), -1, *grid)
-
-    def _attentions(self, layers: Sequence[int] | None) -> list[Attention]:
-        self.check_layers(layers)
-        every = range(self.num_layers)
-        positions = sorted({every[layer] for layer in (every if layers is None else layers)})
-        return [cast("Attention", self.network.blocks[index].attn) for index in positions]
 
     def _observed(self, images: Tensor, chosen: Sequence[Attention]) -> tuple[Tensor, Tensor]:
         with explicit_attention(chosen) as total:

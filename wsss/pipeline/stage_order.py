@@ -23,8 +23,8 @@ def stage_module(stage: str, settings: Mapping[str, Any] | None = None) -> Modul
 
 
 def is_given(stage: str, settings: Mapping[str, Any]) -> bool:
-    """Whether the user gives a stage's results: its settings name another module of `stages`."""
-    return _module_name(stage, settings) != f"{OWN}{stage}"
+    """Whether the user gives a stage's results: its settings name such a module of `stages`."""
+    return _module_name(stage, settings) == f"{OWN}{stage}_given"
 
 
 def _module_name(stage: str, settings: Mapping[str, Any]) -> str:

@@ -26,6 +26,8 @@ FOR_RUN: Remedies = {
     Need.TOKENS: "Use `backbone=deit_small`; `cam=recipro_cam` masks the features of any network.",
     Need.SECOND_CLASSIFIER: "Run with `cam=recam`, which trains it in the stage `reactivate`.",
     Need.PAIR_HEADS: "Run with `cam=meng`, which trains them in the stage `oppose`.",
+    Need.TEXT_HEAD: "Run with `cam=clip_text` and `backbone=clip_vit_b16`, which take the classes' "
+    "names in the stage `classify`.",
     "last stage": "Use `backbone=efficientnet_lite0` or `backbone=resnet50`.",
     "dilated encoder": "Use `segmenter=deeplabv3plus_lite0`, or give this one an encoder of "
     "its own: `segmenter.encoder=tf_efficientnet_lite0 segmenter.weights=package`.",
@@ -66,6 +68,8 @@ FOR_EXPLAIN: Remedies = {
     Need.SECOND_CLASSIFIER: "Train one by `wsss run cam=recam`, and use "
     "`checkpoint=runs/reactivate/…`.",
     Need.PAIR_HEADS: "Train some by `wsss run cam=meng`, and use `checkpoint=runs/oppose/…`.",
+    Need.TEXT_HEAD: "Make one by `wsss run cam=clip_text` with `backbone=clip_vit_b16`, and use "
+    "`checkpoint=runs/classify/…`.",
 }
 """In settings of `wsss explain`."""
 

@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 
+from wsss.cams.core.needs import Need, lacking
 from wsss.errors import inside, user_error
 from wsss.models import (
     AffinityHeads,
@@ -14,6 +15,7 @@ from wsss.models import (
     PairNetworks,
     ReactivatedHead,
     SplitClassifier,
+    TextHead,
 )
 from wsss.models.last_block import cut_before_last_stage
 from wsss.models.saved_classifier import load_finished
@@ -64,11 +66,15 @@ def _untrained_classifier(context: Context) -> SplitClassifier:
     if "backbone" in settings:
         backbone: Backbone = settings["backbone"](weights=None, freeze="backbone")
         model = SplitClassifier.linear(backbone, num_classes)
+        if "prompts" in settings:
+            model.head = TextHead(backbone.num_features, num_classes, 1, 1)
     else:
         model = given_classifier(names, **settings)
         backbone = cast("Backbone", model.features)
     if "reactivate" in context.settings:
-        model.head = ReactivatedHead.beside(cast("LinearHead", model.head))
+        if not isinstance(model.head, LinearHead):
+            raise lacking("reactivate", "a classifier of texts", {Need.LINEAR_HEAD})
+        model.head = ReactivatedHead.beside(model.head)
     if "oppose" in context.settings:
         pair = torch.zeros(1, dtype=torch.int64)
         sizes = (num_classes, backbone.num_features)

@@ -2,23 +2,17 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-
-import torch
+from typing import Any
 
 from wsss.artifacts import METRICS, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.source import VAL, Source
-from wsss.metrics.tags import tag_mean_average_precision
-from wsss.models import Backbone, SplitClassifier
 from wsss.models.own_classifier import RGB
 from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.feature_views import FeatureViews
 from wsss.stage_tools.given_classifier import classifier_files, given_classifier
-from wsss.stage_tools.pooled_features import store_pooled_features
+from wsss.stage_tools.tag_scores import barely_better, validation_scores
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +22,6 @@ SPLITS = (VAL,)
 READS_MASKS = False
 KEY_NUMBER = "val_map"
 GIVEN_PATHS = ("weights", "checkpoint", "classes")
-BARELY_BETTER = 1.2
-"""A mean average precision below as many times that of chance tells of classes in another order."""
 
 
 def given_files(
@@ -96,15 +88,10 @@ def run(
     )  # fmt: skip
     if context.is_main:
         log.info("outputs of the given classifier: %s", ", ".join(names))
-    items = context.items(VAL)
-    folder = context.folder / "features"
-    trunk = cast("Backbone", found.features)
-    single = replace(scales, factors=scales.factors[:1])
-    store_pooled_features(context, trunk, items, single, 0, folder)
-    if not context.is_main:
+    numbers = validation_scores(context, found, scales)
+    if numbers is None:
         return {}
-    numbers = _scores(found.cpu(), FeatureViews(context, items, folder, first_view_only=True))
-    if numbers and numbers["val_map"] < BARELY_BETTER * numbers["chance_map"]:
+    if barely_better(numbers):
         log.warning(
             "the given classifier finds validation tags hardly better than chance (mAP %.3f, "
             "chance %.3f): are its classes in this order, and its images normalised so?",
@@ -113,17 +100,3 @@ def run(
     write_json(context.folder / METRICS, numbers)
     save_classifier(context.folder, found, names)
     return numbers
-
-
-@torch.no_grad()
-def _scores(model: SplitClassifier, features: FeatureViews) -> dict[str, float]:
-    """Mean average precision of tags, and that of chance; empty without any tag."""
-    if not len(features):
-        return {}
-    logits = [model.head(features[0, index]["images"][None]) for index in range(len(features))]
-    tags = features.tags.float()
-    shares = tags.mean(dim=0)
-    if not shares.any():
-        return {}
-    precision = tag_mean_average_precision(model.probabilities(torch.cat(logits)), tags.int())
-    return {"val_map": float(precision), "chance_map": float(shares[shares > 0].mean())}

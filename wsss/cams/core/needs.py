@@ -23,6 +23,7 @@ class Need(StrEnum):
     TOKENS = "tokens"
     SECOND_CLASSIFIER = "second classifier"
     PAIR_HEADS = "pair heads"
+    TEXT_HEAD = "text head"
 
     @property
     def meaning(self) -> str:
@@ -41,6 +42,7 @@ _MEANINGS = {
     Need.SECOND_CLASSIFIER: "a classifier with a second one beside it, trained on the maps of the "
     "first",
     Need.PAIR_HEADS: "classifiers of every class against its representative opponents",
+    Need.TEXT_HEAD: "a classifier whose classes are texts, beside those of backgrounds",
 }
 
 
@@ -71,6 +73,7 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
     # Settings know the needs without torch.
     from wsss.models.classifier import LinearHead
     from wsss.models.recam_head import ReactivatedHead
+    from wsss.models.text_head import TextHead
 
     found = {
         Need.LINEAR_HEAD: isinstance(model.head, LinearHead),
@@ -81,5 +84,6 @@ def offers(model: SplitClassifier) -> frozenset[Need]:
         Need.TOKENS: getattr(model.features, "has_divisible_end", False),
         Need.SECOND_CLASSIFIER: isinstance(model.head, ReactivatedHead),
         Need.PAIR_HEADS: model.pair_heads is not None,
+        Need.TEXT_HEAD: isinstance(model.head, TextHead),
     }
     return frozenset(need for need, has in found.items() if has)

@@ -14,6 +14,7 @@ from wsss.data.alike_problems import group_alike
 from wsss.data.item_table import ItemTable
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL
+from wsss.data.sources.class_texts import VOC_TEXTS
 from wsss.data.sources.file_source import FileSource
 from wsss.data.sources.voc_lists import (
     AUG_MASKS,
@@ -52,6 +53,7 @@ class Voc(FileSource):
     """
 
     class_names = CLASS_NAMES
+    class_texts = VOC_TEXTS
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from wsss.data.images import check_mask_size, read_header
 from wsss.data.item_table import ItemTable, Row
 from wsss.data.sample import Item
 from wsss.data.source import SPLITS, TRAIN, VAL
+from wsss.data.sources.class_texts import COCO_TEXTS
 from wsss.data.sources.coco.instance_index import indexed_instances
 from wsss.data.sources.coco.instances import Instances, annotations_in
 from wsss.data.sources.coco.kept_bytes import Bytes
@@ -57,6 +58,8 @@ class Coco(FileSource):
     The place of an item is the number of its split, where its annotations begin and end in the
     split's text, and its height and width.
     """
+
+    class_texts = COCO_TEXTS
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+from wsss.cams.clip_text.clip_text import ClipText as ClipText
