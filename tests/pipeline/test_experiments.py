@@ -58,7 +58,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
 
 
 def small_words(config: dict[str, Any]) -> list[str]:
-    """Settings that make a recipe's steps small, and its networks random where a hub has weights."""
+    """Settings that make a recipe's steps small, and networks random that a hub has."""
     words = []
     for path, key, value in leaves(
         {k: v for k, v in config.items() if k not in ("hydra", "logger")}
