@@ -95,7 +95,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ],
 )
 def test_an_experiment_takes_a_step_of_each_stage(run, places, name):
-    config = OmegaConf.to_container(experiment(name), resolve=False)
+    composed = experiment(name)
+    config = OmegaConf.to_container(composed, resolve=False)
     source = config["data"]["_target_"].rpartition(".")[2]
     root = [f"data.root={places[source]}"] if source in places else []
     large = LARGE_TRANSFORMERS if name.startswith("frozen_dino") else ()
@@ -107,7 +108,7 @@ def test_an_experiment_takes_a_step_of_each_stage(run, places, name):
     assert classifier.head.weight.shape[0] == len(names)
     assert [*outcomes["localize"].folder.glob("seeds/*.npz")]
     network, _ = load_segmenter(outcomes["segment"].folder)
-    assert large or network.encoder == config["segmenter"]["encoder"]
+    assert large or network.encoder == composed.segmenter.encoder
     for stage in ("classify", "segment"):
         assert np.isfinite(outcomes[stage].manifest.numbers["train_loss"])
 
