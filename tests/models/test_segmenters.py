@@ -154,6 +154,14 @@ def test_layers_before_a_chosen_one_are_frozen(option, segmenter):
         assert torch.equal(network.eval()(images), segmenter(images))
 
 
+def test_scales_and_shifts_of_batch_norm_may_be_left_as_they_are():
+    encoder = tiny("deeplabv2", trains_batch_norm=False).network.encoder.model
+    norms = {name for name, one in encoder.named_parameters() if not one.requires_grad}
+    # A ResNet's convolutions have weights of four dimensions and no biases.
+    assert norms == {name for name, one in encoder.named_parameters() if one.ndim == 1}
+    assert len(norms) > 4
+
+
 def test_seg_grad_cam_explains_by_the_encoders_last_map(segmenter):
     torch.manual_seed(1)
     image = torch.rand(1, 3, 64, 96)

@@ -1,7 +1,7 @@
 """Image classification networks behind one signature: images in, a feature map out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from jaxtyping import Float
@@ -183,8 +183,14 @@ def _normalise_before_pooling(network: nn.Module) -> None:
         network.norm_pre, network.head.norm = network.head.norm, nn.Identity()
 
 
-def freeze_batch_norm(module: nn.Module) -> None:
-    """Put every BatchNorm layer of a module into evaluation mode."""
+def batch_norms(module: nn.Module) -> Iterator[nn.Module]:
+    """The BatchNorm layers of a module."""
     for layer in module.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.eval()
+            yield layer
+
+
+def freeze_batch_norm(module: nn.Module) -> None:
+    """Put every BatchNorm layer of a module into evaluation mode."""
+    for layer in batch_norms(module):
+        layer.eval()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsss.errors import InvalidOptionError
-from wsss.models.backbones import Backbone, freeze_batch_norm
+from wsss.models.backbones import Backbone, batch_norms, freeze_batch_norm
 from wsss.models.classifier import SplitClassifier
 from wsss.models.normalisation import Normalisation
 from wsss.models.segmentation_networks.building import architecture_of, segmentation_network
@@ -26,6 +26,7 @@ class Segmenter(nn.Module):
         num_classes: int,
         output_stride: int | None = None,
         trains_from: str | None = None,
+        trains_batch_norm: bool = True,
         **decoder: Any,
     ) -> None:
         """Build the network.
@@ -39,6 +40,8 @@ class Segmenter(nn.Module):
                 architecture's usual.
             trains_from: the first module of the encoder that is trained, such as `blocks.4`;
                 earlier ones are frozen. None trains all of it.
+            trains_batch_norm: whether scales and shifts of the encoder's BatchNorm are trained; its
+                statistics never are.
             decoder: options that the architecture's decoder has, such as `decoder_channels`.
 
         Raises:
@@ -60,6 +63,9 @@ class Segmenter(nn.Module):
             load_encoder(trunk, load_state_dict(encoder, weights), weights)
         if trains_from is not None:
             freeze_before(trunk, trains_from)
+        if not trains_batch_norm:
+            for layer in batch_norms(trunk):
+                layer.requires_grad_(False)
         self.normalise = Normalisation.of(trunk)
         self.classifier: SplitClassifier | None = None
         self.classifier_weight = 0.0

@@ -76,6 +76,16 @@ def test_images_without_objects_take_part_if_they_are_to(root):
     assert source.read_mask(empty).shape == (64, 80)
 
 
+def test_the_last_image_may_be_one_without_objects_also_from_a_kept_index(root, tmp_path):
+    source = Coco(root, without_objects=True)
+    source.keep_index(tmp_path / "index")
+    last = source.items("val")[3]
+    assert last.labels == ()
+    mask = source.read_mask(last)
+    assert mask.shape == (64, 80)
+    assert not mask.any()
+
+
 @pytest.mark.parametrize("folder", ["{}", "images/{}"])
 def test_images_are_in_either_folder_and_grey_ones_become_rgb(tmp_path, folder):
     source = Coco(write_coco14(tmp_path, folder))

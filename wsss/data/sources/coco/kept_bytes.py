@@ -30,6 +30,8 @@ class KeptBytes:
         Raises:
             DamagedFileError: it cannot be read.
         """
+        if part.start == part.stop:  # Behind the last byte, safetensors refuses it.
+            return b""
         with intact(self._path):
             found: bytes = self._opened[part].tobytes()
             return found
