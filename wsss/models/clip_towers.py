@@ -69,7 +69,7 @@ def tower_config(model: str) -> dict[str, Any]:
                 "model", model, nearest(model, known), "open_clip has no such model",
                 "Correct the name.",
             )  # fmt: skip
-        config = open_clip.get_model_config(model)
+        config = dict(open_clip.get_model_config(model))
     image, text = config.get("vision_cfg", {}), config.get("text_cfg", {})
     others = {"timm_model_name", "attentional_pool", "final_ln_after_pool"} & {
         key for key, one in image.items() if one

@@ -112,7 +112,7 @@ class ClipText(CamMethod):
             for (gradient,) in class_gradients(scores, [leaf], columns)
         ]
         cams = torch.einsum("bnd,btd->bnt", torch.stack(weights, dim=1), patches).relu()
-        maps = normalise_minmax(cams.unflatten(2, network.grid(images)))
+        maps = normalise_minmax(cams.reshape(*cams.shape[:2], *network.grid(images)))
         if not attentions:
             return maps
         attention = total[0].detach()[:, prefix:, prefix:]
