@@ -20,9 +20,14 @@ from wsss.settings.config_dir import config_dir
 SEED = 0
 
 
+WITHOUT_WEIGHTS = {"clip_text"}
+"""Methods of networks whose weights are a download: two towers that were trained together."""
+
+
 def method_names() -> list[str]:
-    """All methods that have a configuration."""
-    return sorted(path.stem for path in (config_dir() / "cam").glob("*.yaml"))
+    """All methods that have a configuration, but those `WITHOUT_WEIGHTS`."""
+    names = {path.stem for path in (config_dir() / "cam").glob("*.yaml")}
+    return sorted(names - WITHOUT_WEIGHTS)
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:

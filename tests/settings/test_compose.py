@@ -5,6 +5,9 @@ from omegaconf import OmegaConf
 
 from wsss.errors import WsssError
 from wsss.settings.compose import compose, compose_sweep
+from wsss.settings.config_dir import config_dir
+
+EXPERIMENTS = len([*(config_dir() / "experiment").glob("*.yaml")])
 
 
 def problems(words, check=compose):
@@ -219,7 +222,7 @@ def test_a_sweep_is_checked_run_by_run(words):
         ("seed=1,x data.size_px=32,64", "(in 2 of 4 runs, such as `seed=x data.size_px=32`)"),
         ("cam=fg_cam cam.fold_bn=true,no", "(in 1 of 2 runs, such as `cam.fold_bn=no`)"),
         ("data.num_train=range(1,3) experiment=demo,dmeo", "(in 2 of 4 runs, such as "),
-        ("experiment=glob(*)", "(in 1 of 2 runs, such as `experiment=voc_coseg`)"),
+        ("experiment=glob(*)", f"(in 1 of {EXPERIMENTS} runs, such as `experiment=voc_coseg`)"),
     ],
 )
 def test_a_problem_of_some_runs_is_told_once(words, where):
