@@ -74,8 +74,8 @@ def wrong_probability(
     * the tag is wrong, and there is no other class: ε (1 - a) (1 - u);
     * the tag is wrong, the other class was taken for it: ε (1 - a) u.
 
-    The last is one mistake. That the tag is right and the other one is missing is one as well, so
-    that a class without a tag, which is clearly there, leaves no explanation without a mistake.
+    A class that is surely there and has no tag leaves the second and the last, one mistake each, so
+    that the tag's own class decides: the probability is 1 - a.
 
     Args:
         best_cells: probability of every class, in [0, 1], by heads that have not seen the image.
