@@ -31,7 +31,8 @@ def affinity(attention: Float[Tensor, "b N N"], rounds: int, power: int) -> Floa
         power: 1 or more.
     """
     balanced = sinkhorn(attention, rounds)
-    return torch.linalg.matrix_power((balanced + balanced.mT) / 2, power)
+    walked: Tensor = torch.linalg.matrix_power((balanced + balanced.mT) / 2, power)
+    return walked
 
 
 def box_mask(
@@ -75,4 +76,4 @@ def spread(
         sources: cells that give.
     """
     given = (maps * sources).flatten(2)
-    return torch.einsum("bij,bnj->bni", between, given).unflatten(2, maps.shape[2:])
+    return torch.einsum("bij,bnj->bni", between, given).reshape(maps.shape)
