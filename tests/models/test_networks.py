@@ -62,6 +62,23 @@ def test_what_is_frozen():
     }
 
 
+def test_what_is_frozen_up_to_an_inner_layer():
+    """As a ResNet that stops gradients behind its second stage, as IRN's does."""
+    stopped = TimmBackbone("resnet18", None)
+    stopped.network.layer2.register_forward_hook(lambda *given: given[-1].detach())
+    stopped(torch.rand(1, 3, 32, 32)).sum().backward()
+    learning = {name for name, one in stopped.named_parameters() if one.grad is not None}
+    frozen = TimmBackbone("resnet18", None, freeze="layer2")
+    assert {name for name, one in frozen.named_parameters() if one.requires_grad} == learning
+    assert {name.split(".")[1] for name in learning} == {"layer3", "layer4"}
+
+
+def test_a_word_that_freezes_nothing_is_answered_with_those_that_do():
+    with pytest.raises(WsssError, match=r"freeze='layer9'.*'stem'.*'layer2'") as caught:
+        TimmBackbone("resnet18", None, freeze="layer9")
+    assert "act1" not in str(caught.value)  # It has no parameters.
+
+
 def test_logits_are_pooled_features_times_weights():
     torch.manual_seed(0)
     model = SplitClassifier.linear(TimmBackbone(LITE0, "package"), 4, bias=True)

@@ -42,7 +42,8 @@ class Backbone(nn.Module, ABC):
         Args:
             name: of the architecture.
             output_stride: image pixels per cell of the feature map.
-            freeze: `none`, `stem` (the first layer) or `backbone` (everything).
+            freeze: `none`, `stem` (the first layer), `backbone` (everything), or the name of an
+                inner layer: everything up to it.
         """
         super().__init__()
         self.name = name
@@ -69,12 +70,18 @@ class Backbone(nn.Module, ABC):
         """Freeze the parameters that `freeze` names; called once the network is built.
 
         Raises:
-            ValueError: `freeze` is none of these words.
+            InvalidOptionError: `freeze` is none of the words, and no inner layer with parameters.
         """
-        check_choice(("none", "stem", "backbone"), freeze=self.freeze)
-        for name, parameter in self.network.named_parameters():
-            frozen = self.freeze == "backbone" or (
-                self.freeze == "stem" and name.split(".")[0] in self.stem
+        layers = {name: {*one.parameters()} for name, one in self.inner_layers.items()}
+        words = ("none", "stem", "backbone", *(name for name, own in layers.items() if own))
+        check_choice(words, freeze=self.freeze)
+        named = [*self.network.named_parameters()]
+        up_to = [n for n, (_, one) in enumerate(named) if one in layers.get(self.freeze, ())]
+        for number, (name, parameter) in enumerate(named):
+            frozen = (
+                self.freeze == "backbone"
+                or (self.freeze == "stem" and name.split(".")[0] in self.stem)
+                or (bool(up_to) and number <= up_to[-1])
             )
             parameter.requires_grad_(not frozen)
 
@@ -104,7 +111,8 @@ class TimmBackbone(Backbone):
             weights: `package`, `hub`, a file, or None for random weights.
             output_stride: image pixels per feature, 8, 16 or 32, reached by dilation; None for the
                 network's own.
-            freeze: `none`, `stem` (the first convolution) or `backbone` (everything).
+            freeze: `none`, `stem` (the first convolution), `backbone` (everything), or the name of
+                an inner layer, such as `layer2`: everything up to it.
 
         Raises:
             WsssError: timm has no such network, it has no last feature map or cannot be dilated, or

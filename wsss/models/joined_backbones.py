@@ -31,7 +31,7 @@ class JoinedBackbones(Backbone):
             name: timm's names of the architectures, with `+` between them.
             weights: of each: `package`, `hub`, or None for random weights.
             output_stride: image pixels per feature, 8, 16 or 32, of all.
-            freeze: `none`, `stem` (the first convolutions) or `backbone` (everything).
+            freeze: of each: see `TimmBackbone`.
 
         Raises:
             WsssError: there are no two names, or one that timm does not have; or weights are

@@ -119,7 +119,8 @@ def run(
     Args:
         context: data, folders, processes.
         backbone: makes the network without its head; called with `freeze`.
-        freeze: `backbone` trains the head alone; `stem` and `none` train the rest, too.
+        freeze: `backbone` trains the head alone; `stem`, `none` and inner layers train the rest,
+            too.
         optimizer: called with parameter groups.
         lr: learning rate of the backbone.
         head_lr_factor: the head learns this many times faster.

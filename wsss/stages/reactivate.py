@@ -64,7 +64,8 @@ def run(
 
     Args:
         context: data, folders, processes.
-        freeze: `backbone` trains both classifiers alone; `stem` and `none` train the rest, too.
+        freeze: `backbone` trains both classifiers alone; `stem`, `none` and inner layers train the
+            rest, too.
         optimizer: called with parameter groups.
         lr: learning rate of the backbone and the first classifier.
         second_lr_factor: the second classifier learns this many times faster.

@@ -55,7 +55,8 @@ class VisionGnnBackbone(Backbone):
             weights: a released checkpoint or another file; None for random weights.
             output_stride: image pixels per feature: 16 for `vig_…` (8 for `vig_mini`), 32 or 16 for
                 `pvig_…`; None for the published network's.
-            freeze: `none`, `stem` (the first convolutions) or `backbone` (everything).
+            freeze: `none`, `stem` (the first convolutions), `backbone` (everything), or the name of
+                an inner layer, such as `backbone.3`: everything up to it.
             train_batch_norm: whether BatchNorm normalises batches in training and learns their
                 statistics, as a network needs that begins with random weights.
 
