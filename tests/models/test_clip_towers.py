@@ -6,6 +6,7 @@ from copy import deepcopy
 import pytest
 import timm
 import torch
+from small_clip import CONFIG
 
 from wsss.errors import WsssError
 from wsss.models import SplitClassifier, VitBackbone
@@ -25,15 +26,6 @@ open_clip = pytest.importorskip("open_clip", reason="the towers are open_clip's"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 IMAGE = "vit_base_patch16_clip_quickgelu_224"
-CONFIG = {
-    "embed_dim": 24,
-    "quick_gelu": True,
-    "vision_cfg": {
-        "image_size": 224, "layers": 2, "width": 32, "patch_size": 16, "head_width": 16,
-    },
-    "text_cfg": {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}  # fmt: skip
-"""OpenAI's ViT-B/16, but for its size."""
 TEXTS = [["a photo of a cat.", "a drawing of a cat."], ["a photo of a dog."], ["people, human"]]
 BACKGROUNDS = [["grass"], ["the sky", "clouds"]]
 EXACT = {"rtol": 0, "atol": 1e-5}

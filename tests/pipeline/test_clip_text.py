@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from small_clip import CONFIG
 
 from wsss.artifacts import read_json
 from wsss.errors import WsssError
@@ -13,14 +14,6 @@ from wsss.models.saved_networks import load_classifier
 
 open_clip = pytest.importorskip("open_clip", reason="the towers are open_clip's")
 
-CONFIG = {
-    "embed_dim": 24,
-    "quick_gelu": True,
-    "vision_cfg": {
-        "image_size": 224, "layers": 2, "width": 32, "patch_size": 16, "head_width": 16,
-    },
-    "text_cfg": {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}  # fmt: skip
 WORDS = ("cam=clip_text", "backbone=clip_vit_b16", "segmenter=deeplabv3plus_lite0")
 TRAINED = ("classify.max_epochs", "classify.feature", "localize.scales")
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float16, UInt8
 
 from wsss.auditing.audited_run import AuditedRun
-from wsss.auditing.checks.shared_part import Parts
+from wsss.auditing.checks.stamp import Parts
 from wsss.auditing.checks.tag_table import TagTable
 from wsss.auditing.disk_arrays import on_disk
 from wsss.auditing.logistic_heads import sigmoid

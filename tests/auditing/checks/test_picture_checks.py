@@ -7,7 +7,8 @@ from scipy.stats import fisher_exact
 
 from wsss.auditing.checks.fixed_position import fixed_positions
 from wsss.auditing.checks.near_duplicate import SAME, alike, near_duplicates
-from wsss.auditing.checks.shared_part import Parts, shared_parts
+from wsss.auditing.checks.shared_part import shared_parts
+from wsss.auditing.checks.stamp import Parts
 from wsss.auditing.looks import look_at
 
 NAMES = ("cat", "dog")

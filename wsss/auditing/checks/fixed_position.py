@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from wsss.auditing.checks.shared_part import (
+from wsss.auditing.checks.shared_part import shared_parts
+from wsss.auditing.checks.stamp import (
     BEARS,
     CHANCE,
     LEAST_IMAGES,
@@ -13,7 +14,6 @@ from wsss.auditing.checks.shared_part import (
     OTHERS,
     Parts,
     Stamp,
-    shared_parts,
 )
 from wsss.auditing.finding import CheckResult, Finding, ranked
 from wsss.auditing.looks import box_px
