@@ -157,6 +157,7 @@ OWN_STAGES = {
     "refine=attention_affinity": {"propagate"},
     "refine=attention_affinity_crf": {"propagate"},
     "refine=probe_crf": {"probe"},
+    "refine=sam_votes": {"propose"},
     "bound=true": {"oracle_bound", "oracle_bound_same_schedule"},
 }
 

@@ -14,7 +14,7 @@ from wsss.report.bound import BOUNDS
 from wsss.stage_tools.image_counts import dense, read_image_counts
 from wsss.stages import CHAIN
 
-OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", "probe", *BOUNDS)
+OPTIONAL = ("reactivate", "oppose", "affinity", "propagate", "probe", "propose", *BOUNDS)
 STAGES = tuple(stage for stage in CHAIN if stage not in OPTIONAL)
 """The stages that every run has."""
 

@@ -18,7 +18,10 @@ from wsss.artifacts.label_masks import voc_palette as voc_palette
 from wsss.artifacts.manifest import INPUTS as INPUTS
 from wsss.artifacts.manifest import MANIFEST as MANIFEST
 from wsss.artifacts.manifest import METRICS as METRICS
+from wsss.artifacts.manifest import SAW_MASKS as SAW_MASKS
 from wsss.artifacts.manifest import Manifest as Manifest
+from wsss.artifacts.proposals import Proposals as Proposals
+from wsss.artifacts.proposals import ProposalStore as ProposalStore
 from wsss.artifacts.run_record import RECORD as RECORD
 from wsss.artifacts.run_record import RunRecord as RunRecord
 from wsss.artifacts.seeds import SEED_STAGES as SEED_STAGES

@@ -11,6 +11,10 @@ MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 INPUTS = "inputs.json"
 """Fingerprints of the stages that a stage is computed from, by name; also before it finishes."""
+SAW_MASKS = "saw_masks"
+"""In the basis of a stage that uses weights which were trained with masks, and of all after it."""
+MARK = " (saw masks)"
+"""Stands behind the name of what came of such weights, wherever it is shown."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,16 @@ class Manifest:
     def is_given(self) -> bool:
         """Whether the results are files of the user's own, taken in place of computed ones."""
         return "given" in self.basis
+
+    @property
+    def saw_masks(self) -> bool:
+        """Whether weights that were trained with masks, of other images, had a part in it."""
+        return bool(self.basis.get(SAW_MASKS))
+
+    @property
+    def mark(self) -> str:
+        """What stands behind the name of its results: `MARK` or nothing."""
+        return MARK * self.saw_masks
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a stage's folder."""

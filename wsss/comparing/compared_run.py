@@ -80,7 +80,9 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
         if place.suffix in (LOCK, LEASE):  # `runs/refine/*` names them as well.
             continue
         if Manifest.read(place) is not None:
-            runs.append(replace(_traced(place), name=f"{place.parent.name}/{place.name}"))
+            traced = _traced(place)
+            name = f"{place.parent.name}/{place.name}{_mark(traced.manifests)}"
+            runs.append(replace(traced, name=name))
         elif (place / RECORD).is_file():
             runs.append(_recorded(place, place.parents[1]))
         elif found := read_sweep(place):
@@ -109,14 +111,20 @@ def _recorded(folder: Path, root: Path) -> ComparedRun:
         for stage, path in record.stage_folders(folder).items()
         if Manifest.read(path) is not None
     }
+    finished = _in_order(folders)
     return ComparedRun(
-        name=folder.relative_to(root).as_posix(),
+        name=f"{folder.relative_to(root).as_posix()}{_mark(finished['manifests'])}",
         words=values_of(record.words),
         status=record.status,
         problem=record.problem,
         data=record.data,
-        **_in_order(folders),
+        **finished,
     )
+
+
+def _mark(manifests: Mapping[str, Manifest]) -> str:
+    """What stands behind a run's name where weights that saw masks had a part in it."""
+    return next((one.mark for one in manifests.values() if one.saw_masks), "")
 
 
 def _traced(folder: Path) -> ComparedRun:

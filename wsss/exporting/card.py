@@ -116,6 +116,7 @@ def card(
         front_matter=_front_matter(name, license_, data_set, scores, factor, planned).to_yaml(),
         name=name,
         given=planned.lineage.given,
+        saw_masks=any(one.saw_masks for one in planned.lineage.manifests.values()),
         license=None if license_ == UNKNOWN else license_,
         data_set=data_set,
         networks=tuple(planned.networks),
@@ -144,6 +145,7 @@ def _front_matter(
     """What a hub reads; the score is that of the exported segmenter, if it was measured."""
     subject = scores.get(SEGMENTER) if "segmenter" in planned.networks else None
     results = []
+    mark = planned.lineage.manifests[planned.lineage.stage].mark
     if subject is not None and subject.miou is not None:
         size = "" if factor == 1 else f", images at {factor:g} times their size"
         results.append(
@@ -153,7 +155,7 @@ def _front_matter(
                 dataset_name=data_set or UNKNOWN,
                 dataset_split=subject.split,
                 metric_type="mean_iou",
-                metric_name=f"mIoU{', oracle' if subject.oracle else ''}{size}",
+                metric_name=f"mIoU{', oracle' if subject.oracle else ''}{mark}{size}",
                 metric_value=round(subject.miou, 4),
             )
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from wsss.artifacts import MANIFEST, file_digest, fingerprint
+from wsss.artifacts import MANIFEST, SAW_MASKS, file_digest, fingerprint
 from wsss.data.source import Source
 from wsss.errors import inside, user_error
 from wsss.pipeline.given_files import given_digest
@@ -101,6 +101,9 @@ def make_plans(
         }
         if beside := _beside(module, work_dir, content["inputs"]):
             content["beside"] = beside
+        before = (plans[name].basis.get(SAW_MASKS) for name in inputs)
+        if getattr(module, "SAW_MASKS", False) or any(before):
+            content[SAW_MASKS] = True
         if module.READS_MASKS:
             content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}
         plans[stage] = Plan(work_dir / stage / fingerprint(content), inputs, content)

@@ -108,6 +108,7 @@ def select(
             "a method or setting that needs it",
             "Choose one: `cam=recam` switches `reactivate` on, `cam=meng` `oppose`, "
             "`refine=affinity` both `affinity` and `propagate`, `refine=probe_crf` `probe`, "
+            "`refine=sam_votes` `propose`, "
             "`bound=true` the bounds, of which `oracle_bound` alone is left where both schedules "
             "are the same; given seeds or masks switch off what leads to them.",
         )

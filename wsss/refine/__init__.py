@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wsss.refine.dense_crf.numba_engine import NumbaEngine as NumbaEngine
     from wsss.refine.dense_crf.pydensecrf import PydensecrfEngine as PydensecrfEngine
     from wsss.refine.hypercolumn_probe import HypercolumnProbe as HypercolumnProbe
+    from wsss.refine.proposal_votes import ProposalVotes as ProposalVotes
     from wsss.refine.refinement import CrfRefinement as CrfRefinement
     from wsss.refine.refinement import Refinement as Refinement
     from wsss.refine.refinement import Threshold as Threshold
@@ -36,6 +37,7 @@ _MODULES = {
     "NumbaEngine": "dense_crf.numba_engine",
     "PydensecrfEngine": "dense_crf.pydensecrf",
     "HypercolumnProbe": "hypercolumn_probe",
+    "ProposalVotes": "proposal_votes",
     "CrfRefinement": "refinement",
     "Refinement": "refinement",
     "Threshold": "refinement",

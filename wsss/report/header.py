@@ -35,6 +35,8 @@ class Header:
     """The commits of the code that the stages ran from."""
     sentence: str
     tiles: tuple[Tile, ...]
+    saw_masks: bool = False
+    """Whether weights that were trained with masks had a part in any of it."""
 
 
 def header(results: Results, title: str | None = None) -> Header:
@@ -54,6 +56,7 @@ def header(results: Results, title: str | None = None) -> Header:
         commit=", ".join(commits),
         sentence=sentence(results),
         tiles=tuple(_tiles(results)),
+        saw_masks=any(one.saw_masks for one in manifests),
     )
 
 
@@ -77,6 +80,13 @@ _GIVEN = {"refine": "given pseudo masks", "localize": "given seeds"}
 
 def _supervision(results: Results) -> str:
     """What the networks learnt from."""
+    if any(one.saw_masks for one in results.manifests.values()):
+        return f"{_tags(results)}, and from outlines by a network whose weights saw masks,"
+    return _tags(results)
+
+
+def _tags(results: Results) -> str:
+    """Image tags, or what stands in their place."""
     given = (
         words
         for stage, words in _GIVEN.items()

@@ -40,6 +40,8 @@ class Subject:
     """Fraction of pixels that have a label at all."""
     covered_miou: float | None = None
     threshold: float | None = None
+    saw_masks: bool = False
+    """Whether weights that were trained with masks had a part in it, as its label says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def _subject(name: str, content: Mapping[str, Any]) -> Subject:
         coverage=_finite(content.get("coverage")),
         covered_miou=_finite(content.get("covered_miou")),
         threshold=_finite(content.get("threshold")),
+        saw_masks=bool(content.get("saw_masks", False)),
     )
 
 

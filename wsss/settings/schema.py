@@ -54,6 +54,7 @@ class RunSettings:
     affinity: Part | None = None
     propagate: Part | None = None
     probe: Part | None = None
+    propose: Part | None = None
     oracle_bound: Part | None = None
     oracle_bound_same_schedule: Part | None = None
 

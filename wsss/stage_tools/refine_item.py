@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from wsss.artifacts import LabelStore, StatisticsStore
+from wsss.artifacts import LabelStore, ProposalStore, StatisticsStore
 from wsss.data.sample import Item
 from wsss.refine.pseudo_label import upsample
+from wsss.refine.proposal_votes import ProposalVotes
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.stage_tools.mask_statistics import compare, mask_statistics
@@ -23,6 +24,9 @@ class RefineItem(SeededImages):
     method: Refinement
     min_region_px: int
     keep_tags: bool
+    votes: ProposalVotes | None = None
+    proposals: ProposalStore | None = None
+    """That vote."""
 
     def __call__(self, item: Item, mask: UInt8[np.ndarray, "h w"] | None = None) -> None:
         """Clean a mask and write it, last: it marks the item as finished.
@@ -36,6 +40,8 @@ class RefineItem(SeededImages):
             mask = self.method(image, seeds)
         else:
             seeds = self.seeds.read(item)
+        if self.votes is not None and self.proposals is not None:
+            mask = self.votes(mask, self.proposals.read(item).masks)
         mask = void_small_regions(mask, self.min_region_px)
         restored: tuple[int, ...] = ()
         if self.keep_tags:

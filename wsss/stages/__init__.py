@@ -8,6 +8,7 @@ CHAIN = (
     "affinity",
     "propagate",
     "probe",
+    "propose",
     "refine",
     "segment",
     "evaluate",

@@ -64,6 +64,9 @@ MAY_BE_GIVEN = {
 }
 """Subjects that a user may give, and the stages in whose place they are."""
 
+MADE_BY = {"pseudo_masks": "refine", "segmenter": "segment", "segmenter_tta_crf": "segment"}
+"""The stages whose results the subjects after the seeds are."""
+
 TOO_GOOD = 0.1
 """Given masks of which a larger share equals the ground truth were not made without it."""
 
@@ -96,7 +99,7 @@ def run(
 
     Without masks everything is predicted and nothing scored. Scores at a threshold chosen by masks
     are stamped `oracle`, and so are given pseudo masks that equal the ground truth, with all that
-    learnt from them.
+    learnt from them. What came of weights that were trained with masks is marked `saw masks`.
 
     Args:
         context: data, folders, processes; a missing `segment` input leaves the segmenter out,
@@ -182,10 +185,18 @@ def _fixed_threshold(kind: str, seed_threshold: float) -> float:
     return EVEN_ODDS.get(kind, seed_threshold)
 
 
-def _is_given(context: Context, stage: str) -> bool:
-    """Whether a stage's results are the user's own."""
-    manifest = Manifest.read(context.inputs[stage]) if stage in context.inputs else None
-    return manifest is not None and manifest.is_given
+def _manifest(context: Context, stage: str) -> Manifest | None:
+    """The record of an input; None where there is no such stage in the run."""
+    return Manifest.read(context.inputs[stage]) if stage in context.inputs else None
+
+
+def _named(context: Context, name: str) -> dict[str, Any]:
+    """What a subject is called: whether it was given, or came of weights that saw masks."""
+    giver = _manifest(context, MAY_BE_GIVEN.get(name, ""))
+    maker = _manifest(context, MADE_BY.get(name, ""))
+    given = "given " if giver is not None and giver.is_given else ""
+    mark = maker.mark if maker is not None else ""
+    return {"label": f"{given}{SUBJECT_LABELS[name]}{mark}", "saw_masks": bool(mark)}
 
 
 def _score_train(
@@ -254,20 +265,18 @@ def _subjects(
     for split, name in ((TRAIN, "pseudo_masks"), (VAL, "segmenter"), (VAL, "segmenter_tta_crf")):
         if name in totals[split]:
             found[name] = (split, totals[split][name], {})
-    given = {name for name, stage in MAY_BE_GIVEN.items() if _is_given(context, stage)}
-    copied = "pseudo_masks" in given and (
-        share_of_exact_masks(counts[TRAIN], train, "pseudo_masks") > TOO_GOOD
-    )
+    refined = _manifest(context, "refine")
+    is_given = refined is not None and refined.is_given
+    copied = is_given and share_of_exact_masks(counts[TRAIN], train, "pseudo_masks") > TOO_GOOD
     if copied:
         log.warning(
             "given pseudo masks equal the ground truth: they and what learnt from them are oracle"
         )
-    learnt = ("pseudo_masks", "segmenter", "segmenter_tta_crf")
     subjects = {
         name: {
-            "label": "given " * (name in given) + SUBJECT_LABELS[name],
+            **_named(context, name),
             "split": split,
-            "oracle": copied and name in learnt,
+            "oracle": copied and name in MADE_BY,
             "num_images": int(totals[split]["images"]),
             **summarise(matrix),
             **boundary_and_calibration(totals[split], name),

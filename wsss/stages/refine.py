@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from wsss.argument_checks import check_whole
-from wsss.artifacts import SEED_STAGES, LabelStore, SeedStore, StatisticsStore
+from wsss.artifacts import SEED_STAGES, LabelStore, ProposalStore, SeedStore, StatisticsStore
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN
-from wsss.errors import inside
+from wsss.errors import InvalidOptionError, inside
 from wsss.refine.crf_labelling import CrfLabelling
+from wsss.refine.proposal_votes import ProposalVotes
 from wsss.refine.refinement import Refinement
 from wsss.refine.thresholds import FixedThreshold
 from wsss.stage_tools.context import Context
@@ -20,7 +21,8 @@ from wsss.stage_tools.refine_item import RefineItem
 from wsss.stage_tools.seed_labels import mask_calls
 
 VERSION = 3
-INPUTS = ("localize", "propagate", "probe")
+INPUTS = ("localize", "propagate", "probe", "propose")
+SWITCHES = {"propose": "votes"}
 SPLITS = (TRAIN,)
 READS_MASKS = False
 HAS_NETWORKS = False
@@ -28,9 +30,10 @@ KEY_NUMBER = "foreground_fraction"
 
 
 def check(
-    _context: Context,
+    context: Context,
     *,
     method: Refinement,
+    votes: ProposalVotes | None = None,
     min_region_px: int = 0,
     batch_size: int = 16,
     max_batch_px: int = 4_000_000,
@@ -45,12 +48,18 @@ def check(
     check_whole(1, batch_size=batch_size, max_batch_px=max_batch_px)
     with inside("method"):
         method.check()
+    if votes is not None and "propose" not in context.inputs:
+        raise InvalidOptionError(
+            "votes", votes, "the stage `propose`, whose masks vote", "there is no such stage",
+            "Take `refine=sam_votes`, which switches it on.",
+        )  # fmt: skip
 
 
 def run(
     context: Context,
     *,
     method: Refinement,
+    votes: ProposalVotes | None = None,
     min_region_px: int = 0,
     keep_tags: bool = True,
     batch_size: int = 16,
@@ -63,6 +72,7 @@ def run(
     Args:
         context: data, folders, processes.
         method: turns an image and its seeds into a mask.
+        votes: lets the masks of `propose` take the class of most of their pixels in it.
         min_region_px: connected regions of one label with fewer pixels become void.
         keep_tags: give a tag without any pixel those where its map is strongest, one at least.
         batch_size: images that an engine for GPUs solves together.
@@ -80,9 +90,11 @@ def run(
     seeds = SeedStore(seed_folder(context))
     statistics = StatisticsStore(context.folder / "statistics")
     method = fit_to_data_set(context, method, items, seeds)
+    proposals = ProposalStore(context.inputs["propose"] / "proposals") if votes else None
     task = RefineItem(
-        context.source.reader, seeds, masks, statistics, method, min_region_px, keep_tags
-    )
+        context.source.reader, seeds, masks, statistics, method, min_region_px, keep_tags,
+        votes, proposals,
+    )  # fmt: skip
 
     def calls(pending: Sequence[Item]) -> Calls:
         if not isinstance(method, CrfLabelling):

@@ -35,7 +35,7 @@ def list_table(found: Catalogue) -> Group:
     for key, one in found.folders.items():
         finished = one.state == "finished"
         table.add_row(
-            _short([key]),
+            f"{_short([key])}{one.manifest.mark if one.manifest else ''}",
             Text(
                 _date(one) if finished else f"{one.state} {_date(one)}",
                 "" if finished else "yellow",
@@ -61,7 +61,8 @@ def choice_table(choice: Choice) -> RenderableType:
 
 def stage_page(found: Catalogue, one: StageFolder) -> Group:
     """A stage's record: numbers, settings, what it came from, what came from it."""
-    head = [f"{'/'.join(one.key)}: {one.state}, {size(one.num_bytes)}, written {_date(one)}"]
+    mark = one.manifest.mark if one.manifest else ""
+    head = [f"{'/'.join(one.key)}{mark}: {one.state}, {size(one.num_bytes)}, written {_date(one)}"]
     tables = []
     if (manifest := one.manifest) is not None:
         head += [

@@ -52,7 +52,9 @@ def stage_table(outcomes: Sequence[Outcome]) -> Table:
         key = outcome.key_number
         table.add_row(
             outcome.stage,
-            ("[dim]cached[/]" if outcome.cached else "ran") + ", given" * manifest.is_given,
+            ("[dim]cached[/]" if outcome.cached else "ran")
+            + ", given" * manifest.is_given
+            + ", saw masks" * manifest.saw_masks,
             ", ".join(manifest.devices),
             f"{manifest.wall_time_s:.1f} s",
             f"{manifest.peak_memory_mb / 1024:.2f} GiB",

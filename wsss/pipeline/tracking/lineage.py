@@ -14,6 +14,7 @@ KINDS = {
     "affinity": "affinity_network",
     "propagate": "propagated_seeds",
     "probe": "probed_seeds",
+    "propose": "mask_proposals",
     "refine": "pseudo_masks",
     "segment": "segmenter",
     "evaluate": "predictions",
@@ -56,6 +57,7 @@ def artefacts_of(manifest: Manifest, folder: Path, source: Source) -> tuple[Arte
             "commit": manifest.commit,
             "finished_at": manifest.finished_at,
             "given": "yes" if manifest.is_given else "no",
+            "saw_masks": "yes" if manifest.saw_masks else "no",
         },
     )
     return *data, made

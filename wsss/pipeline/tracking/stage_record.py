@@ -16,10 +16,12 @@ from wsss.pipeline.tracking.tables import iou_table
 from wsss.report.bound import BOUNDS, WEAK, weak_over_bound
 from wsss.report.confusions import CONFUSIONS, read_confusions
 from wsss.report.health import health
-from wsss.report.read_scores import Scores, read_scores
+from wsss.report.read_scores import Scores, Subject, read_scores
 
 ORACLE = "oracle/"
 """What a mask has chosen is below it."""
+SAW_MASKS = "saw_masks/"
+"""What came of weights that were trained with masks is below it."""
 USAGE = ("wall_time_s", "peak_memory_mb", "peak_gpu_memory_mb", "gpu_utilisation")
 """Numbers of a manifest that tell what a stage took."""
 MEASURED_HEALTH = ("localize", "refine")
@@ -85,7 +87,7 @@ def _scores(stage: str, scores: Scores, source: Source) -> dict[str, float]:
     labels = ("background", *source.class_names)
     found: dict[str, Any] = {}
     for one in scores.subjects:
-        name = f"{_begin(stage, one.oracle)}{one.name}"
+        name = f"{_begin(stage, one)}{one.name}"
         found[f"{name}_miou"] = one.miou
         for label, iou in zip(labels, one.per_class_iou, strict=True):
             found[f"{name}/iou/{label}"] = iou
@@ -94,16 +96,17 @@ def _scores(stage: str, scores: Scores, source: Source) -> dict[str, float]:
 
 def _confusions(stage: str, folder: Path, scores: Scores, source: Source) -> dict[str, Confusion]:
     labels = ("background", *source.class_names)
-    oracles = {one.name for one in scores.subjects if one.oracle}
     return {
-        f"{_begin(stage, name in oracles)}confusion/{name}": Confusion(labels, counts)
+        f"{_begin(stage, scores.get(name))}confusion/{name}": Confusion(labels, counts)
         for name, counts in read_confusions(folder / CONFUSIONS).items()
     }
 
 
-def _begin(stage: str, oracle: bool) -> str:
+def _begin(stage: str, subject: Subject | None) -> str:
     """How the names of scores begin; all of a bound is below `oracle_bound/`."""
-    return f"{stage}/{ORACLE * (oracle and stage not in BOUNDS)}"
+    if subject is None or stage in BOUNDS:
+        return f"{stage}/"
+    return f"{stage}/{ORACLE * subject.oracle}{SAW_MASKS * subject.saw_masks}"
 
 
 def _finite(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -5,6 +5,10 @@ from wsss.report.bound import SCORES
 from wsss.report.results import Results
 from wsss.report.section import DID_IT_WORK, Section
 
+SAW_MASKS = (
+    "What is marked “saw masks” came of weights that were trained with masks, of other images: "
+    "compare it with its like, not with what image tags alone have reached."
+)
 BOUND = (
     "The bound learnt from these masks: it is what the same segmenter reaches with them, and "
     "weak/bound how near to it weak labels come. With the same schedule for both the figure "
@@ -31,6 +35,8 @@ def funnel(results: Results) -> Section | None:
             f"{opened} They also chose a setting of {text.words(oracles)}, marked oracle: a bound "
             "to compare with, not a result of weak supervision."
         )
+    if any(one.saw_masks for one in results.manifests.values()):
+        honesty += f" {SAW_MASKS}"
     if results.has_bound:
         honesty += f" {BOUND}"
     return Section(
