@@ -107,5 +107,5 @@ def test_proposals_of_a_smaller_image_are_enlarged():
 
 def test_shares_out_of_range_are_refused():
     for options in ({"min_inside": 1.5}, {"min_covered": -0.1}):
-        with pytest.raises(WsssError, match="1.5|-0.1"):
+        with pytest.raises(WsssError, match=r"min_inside|min_covered"):
             ProposalVotes(**options)

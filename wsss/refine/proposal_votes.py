@@ -20,10 +20,10 @@ class ProposalVotes:
         """Set when a proposal is one of a class.
 
         Args:
-            min_inside: where more than this share of its voting pixels are of that class, in [0, 1].
-            min_covered: or where it has at least this share of all pixels of that class; None leaves
-                that out. It lets a proposal take in the rest of an object that is known in parts
-                only, and its surroundings, too, where that is what was proposed.
+            min_inside: where more than this share of its voting pixels are that class's, in [0, 1].
+            min_covered: or where it has at least this share of all pixels of that class; None
+                leaves that out. It gives an object that is known in parts its whole outline, and
+                its surroundings as well where these were proposed with it.
 
         Raises:
             InvalidOptionError: one is not in [0, 1].

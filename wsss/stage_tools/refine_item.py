@@ -7,8 +7,8 @@ from jaxtyping import UInt8
 
 from wsss.artifacts import LabelStore, ProposalStore, StatisticsStore
 from wsss.data.sample import Item
-from wsss.refine.pseudo_label import upsample
 from wsss.refine.proposal_votes import ProposalVotes
+from wsss.refine.pseudo_label import upsample
 from wsss.refine.refinement import Refinement
 from wsss.refine.regions import restore_vanished_tags, void_small_regions
 from wsss.stage_tools.mask_statistics import compare, mask_statistics
