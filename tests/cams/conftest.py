@@ -1,6 +1,7 @@
 """A network small enough to be checked by hand, in float64, on the device of the test."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 import torch
@@ -89,9 +90,12 @@ class MlpHead(nn.Module):
 class ToyVit(VitBackbone):
     """Three layers, two heads, patches of 2 × 2: images [B, 3, 14, 12] to [B, 16, 7, 6]."""
 
-    def __init__(self, name="toy_vit", weights=None, output_stride=2, freeze="none"):
-        Backbone.__init__(self, name, output_stride, freeze)
-        network = VisionTransformer(
+    toy_name = "toy_vit"
+    made = VisionTransformer
+
+    def __init__(self, name=None, weights=None, output_stride=2, freeze="none"):
+        Backbone.__init__(self, name or self.toy_name, output_stride, freeze)
+        network = self.made(
             IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, dynamic_img_size=True
         )
         network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
@@ -101,36 +105,21 @@ class ToyVit(VitBackbone):
         self._adopt(network)
 
 
-class ToyRotary(VitBackbone):
+class ToyRotary(ToyVit):
     """As DINOv3: the toy's layers with rotary positions and two registers, and layer scales."""
 
-    def __init__(self, name="toy_rotary", weights=None, output_stride=2, freeze="none"):
-        Backbone.__init__(self, name, output_stride, freeze)
-        network = Eva(
-            IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, num_reg_tokens=2,
-            global_pool="token", init_values=0.5, use_abs_pos_emb=False, use_rot_pos_emb=True,
-            rope_type="dinov3", rope_temperature=100.0, rope_rotate_half=True,
-            dynamic_img_size=True,
-        )  # fmt: skip
-        network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
-        for block in network.blocks:
-            nn.init.normal_(block.attn.qkv.weight)
-        self._adopt(network)
+    toy_name = "toy_rotary"
+    made = partial(
+        Eva, num_reg_tokens=2, global_pool="token", init_values=0.5, use_abs_pos_emb=False,
+        use_rot_pos_emb=True, rope_type="dinov3", rope_temperature=100.0, rope_rotate_half=True,
+    )  # fmt: skip
 
 
-class ToyTower(VitBackbone):
+class ToyTower(ToyVit):
     """As SigLIP's image tower: the toy's layers without a class token, with attention pooling."""
 
-    def __init__(self, name="toy_tower", weights=None, output_stride=2, freeze="none"):
-        Backbone.__init__(self, name, output_stride, freeze)
-        network = VisionTransformer(
-            IMAGE_SIZE, 2, num_classes=0, embed_dim=16, depth=3, num_heads=2, class_token=False,
-            global_pool="map", dynamic_img_size=True,
-        )  # fmt: skip
-        network.pretrained_cfg = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
-        for block in network.blocks:
-            nn.init.normal_(block.attn.qkv.weight)
-        self._adopt(network)
+    toy_name = "toy_tower"
+    made = partial(VisionTransformer, class_token=False, global_pool="map")
 
 
 class ToyGnn(VisionGnnBackbone):

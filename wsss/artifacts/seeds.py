@@ -1,13 +1,12 @@
 """Seeds: class activation maps of images' tags."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float16, UInt16
 
-from wsss.artifacts.checksums import as_written
-from wsss.artifacts.store import Named, Store
-from wsss.artifacts.whole_files import atomic, opened
+from wsss.artifacts.array_store import Arrays, ArrayStore
 
 SEED_STRIDE = 4
 """Seeds are stored at this fraction of the image's side lengths."""
@@ -27,33 +26,24 @@ class Seeds:
     """Height and width of the image in pixels."""
 
 
-class SeedStore(Store):
+class SeedStore(ArrayStore[Seeds]):
     """A folder of seeds: `<id>.npz` with `classes`, `maps`, `size`; no pickle.
 
     Deflated without loss: most of a map is zero or smooth, which takes 0.8 of 2 bytes a value.
     """
 
-    suffix = ".npz"
     kind = "seeds"
     stage = SEED_STAGES[-1]
 
-    def write(self, item: Named, seeds: Seeds) -> None:
-        """Write the seeds of an item."""
-        size = np.array(seeds.size, dtype=np.int32)
-        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, classes=seeds.labels, maps=seeds.maps, size=size)
+    def packed(self, content: Seeds) -> Arrays:
+        """Labels as `classes`, maps, and the image's size."""
+        size = np.array(content.size, dtype=np.int32)
+        return {"classes": content.labels, "maps": content.maps, "size": size}
 
-    def read(self, item: Named) -> Seeds:
-        """Read the seeds of an item.
-
-        Raises:
-            WsssError: there are no seeds of this item.
-            DamagedFileError: they cannot be read.
-        """
-        path = self.there(item)
-        with as_written(path), opened(path) as content:
-            height, width = (int(side) for side in content["size"])
-            return Seeds(content["classes"], content["maps"], (height, width))
+    def unpacked(self, arrays: Mapping[str, np.ndarray]) -> Seeds:
+        """The seeds of these."""
+        height, width = (int(side) for side in arrays["size"])
+        return Seeds(arrays["classes"], arrays["maps"], (height, width))
 
 
 def seed_size(height: int, width: int) -> tuple[int, int]:

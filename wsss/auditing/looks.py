@@ -1,13 +1,13 @@
 """What is kept of each image's pixels: a thumbnail, and the parts at its corners and its centre."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from wsss.artifacts import as_written, atomic, opened
-from wsss.artifacts.store import Named, Store
+from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.data.sample import Item
 from wsss.data.source import Source
 
@@ -98,34 +98,21 @@ def box_px(
     return float(ys[0]), float(xs[0]), float(ys[1]), float(xs[1])
 
 
-class LookStore(Store):
+class LookStore(ArrayStore[Look]):
     """A folder of looks: `<id>.npz`."""
 
-    suffix = ".npz"
     kind = "look"
     stage = "audit"
 
-    def write(self, item: Named, look: Look) -> None:
-        """Write the look of an item."""
-        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                size=np.array(look.size, dtype=np.int32),
-                thumbnail=look.thumbnail,
-                parts=look.parts,
-            )
+    def packed(self, content: Look) -> Arrays:
+        """Size, thumbnail and parts."""
+        size = np.array(content.size, dtype=np.int32)
+        return {"size": size, "thumbnail": content.thumbnail, "parts": content.parts}
 
-    def read(self, item: Named) -> Look:
-        """Read the look of an item.
-
-        Raises:
-            WsssError: there is none.
-            DamagedFileError: it cannot be read.
-        """
-        path = self.there(item)
-        with as_written(path), opened(path) as content:
-            height, width = (int(side) for side in content["size"])
-            return Look((height, width), content["thumbnail"], content["parts"])
+    def unpacked(self, arrays: Mapping[str, np.ndarray]) -> Look:
+        """The look of these."""
+        height, width = (int(side) for side in arrays["size"])
+        return Look((height, width), arrays["thumbnail"], arrays["parts"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float16, Float32, Int64, UInt8
 
-from wsss.artifacts import LabelStore, as_written, atomic, opened
-from wsss.artifacts.store import Named, Store
+from wsss.artifacts import LabelStore
+from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.auditing.filling import filled
 from wsss.auditing.logistic_heads import Heads, sigmoid
 from wsss.auditing.map_shapes import compactness, outside
@@ -47,29 +47,19 @@ class SeenImage:
     """Of each tag, its probability where its own object is filled in; NaN of others."""
 
 
-class SeenStore(Store):
+class SeenStore(ArrayStore[SeenImage]):
     """A folder of what is seen: `<id>.npz`."""
 
-    suffix = ".npz"
     kind = "evidence"
     stage = "audit"
 
-    def write(self, item: Named, seen: SeenImage) -> None:
-        """Write what is seen in an item."""
-        content = {name: getattr(seen, name) for name in SeenImage.__slots__}
-        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **content)
+    def packed(self, content: SeenImage) -> Arrays:
+        """All of it, by the names of its parts."""
+        return {name: getattr(content, name) for name in SeenImage.__slots__}
 
-    def read(self, item: Named) -> SeenImage:
-        """Read what is seen in an item.
-
-        Raises:
-            WsssError: there is nothing.
-            DamagedFileError: it cannot be read.
-        """
-        path = self.there(item)
-        with as_written(path), opened(path) as content:
-            return SeenImage(**{name: content[name] for name in SeenImage.__slots__})
+    def unpacked(self, arrays: Mapping[str, np.ndarray]) -> SeenImage:
+        """What is seen in these."""
+        return SeenImage(**{name: arrays[name] for name in SeenImage.__slots__})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Cells of feature maps with the shares of their labels: a few of each image, computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float16, Float32, UInt8
 
-from wsss.artifacts import LabelStore, atomic, opened
-from wsss.artifacts.checksums import as_written
-from wsss.artifacts.store import Named, Store
+from wsss.artifacts import LabelStore
+from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.random_seeds import sample_seed
@@ -32,28 +31,20 @@ class Cells(NamedTuple):
     """Of background and each class in the labelled pixels of the cell; they add up to 1."""
 
 
-class CellStore(Store):
+class CellStore(ArrayStore[Cells]):
     """A folder of cells: `<id>.npz` with `features` and `shares`; no pickle."""
 
-    suffix = ".npz"
     kind = "labelled cells"
     stage = "probe"
+    deflated = False
 
-    def write(self, item: Named, cells: Cells) -> None:
-        """Write the cells of an item."""
-        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, features=cells.features, shares=cells.shares)
+    def packed(self, content: Cells) -> Arrays:
+        """Both, by their names."""
+        return content._asdict()
 
-    def read(self, item: Named) -> Cells:
-        """Read the cells of an item.
-
-        Raises:
-            WsssError: there are none of this item.
-            DamagedFileError: they cannot be read.
-        """
-        path = self.there(item)
-        with as_written(path), opened(path) as content:
-            return Cells(content["features"], content["shares"])
+    def unpacked(self, arrays: Mapping[str, np.ndarray]) -> Cells:
+        """The cells of these."""
+        return Cells(arrays["features"], arrays["shares"])
 
 
 def store_cells(

@@ -1,21 +1,54 @@
-"""How well a classifier that was not trained here finds validation tags."""
+"""Classifiers that were not trained here: how well they find validation tags, and their files."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 import torch
 
+from wsss.artifacts import METRICS, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.source import VAL
 from wsss.metrics.tags import tag_mean_average_precision
 from wsss.models import Backbone, SplitClassifier
+from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.feature_views import FeatureViews
 from wsss.stage_tools.pooled_features import store_pooled_features
 
+log = logging.getLogger(__name__)
+
 BARELY_BETTER = 1.2
 """A mean average precision below as many times that of chance tells of a classifier that fails."""
+
+
+def save_scored(
+    context: Context, classifier: SplitClassifier, scales: Scales, found_by: str, doubt: str
+) -> dict[str, float]:
+    """Score a classifier on validation tags, and write both.
+
+    Args:
+        context: data, folders, processes.
+        classifier: whose head takes averaged features.
+        scales: the first is the size at which images are seen.
+        found_by: subject of the warning where tags are found hardly better than by chance.
+        doubt: what to look at then.
+
+    Returns:
+        `val_map` and `chance_map`; empty without any tag, and on all ranks but the first.
+    """
+    numbers = validation_scores(context, classifier, scales)
+    if numbers is None:
+        return {}
+    if barely_better(numbers):
+        log.warning(
+            "%s validation tags hardly better than chance (mAP %.3f, chance %.3f): %s",
+            found_by, numbers["val_map"], numbers["chance_map"], doubt,
+        )  # fmt: skip
+    write_json(context.folder / METRICS, numbers)
+    save_classifier(context.folder, classifier.cpu(), context.source.class_names)
+    return numbers
 
 
 def validation_scores(

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wsss.artifacts import METRICS, write_json
 from wsss.data.pyramids import Scales
 from wsss.data.source import VAL, Source
 from wsss.models.own_classifier import RGB
-from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.given_classifier import classifier_files, given_classifier
-from wsss.stage_tools.tag_scores import barely_better, validation_scores
+from wsss.stage_tools.tag_scores import save_scored
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +86,7 @@ def run(
     )  # fmt: skip
     if context.is_main:
         log.info("outputs of the given classifier: %s", ", ".join(names))
-    numbers = validation_scores(context, found, scales)
-    if numbers is None:
-        return {}
-    if barely_better(numbers):
-        log.warning(
-            "the given classifier finds validation tags hardly better than chance (mAP %.3f, "
-            "chance %.3f): are its classes in this order, and its images normalised so?",
-            numbers["val_map"], numbers["chance_map"],
-        )  # fmt: skip
-    write_json(context.folder / METRICS, numbers)
-    save_classifier(context.folder, found, names)
-    return numbers
+    return save_scored(
+        context, found, scales, "the given classifier finds",
+        "are its classes in this order, and its images normalised so?",
+    )  # fmt: skip

@@ -1,10 +1,9 @@
 """Take CLIP's two towers for a classifier of the classes' names: nothing is trained."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wsss.artifacts import METRICS, write_json
+from wsss.artifacts import write_json
 from wsss.data.pyramids import Scales
 from wsss.data.source import VAL
 from wsss.errors import InvalidOptionError, inside
@@ -17,12 +16,9 @@ from wsss.models.clip_towers import (
     tower_config,
     tower_file,
 )
-from wsss.models.saved_networks import save_classifier
 from wsss.stage_tools.class_texts import ClassTexts, class_texts, other_backgrounds, prompted
 from wsss.stage_tools.context import Context
-from wsss.stage_tools.tag_scores import barely_better, validation_scores
-
-log = logging.getLogger(__name__)
+from wsss.stage_tools.tag_scores import save_scored
 
 VERSION = 1
 INPUTS: tuple[str, ...] = ()
@@ -125,19 +121,12 @@ def run(
     head = text_head(towers, [*of_classes.values()], [*of_backgrounds.values()])
     del towers
     classifier = SplitClassifier(trunk, head).eval()
-    numbers = validation_scores(context, classifier, scales)
-    if numbers is None:
-        return {}
-    if barely_better(numbers):
-        log.warning(
-            "the classes' names find validation tags hardly better than chance (mAP %.3f, chance "
-            "%.3f): do they say what is to be seen? `classify.texts` calls classes otherwise",
-            numbers["val_map"], numbers["chance_map"],
-        )  # fmt: skip
-    write_json(context.folder / METRICS, numbers)
-    write_json(context.folder / TEXTS, {"classes": of_classes, "backgrounds": of_backgrounds})
-    save_classifier(context.folder, classifier.cpu(), context.source.class_names)
-    return numbers
+    if context.is_main:
+        write_json(context.folder / TEXTS, {"classes": of_classes, "backgrounds": of_backgrounds})
+    return save_scored(
+        context, classifier, scales, "the classes' names find",
+        "do they say what is to be seen? `classify.texts` calls classes otherwise",
+    )  # fmt: skip
 
 
 def _all_texts(

@@ -1,12 +1,12 @@
 """The evidence of each image that a summary is made of, one file an image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from wsss.artifacts import as_written, atomic, opened
-from wsss.artifacts.store import Named, Store
+from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.explain.summary.wrong_evidence import KINDS, Failure
 
 _KINDS = tuple(KINDS)
@@ -28,46 +28,36 @@ class ImageEvidence:
     """Mean of the feature vectors under the wrong evidence."""
 
 
-class EvidenceStore(Store):
+class EvidenceStore(ArrayStore[ImageEvidence]):
     """A folder of evidence: `<id>.npz`, so that looking at images resumes."""
 
-    suffix = ".npz"
     kind = "evidence"
     stage = "explain --summary"
 
-    def write(self, item: Named, evidence: ImageEvidence) -> None:
-        """Write the evidence of an item."""
-        failures = evidence.failures
-        with atomic(self.path(item)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                scores=evidence.scores,
-                pooled=evidence.pooled,
-                kinds=np.array([_KINDS.index(one.kind) for one in failures], dtype=np.uint8),
-                labels=np.array([one.label for one in failures], dtype=np.uint8),
-                true_labels=np.array([one.true_label for one in failures], dtype=np.uint8),
-                wrongness=np.array([one.wrongness for one in failures], dtype=np.float64),
-                maps=evidence.maps,
-                features=evidence.features,
-            )
+    def packed(self, content: ImageEvidence) -> Arrays:
+        """Scores and features, and a column for each property of the failures."""
+        failures = content.failures
+        return {
+            "scores": content.scores,
+            "pooled": content.pooled,
+            "kinds": np.array([_KINDS.index(one.kind) for one in failures], dtype=np.uint8),
+            "labels": np.array([one.label for one in failures], dtype=np.uint8),
+            "true_labels": np.array([one.true_label for one in failures], dtype=np.uint8),
+            "wrongness": np.array([one.wrongness for one in failures], dtype=np.float64),
+            "maps": content.maps,
+            "features": content.features,
+        }
 
-    def read(self, item: Named) -> ImageEvidence:
-        """Read the evidence of an item.
-
-        Raises:
-            WsssError: there is none of this item.
-            DamagedFileError: it cannot be read.
-        """
-        path = self.there(item)
-        with as_written(path), opened(path) as content:
-            columns = (content[name] for name in ("kinds", "labels", "wrongness", "true_labels"))
-            return ImageEvidence(
-                content["scores"],
-                content["pooled"],
-                tuple(
-                    Failure(_KINDS[kind], int(label), float(wrongness), int(true))
-                    for kind, label, wrongness, true in zip(*columns, strict=True)
-                ),
-                content["maps"],
-                content["features"],
-            )
+    def unpacked(self, arrays: Mapping[str, np.ndarray]) -> ImageEvidence:
+        """The evidence of these."""
+        columns = (arrays[name] for name in ("kinds", "labels", "wrongness", "true_labels"))
+        return ImageEvidence(
+            arrays["scores"],
+            arrays["pooled"],
+            tuple(
+                Failure(_KINDS[kind], int(label), float(wrongness), int(true))
+                for kind, label, wrongness, true in zip(*columns, strict=True)
+            ),
+            arrays["maps"],
+            arrays["features"],
+        )
