@@ -210,3 +210,59 @@ def catalogue_size(work_dir):
 def test_mistakes_are_told(work_dir, monkeypatch, capsys, words, said):
     monkeypatch.chdir(work_dir.parent)
     assert said in command(monkeypatch, capsys, *words, status=1)
+
+
+@pytest.fixture
+def write_audit(work_dir, long_ago_s):
+    """Write the folder of an audit: `write_audit(name, stages, finished)`."""
+
+    def write(name, stages, finished=True):
+        folder = work_dir / "audit" / name
+        write_json(folder / "cache" / "state.json", {"fingerprint": name, "finished": finished})
+        if finished:
+            write_json(folder / "audit.json", {"run": {"stages": stages}})
+        for path in (*folder.rglob("*"), folder):
+            os.utime(path, (long_ago_s, long_ago_s))
+        return folder
+
+    return write
+
+
+def test_audits_are_listed_with_the_stages_that_they_are_of(work_dir, write_audit, call_command):
+    write_audit("d1", {"classify": "c1", "refine": "a2"})
+    write_audit("d2", {}, finished=False)
+    found = catalogue(work_dir)
+    assert found.folders["audit", "d1"].state == "finished"
+    assert found.folders["audit", "d2"].state == "unfinished"
+    assert ("audit", "d1") in found.needed_by(("refine", "a2"))
+    status, said = call_command("runs", "list", f"work_dir={work_dir}")
+    assert status == 0
+    assert "audit/d1" in said
+    status, said = call_command("runs", "show", work_dir / "audit" / "d1")
+    assert status == 0
+    assert "audit/d1: finished" in said
+
+
+def test_an_audit_stays_as_long_as_all_that_it_is_of(work_dir, write_audit):
+    write_audit("d1", {"classify": "c1", "refine": "a2"})
+    write_audit("d2", {"classify": "c2"})
+    write_audit("d3", {"classify": "gone"})
+    write_audit("d4", {}, finished=False)
+    removed = {key for key in chosen(work_dir) if key[0] == "audit"}
+    assert removed == {("audit", "d2"), ("audit", "d3"), ("audit", "d4")}
+    assert ("classify", "c2") in chosen(work_dir)  # An audit keeps no stage.
+    removed = {key for key in chosen(work_dir, [B]) if key[0] == "audit"}
+    assert ("audit", "d1") in removed
+    kept = chosen(work_dir, [("audit", "d2")])
+    assert not {("audit", "d2"), ("classify", "c2")} & {*kept}
+
+
+def test_an_audit_that_is_being_computed_is_not_removed(work_dir, write_audit):
+    folder = write_audit("d2", {"classify": "c2"})
+    audit = catalogue(work_dir).folders["audit", "d2"]
+    with FileLock(folder / "cache.lock"):
+        assert catalogue(work_dir).folders["audit", "d2"].state == "running"
+        assert [free for _, free in remove([audit])] == [False]
+    assert folder.is_dir()
+    assert [free for _, free in remove([audit])] == [True]
+    assert not folder.exists()

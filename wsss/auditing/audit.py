@@ -20,6 +20,8 @@ from wsss.errors import user_error
 from wsss.files import on_disk
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import usable_device
+from wsss.report.audit_findings import AUDIT as AUDITS
+from wsss.report.audit_findings import CACHE, STATE
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.dead_loaders import dead_loaders_told
@@ -29,11 +31,6 @@ from wsss.stage_tools.worker_pool import failures, forget_failures
 
 VERSION = 2
 """Raised when the same run gives another audit."""
-FOLDER = "audit"
-"""Of audits, beside those of the stages."""
-CACHE = "cache"
-STATE = "state.json"
-"""In the cache: which audit it is, and whether it is finished."""
 OWN_FILES = (AUDIT, TABLE, PROPOSAL, PAGE)
 MOST_FAILED = 0.5
 """Share of images that may be unreadable."""
@@ -100,7 +97,7 @@ def _audit(audited: AuditedRun, request: Request, folder: Path, fabric: Fabric) 
 
 def _beside(audited: AuditedRun) -> Path:
     """The folder of audits in the work folder of a run."""
-    return next(iter(audited.folders.values())).absolute().parents[1] / FOLDER
+    return next(iter(audited.folders.values())).absolute().parents[1] / AUDITS
 
 
 def _fingerprint(audited: AuditedRun, request: Request) -> str:

@@ -10,6 +10,9 @@ from wsss.artifacts import read_json
 AUDIT = "audit"
 """The folder of audits, beside those of the stages."""
 FILE = "audit.json"
+CACHE, STATE = "cache", "state.json"
+"""What an audit computes and locks in its folder, and the file there that says whose it is and
+whether it has finished."""
 MOST = 5
 """Findings of a kind that are listed; the audit's own page has all."""
 
@@ -106,8 +109,13 @@ def _finding(content: Mapping[str, Any]) -> AuditFinding:
 
 def _is_of(content: Mapping[str, Any], fingerprints: Mapping[str, str]) -> bool:
     """Whether an audit names stages, and the run has all of them."""
+    named = audited_stages(content)
+    return bool(named) and named.items() <= fingerprints.items()
+
+
+def audited_stages(content: Mapping[str, Any]) -> dict[str, str]:
+    """Fingerprints of the stages that an audit is made from, by name; empty where it names none."""
     stages = content.get("run", {}).get("stages", {})
-    if not isinstance(stages, Mapping) or not stages:
-        return False
-    named = {name: Path(str(folder)).name for name, folder in stages.items()}
-    return all(fingerprints.get(name) == one for name, one in named.items())
+    if not isinstance(stages, Mapping):
+        return {}
+    return {str(name): Path(str(folder)).name for name, folder in stages.items()}

@@ -1,4 +1,4 @@
-"""The stages' folders in a work folder, finished and unfinished, and how they depend."""
+"""The folders of stages and audits in a work folder, finished or not, and how they depend."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,14 @@ from pathlib import Path
 from wsss.artifacts import INPUTS, Manifest, read_json
 from wsss.errors import user_error
 from wsss.files import DamagedFileError
+from wsss.report.audit_findings import AUDIT, CACHE, FILE, STATE, audited_stages
 from wsss.stage_tools.locks import is_locked
 from wsss.stages import CHAIN
 
 Key = tuple[str, str]
-"""Name and fingerprint of a stage, such as `("refine", "91ee…")`."""
+"""Name and fingerprint of a stage, such as `("refine", "91ee…")`; audits are listed like one."""
+ORDER = (*CHAIN, AUDIT)
+"""In which they are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class StageFolder:
 
     folder: Path
     manifest: Manifest | None
-    """None of a stage that has not finished, or whose manifest is damaged."""
+    """None of an audit, and of a stage that has not finished or whose manifest is damaged."""
     num_bytes: int
     """On the disk, of all files; one with several links counts for each."""
     changed_s: float
@@ -31,6 +34,17 @@ class StageFolder:
     """Whether a run is computing it."""
     inputs: frozenset[Key]
     """The stages that it is computed from."""
+    finished: bool
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether it is an audit: no stage needs one, nor a result of runs."""
+        return self.key[0] == AUDIT
+
+    @property
+    def lock(self) -> Path:
+        """The path whose lock is that of the folder."""
+        return self.folder / CACHE if self.is_audit else self.folder
 
     @property
     def key(self) -> Key:
@@ -42,7 +56,7 @@ class StageFolder:
         """`finished`, `running` or `unfinished`."""
         if self.locked:
             return "running"
-        return "finished" if self.manifest else "unfinished"
+        return "finished" if self.finished else "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +95,50 @@ def catalogue(work_dir: Path) -> Catalogue:
         )  # fmt: skip
     places = [
         folder
-        for stage in CHAIN
+        for stage in ORDER
         for folder in (work_dir / stage).glob("*/")
         if folder.is_dir() and not folder.is_symlink()
     ]
     found = [_stage_folder(folder.absolute()) for folder in places]
-    found.sort(key=lambda one: (CHAIN.index(one.key[0]), one.changed_s, one.key))
+    found.sort(key=lambda one: (ORDER.index(one.key[0]), one.changed_s, one.key))
     return Catalogue(work_dir.absolute(), {one.key: one for one in found})
 
 
 def _stage_folder(folder: Path) -> StageFolder:
-    try:
+    is_audit = folder.parent.name == AUDIT
+    manifest = None
+    with suppress(
+        DamagedFileError, TypeError
+    ):  # A repair, or another version, has it written anew.
         manifest = Manifest.read(folder)
-    except (DamagedFileError, TypeError):  # A repair, or another version, has it written anew.
-        manifest = None
     num_bytes, changed_s = 0, folder.stat().st_mtime
     for status in _files(folder):
         num_bytes += status.st_size
         changed_s = max(changed_s, status.st_mtime)
     return StageFolder(
-        folder, manifest, num_bytes, changed_s, is_locked(folder), _inputs(folder, manifest)
+        folder,
+        manifest,
+        num_bytes,
+        changed_s,
+        is_locked(folder / CACHE if is_audit else folder),
+        _audited(folder) if is_audit else _inputs(folder, manifest),
+        _is_finished_audit(folder) if is_audit else manifest is not None,
     )
+
+
+def _is_finished_audit(folder: Path) -> bool:
+    """Whether an audit says so of itself."""
+    path = folder / CACHE / STATE
+    with suppress(DamagedFileError):
+        return path.is_file() and bool(dict(read_json(path)).get("finished"))
+    return False
+
+
+def _audited(folder: Path) -> frozenset[Key]:
+    """The stages of the run that an audit is of; none of one that has not finished."""
+    with suppress(DamagedFileError, FileNotFoundError):
+        return frozenset(audited_stages(read_json(folder / FILE)).items())
+    return frozenset()
 
 
 def _inputs(folder: Path, manifest: Manifest | None) -> frozenset[Key]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wsss.runs.catalogue import Catalogue, Key, StageFolder
 
 DAY_S = 24 * 3600
+NEEDLESS = "no result that is kept came from it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def choose(found: Catalogue, keep: Sequence[Key], unfinished_days: float, now_s:
     """The stages that can be removed without anything kept losing what it came from.
 
     Kept are results; unfinished stages that were written to lately, since the same command goes on
-    with them; and all that these came from.
+    with them; all that these came from; and the audits of what is kept.
 
     Args:
         found: all stages.
@@ -36,14 +37,18 @@ def choose(found: Catalogue, keep: Sequence[Key], unfinished_days: float, now_s:
     going_on = [
         key
         for key, one in found.folders.items()
-        if one.manifest is None and days[key] < unfinished_days
+        if not one.finished and days[key] < unfinished_days
     ]
     kept = found.origins([*keep, *going_on])
+    kept |= {
+        key
+        for key, one in found.folders.items()
+        if one.is_audit and one.finished and one.inputs <= kept
+    }
     removed = []
     for key, one in reversed([*found.folders.items()]):
         if key not in kept:
+            needless = "no run that is kept is audited by it" if one.is_audit else NEEDLESS
             unfinished = f"unfinished, for {days[key]:.0f} days"
-            removed.append(
-                (one, "no result that is kept came from it" if one.manifest else unfinished)
-            )
+            removed.append((one, needless if one.finished else unfinished))
     return Choice(tuple(removed))

@@ -35,7 +35,7 @@ def _signs(found: Catalogue, now_s: float) -> Iterator[tuple[Path, str]]:
     for one in found.folders.values():
         if one.locked:
             yield one.folder, "a run is computing this stage"
-        if one.manifest is not None and now_s - one.changed_s < SETTLED_S:
+        if one.finished and not one.is_audit and now_s - one.changed_s < SETTLED_S:
             yield one.folder, "a stage that has just finished: its run may go on"
     checks = (found.work_dir / DATA_CHECK).glob("*")
     for folder in sorted({path.with_suffix("") for path in checks}):

@@ -1,4 +1,4 @@
-"""Removing stages' folders."""
+"""Removing the folders of stages and audits."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsss.artifacts import MANIFEST
 from wsss.files import on_disk
+from wsss.report.audit_findings import CACHE, STATE
 from wsss.runs.catalogue import StageFolder
 from wsss.stage_tools.locks import LOCK, if_free
 from wsss.stages import CHAIN
@@ -14,16 +15,17 @@ from wsss.stages import CHAIN
 def remove(folders: Sequence[StageFolder]) -> Iterator[tuple[StageFolder, bool]]:
     """Remove folders in their order, yielding each with whether it was; a run's is left alone.
 
-    The manifest goes first, so that a removal which is killed leaves an unfinished stage, and no
-    finished one without its files.
+    The manifest, or an audit's state, goes first, so that a removal which is killed leaves an
+    unfinished stage, and no finished one without its files.
 
     Raises:
         StorageError: this user may not remove something.
     """
     for one in folders:
-        with on_disk(one.folder), if_free(one.folder) as free:
+        with on_disk(one.folder), if_free(one.lock) as free:
             if free:
-                (one.folder / MANIFEST).unlink(missing_ok=True)
+                for name in (MANIFEST, f"{CACHE}/{STATE}"):
+                    (one.folder / name).unlink(missing_ok=True)
                 shutil.rmtree(one.folder)
         yield one, free
 

@@ -9,9 +9,8 @@ from rich.text import Text
 
 from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
-from wsss.runs.catalogue import Catalogue, Key, StageFolder
+from wsss.runs.catalogue import ORDER, Catalogue, Key, StageFolder
 from wsss.runs.choice import Choice
-from wsss.stages import CHAIN
 from wsss.wording import plural
 
 SHORT = 6
@@ -105,7 +104,7 @@ def _date(one: StageFolder) -> str:
 
 
 def _short(keys: Iterable[Key]) -> str:
-    ordered = sorted(keys, key=lambda key: CHAIN.index(key[0]))
+    ordered = sorted(keys, key=lambda key: ORDER.index(key[0]))
     return ", ".join(f"{stage}/{name[:SHORT]}" for stage, name in ordered) or "–"
 
 
