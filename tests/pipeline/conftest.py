@@ -11,9 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import timm
 from hydra import compose, initialize_config_dir
 
 from wsss.pipeline import run as pipeline
@@ -251,3 +253,15 @@ def content() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     return read
+
+
+@pytest.fixture
+def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let timm make image towers of CLIP as small as those of `small_clip`."""
+    create = timm.create_model
+
+    def created(name: str, **options: Any) -> Any:
+        sizes = {"embed_dim": 32, "depth": 2, "num_heads": 2} if "clip" in name else {}
+        return create(name, **{**sizes, **options})
+
+    monkeypatch.setattr(timm, "create_model", created)

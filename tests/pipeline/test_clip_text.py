@@ -1,12 +1,9 @@
 """Seeds from class names in the pipeline: random towers from a file, to masks."""
 
-import json
-
 import numpy as np
 import pytest
-import timm
 import torch
-from small_clip import CONFIG
+from small_clip import write_towers
 
 from wsss.artifacts import read_json
 from wsss.errors import WsssError
@@ -19,31 +16,14 @@ TRAINED = ("classify.max_epochs", "classify.feature", "localize.scales")
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
-    create = timm.create_model
-
-    def created(name, **options):
-        sizes = {"embed_dim": 32, "depth": 2, "num_heads": 2} if "clip" in name else {}
-        return create(name, **{**sizes, **options})
-
-    monkeypatch.setattr(timm, "create_model", created)
+def small(small_towers):
+    """All of them."""
 
 
 @pytest.fixture(scope="module")
 def towers(tmp_path_factory):
     """Words that name both towers, which are random."""
-    folder = tmp_path_factory.mktemp("towers")
-    torch.manual_seed(0)
-    network = open_clip.CLIP(**CONFIG)
-    with torch.no_grad():
-        for one in network.visual.parameters():
-            one += 0.2 * torch.randn(one.shape)
-    torch.save(network.state_dict(), folder / "open_clip.pt")
-    (folder / "open_clip_config.json").write_text(json.dumps(CONFIG))
-    return (
-        f"backbone.weights={folder / 'open_clip.pt'}",
-        f"classify.model={folder / 'open_clip_config.json'}",
-    )
+    return write_towers(tmp_path_factory.mktemp("towers"))
 
 
 @pytest.fixture
