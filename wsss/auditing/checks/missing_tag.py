@@ -53,7 +53,7 @@ def missing_tags(table: TagTable, most: int) -> CheckResult:
                     "missing_tag",
                     float(best[place]),
                     bool(flagged[place]),
-                    f"Look whether there is a {name}; if so, add the tag.",
+                    f"Look for “{name}”: if the image shows it, add the tag.",
                     table.ids[row],
                     table.splits[row],
                     name,

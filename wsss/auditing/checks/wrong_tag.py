@@ -92,5 +92,5 @@ def wrong_probability(
 
 
 def _advice(name: str, other: str, is_seen: bool) -> str:
-    seen = f" There seems to be a {other}, which has no tag." if is_seen else ""
-    return f"Look whether there is a {name}; if not, remove the tag.{seen}"
+    seen = f" It seems to show “{other}”, which has no tag." if is_seen else ""
+    return f"Look for “{name}”: if the image does not show it, remove the tag.{seen}"
