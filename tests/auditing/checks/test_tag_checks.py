@@ -96,7 +96,7 @@ def test_the_class_that_is_seen_in_the_stead_of_a_tag_is_named(shown):
     taken, spurious = found["005", "cat"], found["006", "cat"]
     assert taken.flagged
     assert spurious.flagged
-    assert "a fox" in taken.advice
+    assert "“fox”" in taken.advice
     assert "fox" not in spurious.advice
     assert taken.evidence["untagged"] == 0.8
 
