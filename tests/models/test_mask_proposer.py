@@ -110,6 +110,9 @@ def test_a_package_that_is_missing_is_told_with_the_command_that_installs_it(
 def test_wrong_files_models_and_numbers_are_refused(weights, tmp_path):
     with pytest.raises(WsssError, match="no such weight file"):
         MaskProposer("vit_b", str(tmp_path / "none.pth")).check()
+    for nothing in (None, "hub", "package"):
+        with pytest.raises(WsssError, match=r"Download it from their repository"):
+            MaskProposer("vit_b", nothing)
     with pytest.raises(WsssError, match="vit_x"):
         MaskProposer("vit_x", weights)
     with pytest.raises(WsssError, match="min_stability"):

@@ -16,17 +16,16 @@ REGIONS = st.integers(0, 5).flatmap(lambda count: arrays(np.bool_, (count, 6, 5)
 
 
 def winner(mask, region, min_inside, min_covered):
-    """The class of a region by its definition; None without a voter."""
+    """The class of a region by its definition; None for one that decides nothing."""
     own = [int(label) for label in mask[region] if label != VOID]
-    if not own:
-        return None
     counts = {
         label: own.count(label)
         for label in sorted({*own} - {0})
         if own.count(label) > min_inside * len(own)
         or (min_covered is not None and own.count(label) >= min_covered * (mask == label).sum())
     }
-    return max(counts, key=counts.get, default=0)
+    is_known = own and 2 * len(own) >= region.sum()
+    return max(counts, key=counts.get, default=0 if is_known else None)
 
 
 def voted(mask, regions, min_inside, min_covered):
@@ -95,6 +94,15 @@ def test_void_pixels_have_no_vote_and_get_what_the_others_say():
     assert (ProposalVotes()(mask, animal[None])[animal] == 3).all()
     mask[5, 5] = VOID
     np.testing.assert_array_equal(ProposalVotes()(mask, animal[None]), mask)
+
+
+def test_a_region_that_is_mostly_void_is_not_taken_for_background():
+    mask, animal = scene()
+    mask[animal] = VOID
+    mask[5:7, 5:15] = 0  # A fifth of the region votes.
+    np.testing.assert_array_equal(ProposalVotes()(mask, animal[None]), mask)
+    mask[5:10, 5:15] = 0
+    assert not ProposalVotes()(mask, animal[None])[animal].any()
 
 
 def test_proposals_of_a_smaller_image_are_enlarged():

@@ -17,7 +17,13 @@ from torch import nn
 from wsss.argument_checks import check_choice, check_fraction, check_whole
 from wsss.artifacts.proposals import Proposals
 from wsss.errors import UnsupportedError
-from wsss.models.weights import load_state_dict, refused_weights, weights_file
+from wsss.models.hub import HUB_WEIGHTS
+from wsss.models.weights import (
+    PACKAGE_WEIGHTS,
+    load_state_dict,
+    refused_weights,
+    weights_file,
+)
 
 PACKAGES = {
     "vit_b": "segment_anything",
@@ -44,7 +50,7 @@ class MaskProposer:
     def __init__(
         self,
         model: str,
-        weights: str,
+        weights: str | None,
         points_per_side: int = 32,
         points_per_batch: int = 64,
         min_predicted_iou: float = 0.88,
@@ -68,6 +74,12 @@ class MaskProposer:
             InvalidOptionError: there is no such model, or a number is out of range.
         """
         check_choice([*PACKAGES], model=model)
+        if weights in (None, HUB_WEIGHTS, PACKAGE_WEIGHTS):
+            raise refused_weights(
+                str(weights), "there is neither a hub nor a package of them",
+                "a file, as the authors offer it",
+                "Download it from their repository, and name it: sam_vit_b_01ec64.pth.",
+            )  # fmt: skip
         check_whole(1, points_per_side=points_per_side, points_per_batch=points_per_batch)
         check_whole(0, min_region_px=min_region_px)
         check_fraction(
@@ -76,7 +88,7 @@ class MaskProposer:
             max_box_iou=max_box_iou,
         )
         self.model = model
-        self.weights = weights
+        self.weights = str(weights)
         self.options = {
             "points_per_side": points_per_side,
             "points_per_batch": points_per_batch,

@@ -50,7 +50,7 @@ def check(
         method.check()
     if votes is not None and "propose" not in context.inputs:
         raise InvalidOptionError(
-            "votes", votes, "the stage `propose`, whose masks vote", "there is no such stage",
+            "votes", "proposals", "the stage `propose`, whose masks vote", "there is no such stage",
             "Take `refine=sam_votes`, which switches it on.",
         )  # fmt: skip
 
