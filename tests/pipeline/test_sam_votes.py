@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
+from PIL import Image
 from small_sam import small_sam
 
-from wsss.artifacts import LabelStore, Manifest, ProposalStore, SeedStore
+import wsss
+from wsss.artifacts import LabelStore, Manifest, ProposalStore, SeedStore, mark_of
 from wsss.cli.tables.stage_results import result_table, stage_table
 from wsss.comparing.compared_run import read_runs
 from wsss.data.sources.synthetic.synthetic import Synthetic
@@ -87,8 +89,12 @@ def test_all_that_came_of_the_proposals_bears_the_mark_and_nothing_else(voted, f
     assert "evaluate/saw_masks/segmenter_miou" in record.numbers
     assert "evaluate/segmenter_miou" not in record.numbers
     assert "evaluate/seeds_miou" in record.numbers
-    names = [one.name for one in read_runs([run["refine"].folder for run in (voted, finished)])]
+    names = [one.label for one in read_runs([run["refine"].folder for run in (voted, finished)])]
     assert [name.endswith(" (saw masks)") for name in names] == [True, False]
+    # Where a command names the stage's folder alone.
+    assert mark_of(voted["segment"].folder) == " (saw masks)"
+    assert wsss.load(voted["segment"].folder).saw_masks
+    assert not wsss.load(finished["segment"].folder).saw_masks
     assert trace(voted["segment"].folder).manifests["segment"].mark == " (saw masks)"
 
 
@@ -117,6 +123,31 @@ def test_proposals_that_nobody_asks_leave_no_mark(run, voted, words, finished):
     manifest = Manifest.read(plain.folder)
     assert manifest is not None
     assert not manifest.saw_masks
+
+
+@pytest.mark.slow
+def test_marked_masks_that_are_given_stay_marked(run, voted, finished, tmp_path):
+    for of, marked in ((voted, True), (finished, False)):
+        masks = of["refine"].folder / "masks"
+        words = ("refine=given", f"refine.masks={masks}", "stages=[refine]")
+        given = run(tmp_path / str(marked), *words, without=("refine.",))["refine"]
+        assert given.manifest.saw_masks is marked
+
+
+@pytest.mark.slow
+def test_commands_on_the_segmenter_say_so(voted, call_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    item = SOURCE.items("val")[0]
+    Image.fromarray(SOURCE.read_image(item)).save("one.png")
+    segmenter = voted["segment"].folder
+    for words in (
+        ("predict", "one.png", f"segmenter={segmenter}", "device=cpu", "workers=0"),
+        ("explain", "one.png", f"segmenter={segmenter}", "device=cpu"),
+        ("runs", "show", segmenter),
+    ):
+        status, said = call_command(*words)
+        assert status == 0, said
+        assert "(saw masks)" in said
 
 
 def test_a_vote_without_proposals_is_refused_before_anything_is_computed(run, tmp_path):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wsss.api.image_reading import ImageLike, as_bytes, as_picture
 from wsss.api.png import png
+from wsss.artifacts import mark_of
 from wsss.data.colours import in_unit_range
 from wsss.data.datasets import to_tensor
 from wsss.data.pyramids import Scales, rescale
@@ -66,6 +67,8 @@ class LoadedSegmenter:
     names: tuple[str, ...]
     """Of background and the C classes, in the order of the logits."""
     folder: Path
+    saw_masks: bool = False
+    """Whether weights that were trained with masks had a part in what it learned."""
 
     @torch.no_grad()
     def predict(
@@ -147,7 +150,8 @@ def load(folder: str | PathLike[str]) -> LoadedSegmenter | LoadedClassifier:
             )
         if found and kinds == (SEGMENTER,):
             segmenter, names = load_segmenter(found[0])
-            return LoadedSegmenter(segmenter, (BACKGROUND, *names), found[0])
+            labels = (BACKGROUND, *names)
+            return LoadedSegmenter(segmenter, labels, found[0], bool(mark_of(found[0])))
         if found:
             classifier, names = load_finished(found[0])
             return LoadedClassifier(classifier, names, found[0])

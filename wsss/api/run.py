@@ -28,6 +28,8 @@ class Run:
     """Numbers of each stage."""
     cached: Mapping[str, bool] = field(repr=False)
     """Whether each stage had finished before."""
+    saw_masks: tuple[str, ...] = ()
+    """Stages in which weights that were trained with masks had a part."""
 
     @property
     def report(self) -> Path:
@@ -99,6 +101,7 @@ def _run(settings: Sequence[str]) -> Run:
         {outcome.stage: outcome.folder for outcome in outcomes},
         {outcome.stage: outcome.manifest.numbers for outcome in outcomes},
         {outcome.stage: outcome.cached for outcome in outcomes},
+        tuple(outcome.stage for outcome in outcomes if outcome.manifest.saw_masks),
     )
 
 

@@ -20,6 +20,7 @@ from wsss.artifacts.manifest import MANIFEST as MANIFEST
 from wsss.artifacts.manifest import METRICS as METRICS
 from wsss.artifacts.manifest import SAW_MASKS as SAW_MASKS
 from wsss.artifacts.manifest import Manifest as Manifest
+from wsss.artifacts.manifest import mark_of as mark_of
 from wsss.artifacts.proposals import Proposals as Proposals
 from wsss.artifacts.proposals import ProposalStore as ProposalStore
 from wsss.artifacts.run_record import RECORD as RECORD

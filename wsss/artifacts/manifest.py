@@ -90,3 +90,13 @@ class Manifest:
             return None
         known = {one.name for one in fields(cls)}  # Another version may have had other fields.
         return cls(**{name: value for name, value in read_json(path).items() if name in known})
+
+
+def mark_of(folder: Path) -> str:
+    """`MARK` where a folder's results came of weights that saw masks, else nothing.
+
+    Args:
+        folder: of a finished stage, or one in it, such as its `masks`.
+    """
+    read = (Manifest.read(place) for place in (folder, folder.parent))
+    return next((one.mark for one in read if one is not None), "")

@@ -112,7 +112,7 @@ def show_sweep(folder: Path, expected: Sequence[Sequence[str]] = ()) -> int:
     runs = read_sweep(folder, expected)
     if not runs:
         return 1
-    best = best_of_search(folder)
+    best = best_of_search(folder, {run.name: run.label for run in runs})
     title = f"{'Sweep' if best is None else 'Search'} {folder.name}"
     scores = compare_scores(runs)
     page = write_page(runs, folder / "comparison.html", title=title, scores=scores, remark=best)

@@ -32,6 +32,16 @@ class ComparedRun:
     data: Mapping[str, Any] = field(default_factory=dict)
     """Resolved settings of the data set; empty where they are not known."""
 
+    @property
+    def mark(self) -> str:
+        """What stands behind its name where weights that saw masks had a part in it."""
+        return next((one.mark for one in self.manifests.values() if one.saw_masks), "")
+
+    @property
+    def label(self) -> str:
+        """Its name where it is shown."""
+        return f"{self.name}{self.mark}"
+
     def numbers(self, *, with_masks: bool) -> dict[str, float]:
         """Numbers of the stages, as `stage/number`, and weak/bound, as `oracle/weak_over_bound`.
 
@@ -80,9 +90,7 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
         if place.suffix in (LOCK, LEASE):  # `runs/refine/*` names them as well.
             continue
         if Manifest.read(place) is not None:
-            traced = _traced(place)
-            name = f"{place.parent.name}/{place.name}{_mark(traced.manifests)}"
-            runs.append(replace(traced, name=name))
+            runs.append(replace(_traced(place), name=f"{place.parent.name}/{place.name}"))
         elif (place / RECORD).is_file():
             runs.append(_recorded(place, place.parents[1]))
         elif found := read_sweep(place):
@@ -111,20 +119,14 @@ def _recorded(folder: Path, root: Path) -> ComparedRun:
         for stage, path in record.stage_folders(folder).items()
         if Manifest.read(path) is not None
     }
-    finished = _in_order(folders)
     return ComparedRun(
-        name=f"{folder.relative_to(root).as_posix()}{_mark(finished['manifests'])}",
+        name=folder.relative_to(root).as_posix(),
         words=values_of(record.words),
         status=record.status,
         problem=record.problem,
         data=record.data,
-        **finished,
+        **_in_order(folders),
     )
-
-
-def _mark(manifests: Mapping[str, Manifest]) -> str:
-    """What stands behind a run's name where weights that saw masks had a part in it."""
-    return next((one.mark for one in manifests.values() if one.saw_masks), "")
 
 
 def _traced(folder: Path) -> ComparedRun:

@@ -21,14 +21,15 @@ class Group:
     @property
     def name(self) -> str:
         """Names of its runs."""
-        return ", ".join(run.name for run in self.runs)
+        return ", ".join(run.label for run in self.runs)
 
     @property
     def label(self) -> str:
         """Its name, or of several runs what sets them apart: `cam=gradcam (3 seeds)`."""
         if len(self.runs) == 1 or not self.settings:
             return self.name
-        return f"{', '.join(self.settings.splitlines())} ({len(self.seeds)} seeds)"
+        mark = next((run.mark for run in self.runs if run.mark), "")
+        return f"{', '.join(self.settings.splitlines())} ({len(self.seeds)} seeds){mark}"
 
 
 def grouped(runs: Sequence[ComparedRun]) -> list[Group]:

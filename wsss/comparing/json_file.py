@@ -20,6 +20,7 @@ def as_json(runs: Sequence[ComparedRun], scores: ScoreComparison | None) -> dict
         "runs": [
             {
                 "name": run.name,
+                "saw_masks": bool(run.mark),
                 "status": run.status,
                 "numbers": run.numbers(with_masks=False),
                 "oracle_numbers": run.numbers(with_masks=True),

@@ -81,7 +81,7 @@ def _distinct_stores(runs: Sequence[ComparedRun], result: Shown) -> Stores:
     sharing: dict[Path, list[str]] = {}
     for run in runs:
         if result.stage in run.folders:
-            sharing.setdefault(run.folders[result.stage] / result.folder, []).append(run.name)
+            sharing.setdefault(run.folders[result.stage] / result.folder, []).append(run.label)
     return {
         (", ".join(names), shared_settings(runs, names)): result.kind(folder)
         for folder, names in sharing.items()

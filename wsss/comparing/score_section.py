@@ -97,7 +97,7 @@ def reliability_chart(runs: Sequence[ComparedRun]) -> Chart | None:
     lines = [(PERFECT, "var(--muted)", diagonal)]
     for position, run in enumerate(run for run in runs if EVALUATE in run.folders):
         if points := read_calibration(run.folders[EVALUATE]).get(SEGMENTER):
-            lines.append((run.name, color(position), points))
+            lines.append((run.label, color(position), points))
     if len(lines) == 1:
         return None
     return lines_chart(

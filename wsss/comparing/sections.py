@@ -72,7 +72,7 @@ def _charts(runs: Sequence[ComparedRun], stage: str) -> list[Chart]:
     for run in runs:
         if stage in run.folders:
             key = str(run.folders[stage])
-            sharing.setdefault(key, []).append(run.name)
+            sharing.setdefault(key, []).append(run.label)
             curves.setdefault(key, read_curves(run.folders[stage]))
     names = dict.fromkeys(one.name for found in curves.values() for one in found)
     return [

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from wsss.artifacts import MANIFEST, SAW_MASKS, file_digest, fingerprint
+from wsss.artifacts import MANIFEST, SAW_MASKS, file_digest, fingerprint, mark_of
 from wsss.data.source import Source
 from wsss.errors import inside, user_error
 from wsss.pipeline.given_files import given_digest
@@ -101,8 +101,9 @@ def make_plans(
         }
         if beside := _beside(module, work_dir, content["inputs"]):
             content["beside"] = beside
-        before = (plans[name].basis.get(SAW_MASKS) for name in inputs)
-        if getattr(module, "SAW_MASKS", False) or any(before):
+        before = any(plans[name].basis.get(SAW_MASKS) for name in inputs)
+        taken = any(mark_of(Path(str(configs[stage][key]))) for key in paths)
+        if getattr(module, "SAW_MASKS", False) or before or taken:
             content[SAW_MASKS] = True
         if module.READS_MASKS:
             content["masks"] = {split: source.mask_fingerprint(split) for split in module.SPLITS}

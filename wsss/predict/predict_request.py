@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from wsss.artifacts import Manifest, file_digest, fingerprint, remove_unfinished, write_json
+from wsss.artifacts import file_digest, fingerprint, mark_of, remove_unfinished, write_json
 from wsss.data.image_list import find_images
 from wsss.data.item_table import select
 from wsss.data.pyramids import Scales
@@ -56,6 +56,8 @@ class Predicted:
     """Images that were left out, with reasons."""
     notes: Sequence[str] = ()
     """About what was asked for besides masks."""
+    mark: str = ""
+    """` (saw masks)` for a segmenter that such weights had a part in."""
 
 
 def run(request: Request, say: Callable[[str], None] = print) -> Predicted | None:
@@ -147,7 +149,8 @@ def run(request: Request, say: Callable[[str], None] = print) -> Predicted | Non
         files = _write_tables(request, output, done, tagged, names)
         notes = told(folder, done) if request.voc_submission else []
         found = totals(done, output, names)
-        return Predicted(folder, len(done), found, files, problems, notes)
+        mark = mark_of(request.segmenter)
+        return Predicted(folder, len(done), found, files, problems, notes, mark)
 
 
 _PROBLEM = re.compile(r"(.+?): (.+)\. Expected (.+?)\. (.+)", re.DOTALL)
@@ -254,8 +257,7 @@ def _first_line(request: Request, fabric: Fabric, names: Sequence[str], count: i
     where = device_name(device) if device.type == "cuda" else f"the {device.type.upper()}"
     ranks = f" in {fabric.world_size} processes" if fabric.world_size > 1 else ""
     listed = ", ".join(names[:20]) + ", …" * (len(names) > 20)
-    manifest = Manifest.read(request.segmenter) if request.segmenter is not None else None
-    mark = manifest.mark if manifest is not None else ""
+    mark = mark_of(request.segmenter) if request.segmenter is not None else ""
     return (
         f"Predicting {plural(count, 'image')} on {where} ({plural(usable_cores(), 'core')})"
         f"{ranks}: background and {plural(len(names), 'class', 'classes')} ({listed})"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wsss.artifacts.manifest import MARK
 from wsss.report import formatting as text
 from wsss.report.bound import LABELS, best_against_best, without_bound
 from wsss.report.read_scores import PSEUDO_MASKS, SEGMENTER, SEGMENTER_TTA_CRF, Subject
@@ -114,7 +115,9 @@ def _tiles(results: Results) -> list[Tile]:
         if (subject := results.scores.get(name)) is not None
     ]
     if (best := best_against_best(results.weak_over_bound)) is not None:
-        caption = f"weak/{LABELS[best.stage]}, the best score of each"
+        weak = results.scores.get(best.subject)
+        mark = MARK if weak is not None and weak.saw_masks else ""
+        caption = f"weak/{LABELS[best.stage]}, the best score of each{mark}"
         tiles.append(Tile(text.percent(best.ratio), "%", caption, best.bound, oracle=True))
     if (tag_map := results.number("classify", "val_map")) is not None:
         tiles.append(Tile(text.percent(tag_map), "%", "mAP of the classifier on tags", "classify"))

@@ -71,12 +71,18 @@ def note_search(folder: Path, objective: str, direction: str, best: tuple[int, f
     )
 
 
-def best_of_search(folder: Path) -> str | None:
-    """The best run of a search in a sentence; None where the folder is that of another sweep."""
+def best_of_search(folder: Path, labels: Mapping[str, str] | None = None) -> str | None:
+    """The best run of a search in a sentence; None where the folder is that of another sweep.
+
+    Args:
+        folder: of the search's logs.
+        labels: what runs are called where they are shown, by their names.
+    """
     if not (folder / SEARCH).is_file():
         return None
     found = read_json(folder / SEARCH)
     oracle = " (oracle: chosen with ground truth)" if found["oracle"] else ""
     how = "largest" if found["direction"] == "maximize" else "smallest"
     value = f"{found['best_value']:.4g}"
-    return f"Run {found['best_run']} has the {how} {found['objective']}: {value}{oracle}."
+    run = (labels or {}).get(found["best_run"], found["best_run"])
+    return f"Run {run} has the {how} {found['objective']}: {value}{oracle}."

@@ -73,7 +73,7 @@ def run_table(runs: Sequence[ComparedRun]) -> Table:
         table.add_column(Text.assemble(heading, (" (oracle)", "yellow")), justify="right")
     for position, run in enumerate(runs):
         table.add_row(
-            run.name if run.status == FINISHED else Text(f"{run.name} {run.status}", "yellow"),
+            run.label if run.status == FINISHED else Text(f"{run.label} {run.status}", "yellow"),
             *(Text(values[position]) for values in settings.values()),
             *(number(values[position]) for values in shown.values()),
             *(percent(values[position]) for values in scores.values()),

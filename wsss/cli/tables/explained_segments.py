@@ -11,7 +11,7 @@ from wsss.explain.segments.segments_request import ExplainedImages
 
 def explained_segments(found: ExplainedImages) -> Group:
     """One row an image and class, the reasons for skipping, and the folder; to be uncropped."""
-    table = Table("image", "class", title="Explained", title_justify="left")
+    table = Table("image", "class", title=f"Explained{found.mark}", title_justify="left")
     for column in ("region", "probability", "evidence inside"):
         table.add_column(column, justify="right")
     for image in found.images:

@@ -10,6 +10,7 @@ from wsss.predict.predict_request import Predicted
 def outcome(found: Predicted) -> Group:
     """A row for each class, the reasons for leaving images out, and where the results are."""
     title = f"Classes in {found.num_images:,} images" if found.num_images > 1 else "Classes"
+    title += found.mark
     table = Table("class", title=title, title_justify="left")
     table.add_column("images", justify="right")
     table.add_column("share of area", justify="right")

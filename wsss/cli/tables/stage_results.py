@@ -54,7 +54,7 @@ def stage_table(outcomes: Sequence[Outcome]) -> Table:
             outcome.stage,
             ("[dim]cached[/]" if outcome.cached else "ran")
             + ", given" * manifest.is_given
-            + ", saw masks" * manifest.saw_masks,
+            + manifest.mark.replace(" (", ", ").rstrip(")"),
             ", ".join(manifest.devices),
             f"{manifest.wall_time_s:.1f} s",
             f"{manifest.peak_memory_mb / 1024:.2f} GiB",
@@ -101,7 +101,9 @@ def bound_table(
         compared: the pairs.
         subjects: by their names, with their labels.
     """
-    table = Table(title="Weak/bound: the segmenter beside itself trained on true masks (oracle)")
+    weak = subjects[compared[0].subject]
+    title = f"Weak/bound: the {weak['label']} beside itself trained on true masks (oracle)"
+    table = Table(title=title)
     table.add_column("against")
     for heading in ("weak mIoU", "bound mIoU (oracle)", "weak/bound, % (oracle)"):
         table.add_column(heading, justify="right")

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from wsss.artifacts import file_digest
+from wsss.artifacts import file_digest, mark_of
 from wsss.errors import InvalidOptionError, Problem, WsssError
 from wsss.explain.class_choice import parse_classes
 from wsss.explain.contact_sheet import HEIGHT_PX, OtherImage, resized, shortened, stacked
@@ -40,6 +40,8 @@ class ExplainedImages:
     """In their order, as in `segments.json`."""
     problems: Sequence[Problem]
     """What was left out, with reasons."""
+    mark: str = ""
+    """` (saw masks)` for a segmenter that such weights had a part in."""
 
 
 def run(request: Request, visible: bool = True) -> ExplainedImages:
@@ -95,8 +97,10 @@ def run(request: Request, visible: bool = True) -> ExplainedImages:
         raise WsssError(*problems)
     summary = {key: value for key, value in described.items() if key != "images"}
     left = [str(one) for one in problems]
-    folder.write(SEGMENTS, {**summary, "left_out": left, "images": shown})
-    return ExplainedImages(folder.folder, shown, problems)
+    mark = mark_of(request.segmenter)
+    content = {**summary, "saw_masks": bool(mark), "left_out": left, "images": shown}
+    folder.write(SEGMENTS, content)
+    return ExplainedImages(folder.folder, shown, problems, mark)
 
 
 def _explained(

@@ -20,7 +20,7 @@ from wsss.report.read_scores import Scores, Subject, read_scores
 
 ORACLE = "oracle/"
 """What a mask has chosen is below it."""
-SAW_MASKS = "saw_masks/"
+MARKED = "saw_masks/"
 """What came of weights that were trained with masks is below it."""
 USAGE = ("wall_time_s", "peak_memory_mb", "peak_gpu_memory_mb", "gpu_utilisation")
 """Numbers of a manifest that tell what a stage took."""
@@ -50,12 +50,15 @@ def stage_record(
     scores = read_scores(folder) if stage in SCORING else Scores()
     of_health = health({stage: folder}) if stage in MEASURED_HEALTH else {}
     results = {name: value for name, value in manifest.numbers.items() if name not in of_health}
-    numbers = {} if stage == WEAK else _finite(results, f"{stage}/")
+    mark = MARKED * manifest.saw_masks
+    numbers = {} if stage == WEAK else _finite(results, f"{stage}/{mark}")
     numbers |= _scores(stage, scores, source)
     if stage in BOUNDS:
         together = {name: one.numbers for name, one in (manifests or {}).items()}
         compared = weak_over_bound({WEAK: together.get(WEAK, {}), stage: manifest.numbers})
-        numbers |= {f"{ORACLE}{one.name}_percent": 100 * one.ratio for one in compared}
+        weak = (manifests or {}).get(WEAK)
+        begin = f"{ORACLE}{MARKED * (weak is not None and weak.saw_masks)}"
+        numbers |= {f"{begin}{one.name}_percent": 100 * one.ratio for one in compared}
     numbers = {name: value for name, value in numbers.items() if name not in in_curves}
     numbers |= _finite({name: getattr(manifest, name) for name in USAGE}, f"stages/{stage}/")
     numbers |= _finite(of_health, "health/")
@@ -106,7 +109,7 @@ def _begin(stage: str, subject: Subject | None) -> str:
     """How the names of scores begin; all of a bound is below `oracle_bound/`."""
     if subject is None or stage in BOUNDS:
         return f"{stage}/"
-    return f"{stage}/{ORACLE * subject.oracle}{SAW_MASKS * subject.saw_masks}"
+    return f"{stage}/{ORACLE * subject.oracle}{MARKED * subject.saw_masks}"
 
 
 def _finite(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

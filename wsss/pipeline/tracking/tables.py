@@ -33,12 +33,13 @@ def stage_table(manifests: Mapping[str, Manifest]) -> Table:
     """
     columns = (
         "stage", "wall time (s)", "slowest", "peak memory (MB)", "peak GPU memory (MB)",
-        "devices", "given", "commit", "fingerprint",
+        "devices", "given", "saw masks", "commit", "fingerprint",
     )  # fmt: skip
     rows = (
         (
             stage, one.wall_time_s, one.slowest, one.peak_memory_mb, one.peak_gpu_memory_mb,
-            ", ".join(one.devices), "yes" if one.is_given else "no", one.commit, one.fingerprint,
+            ", ".join(one.devices), "yes" if one.is_given else "no",
+            "yes" if one.saw_masks else "no", one.commit, one.fingerprint,
         )
         for stage, one in manifests.items()
     )  # fmt: skip

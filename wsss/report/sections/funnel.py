@@ -5,7 +5,7 @@ from wsss.report.bound import SCORES
 from wsss.report.results import Results
 from wsss.report.section import DID_IT_WORK, Section
 
-SAW_MASKS = (
+MARKED = (
     "What is marked “saw masks” came of weights that were trained with masks, of other images: "
     "compare it with its like, not with what image tags alone have reached."
 )
@@ -36,7 +36,7 @@ def funnel(results: Results) -> Section | None:
             "to compare with, not a result of weak supervision."
         )
     if any(one.saw_masks for one in results.manifests.values()):
-        honesty += f" {SAW_MASKS}"
+        honesty += f" {MARKED}"
     if results.has_bound:
         honesty += f" {BOUND}"
     return Section(
