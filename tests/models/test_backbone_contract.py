@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from every_backbone import NAMES, WORDS, make_shallow, words
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -11,30 +12,10 @@ from wsss.models.saved_networks import load_classifier, save_classifier
 from wsss.settings.compose import compose
 from wsss.settings.config_dir import config_dir
 
-NAMES = {
-    "timm_vit": "eva02_tiny_patch14_224",
-    "timm_convnet": "regnety_002",
-}
-"""Networks of the words that name none."""
-WORDS = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"))
-
 
 @pytest.fixture
 def shallow(monkeypatch):
-    """Two layers a transformer and a block a stage of a ConvNeXt, of their own widths."""
-    create = timm.create_model
-
-    def created(name, **options):
-        depth = {"depth": 2} if "_patch" in name else {}
-        depth = {"depths": (1, 1, 1, 1)} if name.startswith("convnext") else depth
-        return create(name, **{**depth, **options})
-
-    monkeypatch.setattr(timm, "create_model", created)
-
-
-def words(word):
-    named = [f"backbone.name={NAMES[word]}"] if word in NAMES else []
-    return [f"backbone={word}", "backbone.weights=null", "segmenter=deeplabv3plus_lite0", *named]
+    make_shallow(monkeypatch)
 
 
 @pytest.fixture(params=WORDS)
