@@ -39,6 +39,15 @@ def test_a_second_classifier_of_ones_leaves_class_activation_maps(
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
+def test_without_the_second_weights_maps_are_those_of_the_first_classifier(
+    toy_reactivated, toy_images, toy_classes
+):
+    expected = CAM()(toy_reactivated, toy_images, toy_classes)
+    found = ReCAM(second_weights=False)(toy_reactivated, toy_images, toy_classes)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert not torch.allclose(ReCAM()(toy_reactivated, toy_images, toy_classes), expected)
+
+
 def test_a_second_classifier_changes_neither_logits_nor_class_activation_maps(
     toy, toy_images, toy_classes
 ):

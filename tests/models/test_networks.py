@@ -114,8 +114,16 @@ def test_the_encoder_trains_from_a_chosen_module():
     assert all(p.requires_grad for p in network.decoder.parameters())
 
 
+def test_the_decoder_alone_is_trained():
+    network = segmenter(trains_from="decoder").network
+    assert not any(p.requires_grad for p in network.encoder.parameters())
+    head = [*network.decoder.parameters(), *network.segmentation_head.parameters()]
+    assert head
+    assert all(p.requires_grad for p in head)
+
+
 def test_an_unknown_module_is_answered_with_those_there_are():
-    with pytest.raises(WsssError, match=r"blocks\.9.*blocks\.6"):
+    with pytest.raises(WsssError, match=r"blocks\.9.*blocks\.6.*decoder"):
         segmenter(trains_from="blocks.9")
 
 

@@ -26,7 +26,6 @@ SMALL = {
 }  # fmt: skip
 """Whatever is called so, and makes a step small."""
 LARGE_TRANSFORMERS = (
-    "backbone.name=vit_tiny_patch16_224",
     "segmenter.encoder=vit_tiny_patch16_224",
     "segmenter.decoder_channels=16",
     "segmenter.intermediate_channels=[8,16,16,16]",
@@ -38,7 +37,7 @@ STEPS = {
     "clip_es_coco14": (82_081, 100_000),
     "cam_voc12": (10_582, 20_000),
     "cam_coco14": (82_783, 100_000),
-    "frozen_dino_voc12": (10_582, 20_000),
+    "frozen_dino_voc12": (10_582, 30_000),
     "frozen_dino_coco14": (82_081, 80_000),
 }
 """Training images, and the published steps of the segmenter."""
@@ -102,13 +101,14 @@ def test_an_experiment_takes_a_step_of_each_stage(run, places, name, request):
     source = config["data"]["_target_"].rpartition(".")[2]
     root = [f"data.root={places[source]}"] if source in places else []
     large = LARGE_TRANSFORMERS if name.startswith("frozen_dino") else ()
+    towers = ()
     if composed.cam._target_.endswith("ClipText"):
         pytest.importorskip("open_clip", reason="the text tower is open_clip's")
         request.getfixturevalue("small_towers")
-        large = write_towers(places["work"].parent)
+        towers = write_towers(places["work"].parent)
     stages = "stages=[classify,reactivate,localize,affinity,propagate,probe,refine,segment]"
     # Recipes that share stages share their results.
-    words = [f"experiment={name}", *root, stages, *small_words(config), *large]
+    words = [f"experiment={name}", *root, stages, *small_words(config), *large, *towers]
     outcomes = run(places["work"], *words, tiny=())
     classifier, names = load_classifier(outcomes["classify"].folder)
     assert classifier.head.num_classes == len(names)
@@ -140,8 +140,27 @@ def test_networks_of_an_experiment_are_built_as_published(name):
         segmenter = instantiate(config.segmenter, _convert_="all", weights=None)(num_classes=20)
         trunk = features(freeze=config.classify.get("freeze", "backbone"))
     assert trunk.num_features > 0
+    if config.backbone.name.startswith("resnet50"):  # IRN's and ReCAM's has no dilation.
+        convolutions = [one for one in trunk.modules() if isinstance(one, torch.nn.Conv2d)]
+        assert {one.dilation for one in convolutions} == {(1, 1)}
+        assert trunk.output_stride == 16
     trained = [p.requires_grad for p in segmenter.network.encoder.parameters()]
     assert any(trained) != name.startswith("frozen_dino")
+
+
+@pytest.mark.parametrize(("data", "lr"), [("voc12", 2.5e-4), ("coco14", 2e-4)])
+def test_steps_of_deeplabv2_are_of_the_published_size(data, lr):
+    """Theirs minimises four losses where ours has one; a step has their gradient and decay."""
+    found = [
+        config.segment
+        for config in map(experiment, EXPERIMENTS)
+        if config.data._target_.lower().endswith(data.rstrip("0123456789"))
+        and config.segmenter.architecture == "DeepLabV2"
+    ]
+    assert len(found) >= 4
+    for segment in found:
+        assert segment.lr == pytest.approx(4 * lr)
+        assert segment.lr * segment.optimizer.weight_decay == pytest.approx(lr * 5e-4)
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -23,8 +23,21 @@ class ReCAM(CamMethod):
         "CVPR 2022"
     )
 
+    def __init__(self, second_weights: bool = True) -> None:
+        """Choose the weights.
+
+        Args:
+            second_weights: multiply the first classifier's weights by the second one's, as the
+                paper and the authors' code for VOC do. False, as their code for COCO: maps are
+                those of the first classifier alone, which the second one has trained with.
+        """
+        self.second_weights = second_weights
+
     def maps(self, model: SplitClassifier, images: Images, classes: Classes) -> Maps:
-        """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features."""
+        """Raw maps `M_c = Σ_k W1_ck W2_ck A_k` at the resolution of the features.
+
+        Without the second weights `M_c = Σ_k W1_ck A_k`.
+        """
         head = cast("ReactivatedHead", model.head)
-        product = head.weight * head.second_weight
-        return class_activation_maps(feature_maps(model.features, images), product, classes)
+        weights = head.weight * head.second_weight if self.second_weights else head.weight
+        return class_activation_maps(feature_maps(model.features, images), weights, classes)

@@ -36,6 +36,11 @@ class Backbone(nn.Module, ABC):
     train_batch_norm = False
     """Whether BatchNorm follows the training mode, as the rest of the network does."""
 
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Further arguments from which its like is made, where they are not the usual ones."""
+        return {}
+
     def __init__(self, name: str, output_stride: int, freeze: str = "none") -> None:
         """Hold the description of a backbone.
 
@@ -102,6 +107,7 @@ class TimmBackbone(Backbone):
         weights: str | None = None,
         output_stride: int | None = 16,
         freeze: str = "none",
+        dilates: bool = True,
     ) -> None:
         """Build the network.
 
@@ -113,6 +119,8 @@ class TimmBackbone(Backbone):
                 network's own.
             freeze: `none`, `stem` (the first convolution), `backbone` (everything), or the name of
                 an inner layer, such as `layer2`: everything up to it.
+            dilates: whether a smaller output stride dilates the convolutions behind it. False, as
+                in the code of IRN: they see as many cells as without it, and so fewer pixels.
 
         Raises:
             WsssError: timm has no such network, it has no last feature map or cannot be dilated, or
@@ -126,7 +134,10 @@ class TimmBackbone(Backbone):
                 "Correct the name; `timm.list_models()` has them all.",
             )  # fmt: skip
         super().__init__(name, output_stride or 0, freeze)
+        self.dilates = dilates
         self.network = _convolutional(name, output_stride)
+        if not dilates:
+            undilate(self.network)
         stages = cast("Sequence[Mapping[str, int]]", self.network.feature_info)
         self.output_stride = output_stride or stages[-1]["reduction"]
         if weights is not None:
@@ -136,6 +147,11 @@ class TimmBackbone(Backbone):
         self.num_features = int(self.network.num_features)  # type: ignore[arg-type]
         self.normalise = Normalisation.of(self.network)
         self.freeze_parameters()
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """`dilates`, where it is not so."""
+        return {} if self.dilates else {"dilates": False}
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b k h w"]:
         """Feature map of RGB images in [0, 1], `output_stride` pixels a cell."""
@@ -181,6 +197,16 @@ def _convolutional(name: str, output_stride: int | None) -> nn.Module:
             f"`{name}` cannot be dilated", f"Set it to {own}.",
         ) from cannot  # fmt: skip
     return network
+
+
+def undilate(network: nn.Module) -> None:
+    """Give every 2D convolution a dilation of 1; weights, strides and sizes of maps stay."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            if not isinstance(layer.padding, str):  # "same" is computed from the dilation.
+                pairs = zip(layer.padding, layer.dilation, strict=True)
+                layer.padding = tuple(pad // rate for pad, rate in pairs)
+            layer.dilation = (1, 1)
 
 
 def _normalise_before_pooling(network: nn.Module) -> None:

@@ -178,6 +178,7 @@ def _described(model: SplitClassifier, class_names: tuple[str, ...]) -> dict[str
             "class": type(backbone).__name__,
             "name": backbone.name,
             "output_stride": backbone.output_stride,
+            **backbone.options,
         },
         "head": type(head).__name__,
         **({_HEAD_OPTIONS: head.options} if isinstance(head, TextHead) else {"bias": bias}),
@@ -187,7 +188,7 @@ def _described(model: SplitClassifier, class_names: tuple[str, ...]) -> dict[str
 
 def _classifier(description: dict[str, Any]) -> SplitClassifier:
     """The network that a description names, without weights."""
-    backbone = _backbone(**description["backbone"])
+    backbone = _backbone(description["backbone"])
     make_head = getattr(models, description.get("head", LinearHead.__name__))
     backbone.normalise = Normalisation(description["mean"], description["std"])  # Perhaps a user's.
     options = description.get(_HEAD_OPTIONS) or {"bias": description["bias"]}
@@ -195,11 +196,12 @@ def _classifier(description: dict[str, Any]) -> SplitClassifier:
     return SplitClassifier(backbone, head)
 
 
-def _backbone(*, name: str, output_stride: int, **kind: str) -> Backbone:
+def _backbone(description: dict[str, Any]) -> Backbone:
     """The network a description names: a class of `wsss.models`, without weights."""
-    make = getattr(models, kind["class"])
+    options = dict(description)
+    make = getattr(models, options.pop("class"))
     assert issubclass(make, Backbone)
-    return cast("Backbone", make(name=name, weights=None, output_stride=output_stride))
+    return cast("Backbone", make(weights=None, **options))
 
 
 def _input(normalise: Normalisation, class_names: tuple[str, ...]) -> dict[str, Any]:

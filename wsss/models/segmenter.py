@@ -14,6 +14,9 @@ from wsss.models.segmentation_networks.building import architecture_of, segmenta
 from wsss.models.segmentation_networks.encoder_weights import load_encoder
 from wsss.models.weights import load_state_dict
 
+DECODER_ALONE = "decoder"
+"""For `trains_from`: the encoder stays as it is."""
+
 
 class Segmenter(nn.Module):
     """An encoder-decoder network from RGB images in [0, 1] of any size to logits of that size."""
@@ -39,7 +42,8 @@ class Segmenter(nn.Module):
             output_stride: image pixels per cell of the encoder's last feature map; None: the
                 architecture's usual.
             trains_from: the first module of the encoder that is trained, such as `blocks.4`;
-                earlier ones are frozen. None trains all of it.
+                earlier ones are frozen. `decoder`: all of the encoder is frozen. None: it is
+                trained.
             trains_batch_norm: whether scales and shifts of the encoder's BatchNorm are trained; its
                 statistics never are.
             decoder: options that the architecture's decoder has, such as `decoder_channels`.
@@ -123,15 +127,21 @@ def _to_multiples(height: int, width: int, stride: int) -> list[int]:
 
 
 def freeze_before(trunk: nn.Module, first_trained: str) -> None:
-    """Freeze all parameters before the module `first_trained`.
+    """Freeze all parameters before the module `first_trained`, or all of them for `decoder`.
 
     Raises:
         WsssError: the trunk has no such module.
     """
+    if first_trained == DECODER_ALONE:
+        trunk.requires_grad_(False)
+        return
     names = [name for name, _ in trunk.named_modules() if name]
     if first_trained not in names:
         blocks = [name for name in names if name.count(".") <= 1]
-        expected = f"a module of the encoder: {', '.join(blocks)}; or none, to train all of it"
+        expected = (
+            f"a module of the encoder: {', '.join(blocks)}; "
+            f"or {DECODER_ALONE}, to train none of it; or none, to train all of it"
+        )
         raise InvalidOptionError("trains_from", first_trained, expected)
     for name, parameter in trunk.named_parameters():
         if name.startswith(f"{first_trained}."):
