@@ -189,7 +189,10 @@ def test_of_a_large_data_set_the_page_has_the_tags_of_its_findings(
     output = write_audit_folder(pets.class_names, [wrong("2", "dog")])
     html = write_page(output, pets, visible=False).read_text(encoding="utf-8")
     assert data_of(html)["items"] == [["2", [1]]]
-    assert "holds the images of these findings" in html
+    assert data_of(html)["table"] == "labels.findings.csv"
+    assert "labels.corrected.csv" not in html
+    assert "merge its rows" in html
+    assert "in their place" not in " ".join(html.split())
 
 
 def test_decisions_are_kept_by_what_the_data_set_is(pets, write_audit_folder, write_folder):

@@ -29,7 +29,7 @@ from wsss.stage_tools.locks import locked
 from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
-VERSION = 3
+VERSION = 4
 """Raised when the same run gives another audit."""
 OWN_FILES = (AUDIT, TABLE, PROPOSAL, PAGE)
 MOST_FAILED = 0.5
