@@ -111,4 +111,5 @@ def _header(audit: Audit, source: Source) -> Header:
         f"{plural(len(audit.class_names), 'class', 'classes')}, looked through without a mask: "
         f"{found}. This page changes nothing: you agree or disagree, and save the corrected tags.",
         tiles=(),
+        saw_masks=bool(audit.run.get("saw_masks")),
     )

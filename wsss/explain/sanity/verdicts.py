@@ -15,9 +15,9 @@ MUCH = 0.5
 RESAMPLES = 2000
 FIGURES = ("rank_correlation", "structural_similarity")
 
-UNCHANGED = "does not change when all weights do: it shows the image, not the network"
+UNCHANGED = "does not change when all weights do: it does not show the network"
 CLASSLESS = "does not change when the head does: it does not show the class"
-SURVIVES = "more than half of its order is still there when no weight is"
+SURVIVES = "keeps a rank correlation of 0.5 or more when no weight is left"
 CHANGES = "changes with the weights"
 CHANCE = "is another one when nothing changes: it is drawn by chance"
 
