@@ -28,7 +28,7 @@ LEADS = {
     "background_evidence": "The network still knows these classes when their objects are painted "
     "over: it has learned the surroundings.",
     "fixed_position": "Images of one class have the same part at the same place, such as a logo or "
-    "a watermark: a network learns it in place of the object. The part is framed.",
+    "a watermark: a network can learn it in place of the object. The part is framed.",
     "near_duplicate": "The same picture is there twice: with different tags, or once in train and "
     "once in val, where it is remembered and not recognised.",
 }

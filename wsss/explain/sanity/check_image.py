@@ -33,7 +33,7 @@ class Similarity:
     """Of a map to that of the trained network."""
 
     rank_correlation: float
-    """Spearman's, in [-1, 1]; 0 where the map is constant: it orders nothing."""
+    """Spearman's, in [-1, 1]; 0 where the other map is constant: it orders nothing."""
     structural_similarity: float
     """In [-1, 1]; 1 for the same map."""
 
