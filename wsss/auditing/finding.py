@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import atomic, read_json, write_json
-from wsss.report.audit_findings import FILE as AUDIT
-from wsss.report.audit_findings import VERSION
+from wsss.report.audit_findings import FILE, VERSION
+from wsss.report.audit_kinds import CHECKS
 
-KINDS = (
-    "wrong_tag", "missing_tag", "inseparable_classes", "background_evidence", "fixed_position",
-    "near_duplicate",
-)  # fmt: skip
+KINDS = tuple(CHECKS)
 """The checks, in the order in which they are shown."""
 FORMAT = 1
 """Of `audit.json`."""
-TABLE = "audit.csv"
+AUDIT, TABLE = FILE, "audit.csv"
 SETTINGS = ("folds", "seed")
 COLUMNS = (
     "rank", "kind", "image", "split", "label", "other", "score", "flagged", "advice",

@@ -12,10 +12,11 @@ from wsss.artifacts import LabelStore
 from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.auditing.filling import filled
 from wsss.auditing.logistic_heads import Heads, sigmoid
-from wsss.auditing.map_shapes import compactness, outside
+from wsss.auditing.map_shapes import compactness
 from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.sample import VOID_LABEL, Item
+from wsss.metrics.explanation.outside import share_outside
 from wsss.models import SplitClassifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import PerThread, ready
@@ -176,9 +177,10 @@ def _of_image(
     share = np.full(len(maps), np.nan, dtype=np.float32)
     for tag in tags:
         if tag in refined:
-            ignored = _resized(mask == VOID_LABEL, size) if mask is not None else False
+            ignored = _resized(mask == VOID_LABEL, size) if mask is not None else None
             fine = cv2.resize(maps[tag], size[::-1], interpolation=cv2.INTER_LINEAR)
-            share[tag] = outside(np.where(ignored & ~objects[tag], 0, fine), objects[tag])
+            beside = share_outside(fine, objects[tag], ignored)
+            share[tag] = np.nan if beside is None else beside
     variants = [filled(image, objects[tag]) for tag in tags]
     if len(tags) > 1:
         variants.append(filled(image, np.logical_or.reduce([objects[tag] for tag in tags])))

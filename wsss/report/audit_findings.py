@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import read_json
+from wsss.report.audit_kinds import CHECKS
 
 AUDIT = "audit"
 """The folder of audits, beside those of the stages."""
@@ -17,19 +18,6 @@ CACHE, STATE = "cache", "state.json"
 whether it has finished."""
 MOST = 5
 """Findings of a kind that are listed; the audit's own page has all."""
-
-TITLES = {
-    "wrong_tag": ("tag without visual evidence", "tags without visual evidence"),
-    "missing_tag": ("object without a tag", "objects without a tag"),
-    "inseparable_classes": ("pair of inseparable classes", "pairs of inseparable classes"),
-    "background_evidence": (
-        "class recognised by its background",
-        "classes recognised by their background",
-    ),
-    "fixed_position": ("image with a stamp", "images with a stamp"),
-    "near_duplicate": ("pair of near-duplicates", "pairs of near-duplicates"),
-}
-"""What the kinds of findings are called, one and several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +92,21 @@ def read_audit_findings(path: Path) -> AuditFindings:
 
 def _kind(name: str, check: Mapping[str, Any]) -> AuditKind:
     flagged = [one for one in check.get("findings", ()) if one.get("flagged")]
-    one, several = TITLES.get(name, (name.replace("_", " "),) * 2)
     number = int(check.get("flagged", len(flagged)))
     return AuditKind(
-        title=f"{number:,} {one if number == 1 else several}",
+        title=f"{number:,} {_called(name, number)}",
         examined=int(check.get("examined", 0)),
         flagged=number,
         rule=str(check.get("rule", "")),
         findings=tuple(_finding(one) for one in flagged[:MOST]),
     )
+
+
+def _called(name: str, number: int) -> str:
+    """What a number of findings of a kind is called."""
+    if name not in CHECKS:  # Of another version.
+        return name.replace("_", " ")
+    return CHECKS[name].one if number == 1 else CHECKS[name].several
 
 
 def _finding(content: Mapping[str, Any]) -> AuditFinding:
