@@ -8,8 +8,9 @@ Usage:
 One kind of fault at a time is planted (`data.faults.…`) where nothing else is wrong
 (`data.context_bias=0`); a run to the pseudo masks is audited, and the ranking of the check that
 should find the fault is scored: precision at the number of planted faults, and what is flagged.
-Beside it cleanlab's confident learning on the same out-of-fold probabilities, for wrong and missing
-tags, where it is installed. `clean` has no fault: all that is flagged there is a false alarm.
+Beside it cleanlab's confident learning, for wrong and missing tags, where it is installed: on the
+out-of-fold probabilities given the whole image, and on those given its best cells, which are the
+ones that the audit ranks by. `clean` has no fault: all that is flagged there is a false alarm.
 
 Prints tables and writes JSON after every run. Nothing is taken from an earlier JSON: stages and
 audits are kept below the work folder under their fingerprints, so that the same command goes on
@@ -43,6 +44,8 @@ STAGES = "stages=[classify,localize,refine]"
 OUT_OF_FOLD = Path("evidence", "out_of_fold.npz")
 REFERENCE = {"wrong_tags": True, "missing_tags": False}
 """Faults that confident learning looks for, and whether they are tags or lacking ones."""
+PROBABILITIES = {"whole_image": "probabilities", "best_cells": "best_cells"}
+"""Probabilities that confident learning is given, by what they are told of: names in the file."""
 
 Runs = dict[str, dict[str, dict[str, Any]]]
 """What a run of a case (first key) with a seed (second) has found."""
@@ -81,8 +84,12 @@ def measured(case: str, words: Sequence[str], audit: Path) -> dict[str, Any]:
     check, planted = CASES[case].check, planted_keys(source)
     found["scores"] = scores(check, content["checks"][check], planted)
     if case in REFERENCE and is_installed():
-        ranking = suspects(read_out_of_fold(audit / OUT_OF_FOLD), REFERENCE[case])
-        found["cleanlab"] = {"precision": precision_at_planted(ranking, planted)}
+        found["cleanlab"] = {
+            told: precision_at_planted(
+                suspects(read_out_of_fold(audit / OUT_OF_FOLD, name), REFERENCE[case]), planted
+            )
+            for told, name in PROBABILITIES.items()
+        }
     return found
 
 
@@ -106,15 +113,17 @@ def tables(runs: Runs) -> list[Table]:
         if case == CLEAN:
             continue
         own = parts["scores"]
-        by_cleanlab = parts.get("cleanlab", {}).get("precision")
+        by_cleanlab = parts.get("cleanlab", {})
         rows.append([
             case, CASES[case].check, str(len(runs[case])), f"{own['planted'][0]:.0f}",
             shown(own["precision"]), f"≥ {CASES[case].aim:g}",
-            shown(by_cleanlab) if by_cleanlab else "", shown(own["recall"]),
+            *(shown(by_cleanlab[one]) if one in by_cleanlab else "" for one in PROBABILITIES),
+            shown(own["recall"]),
             f"{own['flagged'][0]:.1f}", f"{own['rank'][0]:.1f}" if "rank" in own else "",
         ])  # fmt: skip
     head = [
-        "fault", "check", "seeds", "planted", "precision at planted", "aim", "cleanlab's",
+        "fault", "check", "seeds", "planted", "precision at planted", "aim",
+        "cleanlab, whole image", "cleanlab, best cells",
         "recall of flagged", "flagged", "rank",
     ]  # fmt: skip
     made = [table("Planted faults", head, rows)] if rows else []

@@ -28,14 +28,20 @@ def is_installed() -> bool:
     return find_spec("cleanlab") is not None
 
 
-def read_out_of_fold(path: Path) -> OutOfFold:
-    """Read `evidence/out_of_fold.npz` of an audit."""
+def read_out_of_fold(path: Path, probabilities: str = "probabilities") -> OutOfFold:
+    """Read `evidence/out_of_fold.npz` of an audit.
+
+    Args:
+        path: of the file.
+        probabilities: which ones: `probabilities`, given the whole image, or `best_cells`, which
+            the audit ranks by.
+    """
     with np.load(path, allow_pickle=False) as content:
         return OutOfFold(
             content["ids"].tolist(),
             content["class_names"].tolist(),
             content["tags"].astype(bool),
-            content["probabilities"],
+            content[probabilities],
         )
 
 

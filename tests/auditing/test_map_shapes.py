@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss.auditing.filling import filled
-from wsss.auditing.map_shapes import compactness, outside, overlap
+from wsss.auditing.map_shapes import compactness, overlap
 
 
 def test_a_point_is_compact_and_an_even_map_is_not():
@@ -20,10 +20,8 @@ def test_half_as_wide_evidence_is_half_as_spread():
     assert compactness(heat) == pytest.approx(0.5, abs=1e-3)
 
 
-def test_shares_outside_and_overlaps():
+def test_overlaps():
     heat = np.array([[1.0, 3.0], [0.0, 4.0]])
-    assert outside(heat, heat > 2) == 1 / 8
-    assert np.isnan(outside(heat * 0, heat > 2))
     assert overlap(heat, heat) == 1
     assert overlap(heat, np.array([[2.0, 0.0], [0.0, 2.0]])) == 3 / 9
 

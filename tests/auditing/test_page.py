@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Sequence
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from wsss.auditing import page as module
-from wsss.auditing.finding import Finding
+from wsss.auditing.finding import KINDS, Audit, CheckResult, Finding, read_audit, write_audit
 from wsss.auditing.page import write_page
+from wsss.cli.tables.audited import outcome
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, Source
 from wsss.data.sources.folder import Folder
@@ -76,6 +79,27 @@ def test_the_page_holds_what_a_person_needs(pets, write_audit_folder):
     assert data_of(html)["items"] == [["1", [0, 1]], ["2", [1]]]
     again = write_page(output, pets, visible=False).read_text(encoding="utf-8")
     assert again == html
+
+
+def test_an_audit_of_a_run_whose_weights_saw_masks_says_so(pets, tmp_path):
+    checks = {kind: CheckResult(1, f"Rule of {kind}.") for kind in KINDS}
+    for saw, stamps in ((True, 1), (False, 0)):
+        audit = Audit(pets.class_names, {"train": 2}, checks, {"saw_masks": saw})
+        write_audit(tmp_path, audit)
+        page = write_page(tmp_path, pets, visible=False).read_text(encoding="utf-8")
+        assert page.count(">saw masks</strong>") == stamps
+        console = Console(width=200, record=True, file=StringIO())
+        console.print(outcome(read_audit(tmp_path), tmp_path), crop=False)
+        assert console.export_text().count("Audited (saw masks)") == stamps
+
+
+def test_whose_date_and_commit_a_page_shows_is_said(pets, tmp_path):
+    run = {"finished_at": "2026-11-27T18:12:23+00:00", "commit": "0a1b2c3"}
+    checks = {kind: CheckResult(1, f"Rule of {kind}.") for kind in KINDS}
+    write_audit(tmp_path, Audit(pets.class_names, {"train": 2}, checks, run))
+    page = write_page(tmp_path, pets, visible=False).read_text(encoding="utf-8")
+    assert "<dt>Run finished</dt>" in page
+    assert "<dt>Commit of the run</dt><dd><code>0a1b2c3</code></dd>" in page
 
 
 def test_a_card_marks_what_is_doubted(pets, write_audit_folder):
@@ -189,7 +213,10 @@ def test_of_a_large_data_set_the_page_has_the_tags_of_its_findings(
     output = write_audit_folder(pets.class_names, [wrong("2", "dog")])
     html = write_page(output, pets, visible=False).read_text(encoding="utf-8")
     assert data_of(html)["items"] == [["2", [1]]]
-    assert "holds the images of these findings" in html
+    assert data_of(html)["table"] == "labels.findings.csv"
+    assert "labels.corrected.csv" not in html
+    assert "merge its rows" in html
+    assert "in their place" not in " ".join(html.split())
 
 
 def test_decisions_are_kept_by_what_the_data_set_is(pets, write_audit_folder, write_folder):

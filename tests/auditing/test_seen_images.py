@@ -3,7 +3,13 @@
 import numpy as np
 
 from wsss.auditing.logistic_heads import Heads
-from wsss.auditing.seen_images import BEST, best_features, cell_logits
+from wsss.auditing.seen_images import (
+    BEST,
+    MOST_UNTAGGED,
+    best_features,
+    cell_logits,
+    untagged,
+)
 
 
 def test_best_features_are_those_of_the_cells_with_the_highest_logits():
@@ -28,3 +34,16 @@ def test_the_mean_of_the_cells_is_the_logit_of_the_image():
     features = rng.uniform(size=(7, 5, 8))
     expected = heads.logits(features.mean(axis=(1, 2))[None])[0]
     np.testing.assert_allclose(cell_logits(features, heads).mean(axis=(1, 2)), expected)
+
+
+def test_maps_of_untagged_classes_are_those_of_the_best_cells_not_of_the_whole_image():
+    """Class 9 is in one cell of 40 that speaks for it strongly, and everything else against it."""
+    logits = np.full((10, 5, 8), -1.0)
+    logits[9] = -3
+    logits[9, 2, 2:6] = 5
+    logits[4] = 0
+    by_whole = np.argsort(-logits.mean(axis=(1, 2)), kind="stable")
+    assert [*by_whole].index(9) == 9
+    assert untagged(logits, [4])[0] == 9
+    assert untagged(logits, []) == [9, 4, 0, 1, 2][:MOST_UNTAGGED]
+    assert 4 not in untagged(logits, [4])

@@ -8,6 +8,7 @@ import pytest
 
 from wsss.auditing.finding import KINDS, Finding
 from wsss.auditing.page import write_page
+from wsss.auditing.proposal import write_proposal
 from wsss.data.source import SPLITS
 from wsss.data.sources.folder import Folder
 
@@ -257,6 +258,7 @@ def read_back(source: Folder, path: Path) -> dict[str, set[str]]:
         ("<script>alert(1)</script>", 'say "cat"', "a, b"),
         ("[cat]", "dog (large)", "{x}"),
         ("traffic light", "fire hydrant", "stop;sign"),
+        ("x|y", "lion, Asian", "lion, African"),
     ],
 )
 @pytest.mark.parametrize("joint", [True, False], ids=["several", "one"])
@@ -278,6 +280,13 @@ def test_names_are_saved_so_that_they_are_read_back(
     expected = tags_of(source)
     if joint:
         expected["im, 0"] = {names[0], names[2]}
+    findings = [missing("im, 0", names[2])] if joint else []
+    write_proposal(tmp_path / "proposal.csv", source, findings)
+    with (tmp_path / "proposal.csv").open(encoding="utf-8", newline="") as proposed, path.open(
+        encoding="utf-8", newline=""
+    ) as from_page:  # fmt: skip
+        cells = [(row["image"], row["labels"]) for row in csv.DictReader(proposed)]
+        assert [(row["image"], row["labels"]) for row in csv.DictReader(from_page)] == cells
     assert read_back(source, path) == expected
 
 

@@ -9,7 +9,6 @@ from wsss.explain.summary.class_mean_maps import (
     centred_map,
     frame_map,
     place_of,
-    share_outside,
 )
 
 
@@ -100,16 +99,6 @@ def test_mean_and_spread_are_those_of_the_images_that_cover_a_position():
     np.testing.assert_allclose(mean.mean, seen.mean(axis=0).filled(0))
     np.testing.assert_allclose(mean.spread, seen.std(axis=0).filled(0))
     np.testing.assert_array_equal(mean.counts, covered.sum(axis=0))
-
-
-def test_the_share_of_a_map_outside_its_object():
-    heat = np.array([[1.0, 2.0], [3.0, 4.0]])
-    mask = np.array([[True, False], [False, True]])
-    assert share_outside(heat, mask) == pytest.approx(0.5)
-    assert share_outside(heat, mask, ignored=np.array([[False, True], [False, False]])) == (
-        pytest.approx(3 / 8)
-    )
-    assert share_outside(np.zeros((2, 2)), mask) is None
 
 
 def test_a_class_counts_images_without_an_object_in_the_frame_alone():

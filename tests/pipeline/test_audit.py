@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from wsss.artifacts import Manifest, RunRecord
-from wsss.auditing import audit
+from wsss.auditing import audit, examination
+from wsss.auditing.checks.near_duplicate import Pair
 from wsss.auditing.evidence_words import FLAGS, QUANTITIES
 from wsss.auditing.finding import COLUMNS, KINDS
 from wsss.auditing.finding_pictures import BOX
@@ -87,6 +88,11 @@ def test_an_audit_has_the_form_that_other_programs_read(audited, finished):
     source = build(compose("run", [*DATA]).data)
     ids = {item.id for split in (TRAIN, VAL) for item in source.items(split)}
     assert (found["images"], found["splits"], found["left_out"]) == (14, {"train": 9, "val": 5}, {})
+    assert (found["finished"], found["folds"], found["seed"]) == (True, 5, 0)
+    assert found["run"]["data_fingerprints"] == {
+        split: source.fingerprint(split) for split in (TRAIN, VAL)
+    }
+    assert found["run"]["saw_masks"] is False
     assert found["class_names"] == [*source.class_names]
     assert tuple(found["checks"]) == KINDS
     for stage in ("classify", "refine"):
@@ -164,7 +170,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(audited, finished, undis
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
         deadline = time.monotonic() + 300
-        while len([*(folder / "cache" / name).glob("[!.]*.npz")]) < count:
+        while len([*(folder / "cache" / name).rglob("[!.]*.npz")]) < count:
             assert process.poll() is None, process.stdout.read().decode()
             assert time.monotonic() < deadline
             time.sleep(0.002)
@@ -176,7 +182,11 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(audited, finished, undis
     assert len(left) >= 14 + 5
     audited(finished["refine"].folder, *DATA, output="killed")
     assert results(folder) == results(undisturbed)
-    again = {path.parent.name for path, one in left.items() if path.stat().st_mtime_ns != one}
+    again = {
+        path.relative_to(folder / "cache").parts[0]
+        for path, one in left.items()
+        if path.stat().st_mtime_ns != one
+    }
     assert again <= {"seen"}  # The batch that it was killed in is computed as a whole.
     assert sum(path.stat().st_mtime_ns != one for path, one in left.items()) < BATCH_SIZE
     assert not [*folder.rglob("*tmp~*")]
@@ -265,6 +275,75 @@ def test_an_image_that_cannot_be_read_is_left_out_and_told(
         assert len([*csv.DictReader(stream)]) == 16  # A proposal loses no image.
 
 
+def test_an_image_that_fails_later_is_not_counted_as_examined(
+    audited, run_on, pets, tmp_path, monkeypatch
+):
+    """Its pixels and its size were read, and its features are there; then its file is gone."""
+    outcomes = run_on(pets, tmp_path / "runs", "stages=[classify]")
+    read_image, reads = Folder.read_image, []
+
+    def break_later(source, item):
+        if item.id == "dog2":
+            reads.append(item)
+            if len(reads) > 2:
+                raise user_error(item.id, "a bad sector", "a readable file", "Replace the disk.")
+        return read_image(source, item)
+
+    monkeypatch.setattr(Folder, "read_image", break_later)
+    _, folder = audited(outcomes["classify"].folder, "data=folder", f"data.root={pets}")
+    found = content(folder)
+    assert {*found["left_out"]} == {"dog2"}
+    assert (found["images"], found["splits"]) == (15, {"train": 11, "val": 4})
+    with np.load(folder / "evidence" / "out_of_fold.npz") as kept:
+        assert len(kept["ids"]) == len(kept["best_cells"]) == len(kept["probabilities"]) == 15
+        assert "dog2" not in kept["ids"]
+
+
+def test_an_image_that_can_be_read_again_renews_what_the_heads_of_other_folds_saw(
+    audited, run_on, pets, tmp_path, monkeypatch
+):
+    outcomes = run_on(pets, tmp_path / "runs", "stages=[classify]")
+    words = (outcomes["classify"].folder, "data=folder", f"data.root={pets}")
+    _, whole = audited(*words, output="whole")
+    read_image = Folder.read_image
+
+    def break_one(source, item):
+        if item.id == "dog2":
+            raise user_error(item.id, "no network", "a readable file", "Wait for it.")
+        return read_image(source, item)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "read_image", break_one)
+        patch.setattr(audit, "write_proposal", die)
+        _, folder = audited(*words, status=130)
+    (before,) = (folder / "cache" / "seen").iterdir()
+    audited(*words)
+    assert results(folder) == results(whole)
+    (after,) = (folder / "cache" / "seen").iterdir()
+    assert after.name != before.name
+
+
+def test_pictures_that_are_all_alike_are_refused(audited, finished, monkeypatch):
+    """As of a camera that does not move: near-duplicates stay in one fold, and none is left."""
+
+    def chain(thumbnails, *_):
+        return [Pair(n, n + 1, 1.0) for n in range(len(thumbnails) - 1)]
+
+    monkeypatch.setattr(examination, "alike", chain)
+    said, folder = audited(finished["classify"].folder, *DATA, "folds=2", status=1)
+    assert "make 1 fold only" in " ".join(said.split())
+    assert not (folder / "audit.json").exists()
+
+
+def test_an_audit_whose_cache_was_removed_begins_anew(audited, finished, before, undisturbed):
+    shutil.rmtree(before / "cache")
+    audited(finished["refine"].folder, *DATA)
+    assert results(before) == results(undisturbed)
+
+
 def test_a_run_that_knows_its_data_set_needs_no_more_and_has_audits_beside_its_stages(
     call_command, run_on, pets, tmp_path, monkeypatch
 ):
@@ -345,6 +424,7 @@ def test_an_audit_is_told_when_it_is_interrupted(audited, finished, monkeypatch)
         patch.setattr(audit, "write_page", die)
         said, folder = audited(finished["classify"].folder, *DATA, status=130)
     assert "same command" in said
+    assert content(folder)["finished"] is False
     said, _ = audited(finished["classify"].folder, *DATA)
     assert "Nothing was computed" not in said
     assert (folder / "index.html").is_file()

@@ -8,6 +8,7 @@ from wsss.artifacts import write_json
 from wsss.errors import WsssError
 from wsss.pipeline.fingerprints import IGNORED, common_basis, make_plans
 from wsss.pipeline.run import stage_configs
+from wsss.report.audit_findings import VERSION
 from wsss.report.bound import BOUNDS
 from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
@@ -120,9 +121,14 @@ def test_code_of_a_script_is_refused_since_another_run_cannot_find_it():
         code_digests({"method": {"_target_": "__main__.Mine"}})
 
 
-def test_an_audit_of_this_run_renews_the_report_alone(folders, tmp_path):
+def test_an_audit_of_this_run_renews_the_report_alone(folders, tmp_path, tiny_overrides):
     before = folders()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        source = build(compose("run", overrides=[*tiny_overrides]).data)
+    data = {split: source.fingerprint(split) for split in ("train", "val")}
     for name, classify in (("of another run", "0123"), ("own", before["classify"])):
-        run = {"stages": {"classify": f"../../classify/{classify}"}}
-        write_json(tmp_path / "audit" / name / "audit.json", {"run": run})
+        stages = {"classify": f"../../classify/{classify}"}
+        run = {"stages": stages, "data_fingerprints": data}
+        content = {"audit": VERSION, "finished": True, "run": run}
+        write_json(tmp_path / "audit" / name / "audit.json", content)
         assert renewed(before, folders()) == ({"report"} if name == "own" else set())

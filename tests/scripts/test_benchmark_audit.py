@@ -118,14 +118,38 @@ def test_confident_learning_sees_the_same_probabilities(benchmark, monkeypatch, 
         truth[row, source.class_names.index(one.other)] = True
     write_perfect_audit(words, tmp_path)
     rng = np.random.default_rng(0)
+    near = np.where(truth, 0.9, 0.1) + rng.uniform(-0.05, 0.05, truth.shape)
     np.savez(
         tmp_path / benchmark.OUT_OF_FOLD,
         ids=np.array([item.id for item in items]),
         class_names=np.array(source.class_names),
         tags=source.tag_matrix(items),
-        probabilities=np.where(truth, 0.9, 0.1) + rng.uniform(-0.05, 0.05, truth.shape),
+        probabilities=1 - near,  # So bad that nothing can be found by them.
+        best_cells=near,
     )
-    assert benchmark.measured("wrong_tags", words, tmp_path)["cleanlab"] == {"precision": 1.0}
+    found = benchmark.measured("wrong_tags", words, tmp_path)
+    assert found["cleanlab"]["best_cells"] == 1
+    assert found["cleanlab"]["whole_image"] < 1
+
+
+def test_what_confident_learning_finds_has_a_column_for_each_of_the_probabilities(
+    benchmark, monkeypatch, tmp_path
+):
+    """In place of it a ranking by the probability alone, on a tag of each image."""
+    monkeypatch.setattr(benchmark, "is_installed", lambda: True)
+    words = [*benchmark.words_of("wrong_tags", 0), *SMALL]
+    planted = [(one.image, one.label) for one in build(compose("run", words).data).planted()]
+    found_by = {"probabilities": [("x", "boat")] * len(planted), "best_cells": planted}
+    monkeypatch.setattr(benchmark, "read_out_of_fold", lambda path, name: found_by[name])
+    monkeypatch.setattr(benchmark, "suspects", lambda found, tagged: found)
+    write_perfect_audit(words, tmp_path)
+    found = benchmark.measured("wrong_tags", words, tmp_path)
+    assert found["cleanlab"] == {"whole_image": 0, "best_cells": 1}
+    table, *_ = benchmark.tables({"wrong_tags": {"0": found}})
+    cells = {str(one.header): [*one.cells] for one in table.columns}
+    assert cells["precision at planted"] == [f"{found['scores']['precision']:.2f} ± 0.00"]
+    assert cells["cleanlab, whole image"] == ["0.00 ± 0.00"]
+    assert cells["cleanlab, best cells"] == ["1.00 ± 0.00"]
 
 
 def test_the_audit_is_of_the_masks_and_named_after_them_and_its_code(

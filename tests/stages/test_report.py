@@ -11,6 +11,7 @@ from wsss.artifacts import LabelStore, Manifest, Seeds, SeedStore, seed_size, wr
 from wsss.data.sample import Item
 from wsss.data.source import TRAIN, VAL, Source
 from wsss.errors import user_error
+from wsss.report.audit_findings import VERSION
 from wsss.stage_tools.context import Context
 from wsss.stages import report
 
@@ -173,6 +174,48 @@ def test_a_page_without_room_shows_the_most_doubtful_and_some_at_even_distances(
     assert "The page shows 4 of 12 images" in (run.folder / "report.html").read_text()
 
 
+def write_audit_of(root: Path, name: str, stage: str = "classify", **changed) -> None:
+    """An audit of a run whose source is `Squares`."""
+    content = {
+        "audit": VERSION, "finished": True, "folds": 5, "seed": 0, "checks": {},
+        "run": {
+            "stages": {"classify": f"../../classify/{stage}"},
+            "data_fingerprints": {TRAIN: "train", VAL: "val"},
+        },
+    } | changed  # fmt: skip
+    write_json(root / "audit" / name / "audit.json", content)
+
+
+def found_audits(root: Path, inputs: dict[str, Path]) -> list[str]:
+    fingerprints = {stage: folder.name for stage, folder in inputs.items()}
+    data = {split: Squares().fingerprint(split) for split in (TRAIN, VAL)}
+    return [path.parent.name for path in report.files_beside(root, fingerprints, data)]
+
+
+def test_the_report_takes_the_audit_with_the_most_folds_that_is_finished_and_of_the_same_data(
+    tmp_path: Path,
+):
+    inputs = write_stages(tmp_path, Squares())
+    run = {"stages": {"classify": "../../classify/classify"}}
+    refused = {
+        "z_killed": {"finished": False},
+        "z_another_version": {"audit": VERSION - 1},
+        "z_before_versions": {"audit": None},
+        "z_other_val": {"run": run | {"data_fingerprints": {TRAIN: "train", VAL: "other"}}},
+        "z_unknown_data": {"run": run},
+    }
+    for name, changed in refused.items():
+        write_audit_of(tmp_path, name, folds=20, **changed)
+    assert found_audits(tmp_path, inputs) == []
+    write_audit_of(tmp_path, "z_few_folds", folds=2)
+    assert found_audits(tmp_path, inputs) == ["z_few_folds"]
+    write_audit_of(tmp_path, "c_another_seed", folds=10, seed=3)
+    write_audit_of(tmp_path, "b_again", folds=10)
+    write_audit_of(tmp_path, "a_first_name", folds=5)
+    write_audit_of(tmp_path, "d_again", folds=10)
+    assert found_audits(tmp_path, inputs) == ["b_again"]
+
+
 def test_the_findings_of_an_audit_of_this_run_are_shown(tmp_path: Path):
     inputs = write_stages(tmp_path, Squares())
     check = {
@@ -185,14 +228,10 @@ def test_the_findings_of_an_audit_of_this_run_are_shown(tmp_path: Path):
         ],
     }  # fmt: skip
     for name, stage in (("others", "another"), ("own", "classify")):
-        content = {"images": 12, "checks": {"wrong_tag": check}}
-        content["run"] = {"stages": {"classify": f"../../classify/{stage}"}}
-        if name == "others":
-            content["checks"] = {}
-        write_json(tmp_path / "audit" / name / "audit.json", content)
+        checks = {"wrong_tag": check} if name == "own" else {}
+        write_audit_of(tmp_path, name, stage, images=12, checks=checks)
     run = context(tmp_path, inputs)
-    fingerprints = {stage: folder.name for stage, folder in inputs.items()}
-    assert report.files_beside(tmp_path, fingerprints) == [tmp_path / "audit/own/audit.json"]
+    assert found_audits(tmp_path, inputs) == ["own"]
     report.run(run)
     page = (run.folder / "report.html").read_text()
     assert "Look at train/3 again." in page

@@ -1,6 +1,7 @@
 """From a request to an audit: the run, what is computed of each image, the checks, the files."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from wsss.auditing.finding_pictures import EVIDENCE
 from wsss.auditing.page import PAGE, write_page
 from wsss.auditing.proposal import PROPOSAL, write_proposal
 from wsss.auditing.request import Request
+from wsss.data.source import SPLITS
 from wsss.errors import user_error
-from wsss.files import on_disk
+from wsss.files import DamagedFileError, on_disk
 from wsss.machine.cores import usable_cores
 from wsss.machine.devices import usable_device
 from wsss.report.audit_findings import AUDIT as AUDITS
-from wsss.report.audit_findings import CACHE, STATE
+from wsss.report.audit_findings import CACHE, STATE, VERSION, audited_stages
 from wsss.settings.folders import make_folder
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.dead_loaders import dead_loaders_told
@@ -29,8 +31,6 @@ from wsss.stage_tools.locks import locked
 from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
-VERSION = 3
-"""Raised when the same run gives another audit."""
 OWN_FILES = (AUDIT, TABLE, PROPOSAL, PAGE)
 MOST_FAILED = 0.5
 """Share of images that may be unreadable."""
@@ -67,8 +67,9 @@ def run(request: Request, data: DictConfig | None = None) -> Outcome:
         with one_process(device) as fabric, dead_loaders_told("audit"):
             found = _audit(audited, request, folder, fabric)
         write_proposal(folder / PROPOSAL, audited.source, found.findings)
-        write_audit(folder, found)
+        write_audit(folder, found, finished=False)
         write_page(folder, audited.source)
+        write_audit(folder, found)
         write_json(folder / CACHE / STATE, {"fingerprint": key, "finished": True})
         return Outcome(folder, found, cached=False)
 
@@ -92,6 +93,7 @@ def _audit(audited: AuditedRun, request: Request, folder: Path, fabric: Fabric) 
         examined.checks,
         audited.described,
         left_out | failures(context.folder),
+        {"folds": request.folds, "seed": request.seed},
     )
 
 
@@ -104,7 +106,7 @@ def _fingerprint(audited: AuditedRun, request: Request) -> str:
     """Fingerprint of an audit: by the stages that it is made from, and its settings."""
     used = {stage: folder.name for stage, folder in audited.folders.items()}
     settings = {"folds": request.folds, "seed": request.seed}
-    data = [audited.source.fingerprint(split) for split in ("train", "val")]
+    data = [audited.source.fingerprint(split) for split in SPLITS]
     return fingerprint({"audit": VERSION, "stages": used, "data": data, **settings})
 
 
@@ -119,12 +121,13 @@ def _claim(folder: Path, key: str) -> None:
         WsssError: it holds a file of such a name that no audit wrote.
     """
     state = _state(folder)
-    if state is None and any((folder / name).exists() for name in (*OWN_FILES, CACHE, EVIDENCE)):
+    ours = state is not None or _wrote(folder / AUDIT)
+    if not ours and any((folder / name).exists() for name in (*OWN_FILES, CACHE, EVIDENCE)):
         raise user_error(
             folder, "files that `wsss audit` did not write", "an earlier audit, which is replaced, "
             "or an empty folder", "Choose another folder by `output=…`.",
         )  # fmt: skip
-    if state is not None and state.get("fingerprint") != key:
+    if ours and (state is None or state.get("fingerprint") != key):
         shutil.rmtree(folder / CACHE, ignore_errors=True)
     shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
     for name in OWN_FILES:
@@ -139,3 +142,11 @@ def _state(folder: Path) -> dict[str, Any] | None:
     path = folder / CACHE / STATE
     content = read_json(path) if path.is_file() else None
     return content if isinstance(content, dict) else None
+
+
+def _wrote(path: Path) -> bool:
+    """Whether an `audit.json` is one of ours, where `cache/` was removed."""
+    with suppress(DamagedFileError):
+        content = read_json(path) if path.is_file() else None
+        return isinstance(content, dict) and bool(audited_stages(content))
+    return False

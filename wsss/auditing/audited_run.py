@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from wsss.comparing.run_with_data import RunWithData, has_classifier, read_one, source_of
+from wsss.data.source import SPLITS
 from wsss.errors import user_error
 
 STAGES = ("classify", "reactivate", "oppose", "refine")
@@ -25,7 +26,9 @@ class AuditedRun(RunWithData):
         later = {"reactivate", "oppose"} & {*self.folders}
         if manifest is None or manifest.is_given or later or not folder.is_dir():
             return None
-        return folder
+        scales = manifest.config.get("feature_scales") or {}
+        # The first views are of the first scale; maps and filled images are looked at as they are.
+        return folder if scales.get("factors", [1.0])[0] == 1 else None
 
     @property
     def described(self) -> dict[str, Any]:
@@ -35,6 +38,8 @@ class AuditedRun(RunWithData):
             "name": self.name,
             "stages": {stage: folder.name for stage, folder in self.folders.items()},
             "data": self.source.name,
+            "data_fingerprints": {split: self.source.fingerprint(split) for split in SPLITS},
+            "saw_masks": self.saw_masks,
             "commit": last.commit,
             "finished_at": last.finished_at,
         }

@@ -34,8 +34,8 @@ class Quantity:
 QUANTITIES: Mapping[str, Quantity] = {
     "best_cells": Quantity(
         "probability",
-        "of the class, given the part of the image that speaks for it most, by a head that has not "
-        "learned this image's tags",
+        "of the class, by the head of the image's best part: the tenth that speaks for the class "
+        "most; it has not learned this image's tags",
     ),
     "untagged": Quantity(
         "most probable class without a tag", "the same probability, of that class"
@@ -43,18 +43,22 @@ QUANTITIES: Mapping[str, Quantity] = {
     "with_tag": Quantity("mean with the tag", "that probability over all images with the tag"),
     "without_tag": Quantity("mean without it", "that probability over all images without the tag"),
     "probability": Quantity(
-        "given the whole image", "the probability of the class by the same head, not of a part"
+        "given the whole image",
+        "the probability of the class by the head of the whole image, which has not learned this "
+        "image's tags either",
     ),
     "compactness": Quantity(
         "map in one place", "100 % if the map is one point, 0 % if it is spread over the image"
     ),
     "erased_probability": Quantity(
         "tagged objects painted over",
-        "the probability that is left when the tagged objects are filled in from around them",
+        "the probability by the head of the whole image that is left when the tagged objects are "
+        "filled in from around them",
     ),
     "filled_probability": Quantity(
         "object painted over",
-        "the probability that is left when the object is filled in from around it",
+        "the probability by the head of the whole image that is left when the object is filled in "
+        "from around it",
     ),
     "survival": Quantity(
         "told without the object",

@@ -1,5 +1,6 @@
 """What is computed of a data set, step by step, and the checks that look at it."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -8,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from wsss.artifacts import atomic
+from wsss.artifacts import atomic, fingerprint_of_rows
 from wsss.auditing.audited_run import AuditedRun
 from wsss.auditing.checks.background_evidence import background_evidence
 from wsss.auditing.checks.fixed_position import fixed_positions
 from wsss.auditing.checks.inseparable_classes import inseparable_classes
 from wsss.auditing.checks.missing_tag import missing_tags
 from wsss.auditing.checks.near_duplicate import alike, near_duplicates
+from wsss.auditing.checks.tag_table import TagTable
 from wsss.auditing.checks.wrong_tag import wrong_tags
 from wsss.auditing.finding import KINDS, CheckResult
 from wsss.auditing.finding_pictures import EVIDENCE
@@ -29,7 +31,6 @@ from wsss.auditing.kept_maps import keep_maps
 from wsss.auditing.logistic_heads import (
     PENALTIES,
     ROUNDS,
-    OutOfFold,
     best_cell_logits,
     out_of_fold,
 )
@@ -42,6 +43,7 @@ from wsss.stage_tools.context import Context
 from wsss.stage_tools.item_files import write_item_files
 from wsss.stage_tools.progress import Report, reporting
 from wsss.stage_tools.trained_classifier import trained_classifier
+from wsss.wording import plural
 
 LISTED = 0.1
 """Share of the images that a list of findings goes to, at least."""
@@ -71,7 +73,7 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
         WsssError: too many images failed, or too few are left.
     """
     model = trained_classifier(context)
-    looks, seen = LookStore(context.folder / "looks"), SeenStore(context.folder / "seen")
+    looks = LookStore(context.folder / "looks")
     everything = joined(*(context.items(split) for split in SPLITS))
     split_of = {item.id: split for split in SPLITS for item in context.items(split)}
     task = LookTask(context.source.reader, looks)
@@ -91,25 +93,25 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
         compared = _Counter(report)
         pairs = alike(thumbnails, compared)
     groups = groups_of(len(items), [(one.first, one.second) for one in pairs if one.is_same])
+    folds = folds_of(groups, num_folds, seed)
+    _check_folds(context, folds, num_folds)
     checks["near_duplicate"] = near_duplicates(pairs, ids, splits, names, tags, most)
     with reporting(len(names), "stamps", unit="class") as report:
         done = _Counter(report)
         checks["fixed_position"] = fixed_positions(
             parts, groups, ids, splits, names, tags, most, lambda: done(1)
         )
-    folds = folds_of(groups, num_folds, seed)
     with reporting(
         num_folds * len(PENALTIES), "probabilities out of fold", unit="training"
     ) as told:
         trained = _Counter(told)
         found = out_of_fold(views, tags, folds, advance=lambda: trained(1))
-    _write_out_of_fold(folder / EVIDENCE / OUT_OF_FOLD, ids, splits, names, tags, folds, found)
-
     share = (tags.sum(axis=0) + 1) / (len(tags) + 2)
     heads = {item_id: found.heads[fold] for item_id, fold in zip(ids, folds, strict=True)}
+    seen = _seen_store(context.folder / "seen", ids, folds)
     see(context, model, items, Eyes(heads, np.log(share / (1 - share)), run.pseudo_masks), seen)
     kept = [row for row, item in enumerate(items) if seen.has(item)]
-    _check_enough(context, len(kept), num_folds)
+    _check_folds(context, folds[kept], num_folds)
     looked = [items[row] for row in kept]
     best = best_cells(seen, looked, context.folder / "best_cells.npy")
     with reporting(
@@ -117,17 +119,18 @@ def examine(context: Context, run: AuditedRun, folder: Path, num_folds: int, see
     ) as told:
         trained = _Counter(told)
         logits = best_cell_logits(best, tags[kept], folds[kept], found.penalty, lambda: trained(1))
+    looked_splits = [splits[row] for row in kept]
     table, overlaps = tag_table(
-        looked, [splits[row] for row in kept], names, tags[kept], found.probabilities[kept],
-        logits, seen,
-    )  # fmt: skip
+        looked, looked_splits, names, tags[kept], found.probabilities[kept], logits, seen
+    )
+    _write_out_of_fold(folder / EVIDENCE / OUT_OF_FOLD, table, folds[kept])
     checks["wrong_tag"] = wrong_tags(table, most)
     checks["missing_tag"] = missing_tags(table, most)
     checks["inseparable_classes"] = inseparable_classes(table.tags, names, overlaps, most)
     checks["background_evidence"] = background_evidence(table, most)
     checks = {kind: checks[kind] for kind in KINDS}
     keep_maps(folder / EVIDENCE, checks, items, seen, names)
-    return Examined(checks, {split: splits.count(split) for split in SPLITS})
+    return Examined(checks, {split: looked_splits.count(split) for split in SPLITS})
 
 
 class _Counter:
@@ -149,23 +152,43 @@ def _check_enough(context: Context, count: int, num_folds: int) -> None:
         )  # fmt: skip
 
 
-def _write_out_of_fold(
-    path: Path,
-    ids: Sequence[str],
-    splits: Sequence[str],
-    names: Sequence[str],
-    tags: np.ndarray,
-    folds: Int64[np.ndarray, " n"],
-    found: OutOfFold,
-) -> None:
+def _check_folds(context: Context, folds: Int64[np.ndarray, " n"], num_folds: int) -> None:
+    """Refuse folds without images: near-duplicates stay together, so that one may take them all."""
+    count = len(np.unique(folds))
+    if count < num_folds:
+        raise user_error(
+            f"folds={num_folds}",
+            f"{plural(len(folds), 'readable image')} of {context.source.name} that are so much "
+            f"alike that they make {plural(count, 'fold')} only: near-duplicates stay together",
+            "as many different pictures as folds at least",
+            "Use fewer folds, two at least; images of a camera that does not move are one picture.",
+        )
+
+
+def _seen_store(folder: Path, ids: Sequence[str], folds: Int64[np.ndarray, " n"]) -> SeenStore:
+    """Where what is seen by the heads of these folds is kept; what others saw is removed.
+
+    An image that could not be read in a call that was killed, and can be in the next, changes the
+    folds and so all heads.
+    """
+    rows = ([item_id, int(fold)] for item_id, fold in zip(ids, folds, strict=True))
+    own = folder / fingerprint_of_rows("folds", rows, None)
+    for other in folder.glob("*"):
+        if other.name != own.name:
+            shutil.rmtree(other, ignore_errors=True)
+    return SeenStore(own)
+
+
+def _write_out_of_fold(path: Path, table: TagTable, folds: Int64[np.ndarray, " n"]) -> None:
     """Write the probabilities, for other programs."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(
             stream,
-            ids=np.array(ids),
-            splits=np.array(splits),
-            class_names=np.array(names),
-            tags=tags,
+            ids=np.array(table.ids),
+            splits=np.array(table.splits),
+            class_names=np.array(table.class_names),
+            tags=table.tags,
             folds=folds,
-            probabilities=found.probabilities,
+            probabilities=table.probabilities,
+            best_cells=table.best_cells.astype(np.float32),
         )

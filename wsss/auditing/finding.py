@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import atomic, read_json, write_json
+from wsss.report.audit_findings import FILE, VERSION
+from wsss.report.audit_kinds import CHECKS
 
-KINDS = (
-    "wrong_tag", "missing_tag", "inseparable_classes", "background_evidence", "fixed_position",
-    "near_duplicate",
-)  # fmt: skip
+KINDS = tuple(CHECKS)
 """The checks, in the order in which they are shown."""
 FORMAT = 1
 """Of `audit.json`."""
-AUDIT, TABLE = "audit.json", "audit.csv"
+AUDIT, TABLE = FILE, "audit.csv"
+SETTINGS = ("folds", "seed")
 COLUMNS = (
     "rank", "kind", "image", "split", "label", "other", "score", "flagged", "advice",
 )  # fmt: skip
@@ -89,6 +89,8 @@ class Audit:
     """What was audited: stages, commit, data set."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Images that could not be examined, with the reason."""
+    settings: Mapping[str, int] = field(default_factory=dict)
+    """Number of folds, and the seed."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -110,11 +112,20 @@ def ranked(findings: Sequence[Finding], most: int) -> list[Finding]:
     return [one for rank, one in enumerate(order) if rank < most or one.flagged]
 
 
-def write_audit(folder: Path, audit: Audit) -> None:
-    """Write `audit.json` and `audit.csv`."""
+def write_audit(folder: Path, audit: Audit, *, finished: bool = True) -> None:
+    """Write `audit.json` and `audit.csv`.
+
+    Args:
+        folder: of the audit.
+        audit: its results.
+        finished: whether all other files are there: a report takes no other audit.
+    """
     write_table(folder / TABLE, audit)
     write_json(folder / AUDIT, {
         "version": FORMAT,
+        "audit": VERSION,
+        "finished": finished,
+        **audit.settings,
         "run": dict(audit.run),
         "class_names": list(audit.class_names),
         "images": sum(audit.splits.values()),
@@ -166,6 +177,7 @@ def read_audit(folder: Path) -> Audit:
         },
         content["run"],
         content["left_out"],
+        {name: content[name] for name in SETTINGS if name in content},
     )
 
 

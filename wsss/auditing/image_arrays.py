@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import cast
@@ -119,18 +118,19 @@ def tag_table(
     Returns:
         The table, and the mean overlap of the maps in [0, 1] by each pair of classes, from 0.
     """
-    rows, overlaps = [], defaultdict(list)
+    overlaps = defaultdict(list)
+    # Only these of what is seen: maps and features of the best cells would fill memory.
+    kept: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("compactness", "erased", "filled", "outside")
+    }
     for item in items:
         seen = store.read(item)
         maps = dict(zip(seen.classes.tolist(), seen.maps.astype(np.float32), strict=True))
         for first, second in combinations([label - 1 for label in item.labels], 2):
             overlaps[first, second].append(overlap(maps[first], maps[second]))
-        # Without the two that would fill memory.
-        rows.append(replace(seen, maps=seen.maps[:0], best=seen.best[:0]))
-    columns = {
-        name: np.stack([getattr(one, name) for one in rows]).astype(np.float64)
-        for name in ("compactness", "erased", "filled", "outside")
-    }
+        for name, rows in kept.items():
+            rows.append(getattr(seen, name))
+    columns = {name: np.stack(rows).astype(np.float64) for name, rows in kept.items()}
     table = TagTable(
         tuple(item.id for item in items),
         tuple(splits),

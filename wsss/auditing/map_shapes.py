@@ -1,7 +1,7 @@
-"""How compact a map is, and how much of it is beside an object."""
+"""How compact a map is, and how much two maps overlap."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 UNIFORM = 1 / 6
 """`Var(x) + Var(y)` of evidence that is spread evenly over the unit square."""
@@ -28,12 +28,6 @@ def compactness(maps: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n"]:
         variance = variance + (shares * np.square(places - mean[..., None])).sum(axis=-1) / safe
     found = 1 - np.sqrt(np.minimum(variance / UNIFORM, 1))
     return np.where(total > 0, found, 0.0)
-
-
-def outside(heat: Float[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> float:
-    """Share of evidence that is not inside an object; NaN of a map without evidence."""
-    total = float(heat.sum(dtype=np.float64))
-    return float(heat[~inside].sum(dtype=np.float64)) / total if total > 0 else float("nan")
 
 
 def overlap(one: Float[np.ndarray, "h w"], other: Float[np.ndarray, "h w"]) -> float:

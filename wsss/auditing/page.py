@@ -9,7 +9,9 @@ from jinja2.utils import htmlsafe_json_dumps
 from wsss.artifacts import atomic, fingerprint_of_rows
 from wsss.auditing.finding import TABLE, Audit, read_audit
 from wsss.auditing.finding_pictures import Pictures
+from wsss.auditing.label_cells import needs_lists
 from wsss.auditing.page_sections import Card, CheckSection, card, check_sections, in_turns
+from wsss.auditing.proposal import PROPOSAL
 from wsss.data.source import SPLITS, Source
 from wsss.report import formatting as text
 from wsss.report.header import Header
@@ -18,6 +20,8 @@ from wsss.stage_tools.progress import track
 from wsss.wording import plural
 
 PAGE = "index.html"
+PART = "labels.findings.csv"
+"""What the page saves of a large data set: rows of the images that it shows alone."""
 CARDS_BYTES = 10_500_000
 """Room for the cards; with the table of tags the page stays below 15 MB."""
 TABLE_BYTES = 3_500_000
@@ -84,6 +88,11 @@ def _page_data(source: Source, sections: Sequence[CheckSection]) -> dict[str, An
         "key": fingerprint_of_rows(source.name, (item.id for item in items), source.class_names),
         "classes": source.class_names,
         "items": rows,
+        "lists": {
+            "several": needs_lists(source.class_names, several=True),
+            "single": needs_lists(source.class_names, several=False),
+        },
+        "table": PROPOSAL if whole else PART,
         "whole": whole,
     }
 
@@ -102,4 +111,5 @@ def _header(audit: Audit, source: Source) -> Header:
         f"{plural(len(audit.class_names), 'class', 'classes')}, looked through without a mask: "
         f"{found}. This page changes nothing: you agree or disagree, and save the corrected tags.",
         tiles=(),
+        saw_masks=bool(audit.run.get("saw_masks")),
     )

@@ -7,50 +7,8 @@ from wsss.auditing.corrections import Correction, corrections
 from wsss.auditing.evidence_words import evidence_words, meanings
 from wsss.auditing.finding import Audit, Finding
 from wsss.auditing.finding_pictures import Pictures, Seen
+from wsss.report.audit_kinds import CHECKS
 
-TITLES = {
-    "wrong_tag": "Tags without evidence",
-    "missing_tag": "Objects without a tag",
-    "inseparable_classes": "Classes always together",
-    "background_evidence": "Known by background",
-    "fixed_position": "Stamps and watermarks",
-    "near_duplicate": "Near-duplicates",
-}
-"""Headings, by kind."""
-LEADS = {
-    "wrong_tag": "The network, which was not told the tags of the image that it looks at, sees "
-    "nothing in it that looks like the class, or little, and another class that has no tag. Agree "
-    "where the object is not there: its tag is removed.",
-    "missing_tag": "The network sees a class that is not among the tags, and sees it still when "
-    "the tagged objects are painted over. Agree where the object is there: its tag is added.",
-    "inseparable_classes": "Two classes are together in almost every image, and their maps lie on "
-    "each other: tags cannot tell which pixels belong to which. Other images can.",
-    "background_evidence": "The network still knows these classes when their objects are painted "
-    "over: it has learned the surroundings.",
-    "fixed_position": "Images of one class have the same part at the same place, such as a logo or "
-    "a watermark: a network learns it in place of the object. The part is framed.",
-    "near_duplicate": "The same picture is there twice: with different tags, or once in train and "
-    "once in val, where it is remembered and not recognised.",
-}
-"""What a section is about, and what a person does there, by kind."""
-EXAMINED = {
-    "wrong_tag": "tags",
-    "missing_tag": "untagged classes",
-    "inseparable_classes": "pairs of classes",
-    "background_evidence": "classes",
-    "fixed_position": "tags",
-    "near_duplicate": "images",
-}
-"""What is counted as examined, by kind."""
-STATEMENTS = {
-    "wrong_tag": ("No", "found"),
-    "missing_tag": ("An untagged", ""),
-    "inseparable_classes": ("", "are always together"),
-    "background_evidence": ("", "is known by its surroundings"),
-    "fixed_position": ("A part that gives away", ""),
-    "near_duplicate": ("The same picture twice", ""),
-}
-"""What stands before and after the class of a finding, by kind; pairs of images name no class."""
 MOST_OF_CLASS = 6
 """Images of a class that a finding about it shows."""
 MOST_OF_PAIR = 3
@@ -79,7 +37,7 @@ class Card:
     def statement(self) -> tuple[str, tuple[str, ...], str]:
         """What is said: words before the classes, their names, words after them."""
         one = self.finding
-        before, after = STATEMENTS[one.kind]
+        before, after = CHECKS[one.kind].statement
         named = () if one.kind == "near_duplicate" else (one.label, self._other_class)
         return before, tuple(name for name in named if name), after
 
@@ -147,17 +105,17 @@ class CheckSection:
     @property
     def title(self) -> str:
         """Its heading."""
-        return TITLES[self.name]
+        return CHECKS[self.name].title
 
     @property
     def lead(self) -> str:
         """What it is about, and what a person does there."""
-        return LEADS[self.name]
+        return CHECKS[self.name].lead
 
     @property
     def unit(self) -> str:
         """What is counted as examined."""
-        return EXAMINED[self.name]
+        return CHECKS[self.name].examined
 
     @property
     def meanings(self) -> list[tuple[str, str]]:

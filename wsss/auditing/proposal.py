@@ -7,11 +7,11 @@ from pathlib import Path
 from wsss.artifacts import atomic
 from wsss.auditing.corrections import corrections
 from wsss.auditing.finding import Finding
+from wsss.auditing.label_cells import SEPARATOR, label_cells
 from wsss.data.source import SPLITS, Source
 
 PROPOSAL = "labels.corrected.csv"
 COLUMNS = ("image", "labels", "was")
-SEPARATOR = "|"
 
 
 def write_proposal(path: Path, source: Source, findings: Sequence[Finding]) -> None:
@@ -38,10 +38,12 @@ def write_proposal(path: Path, source: Source, findings: Sequence[Finding]) -> N
         for item_id, (added, removed) in choices[0].tags.items():
             kept = [name for name in corrected[item_id] if name not in removed]
             corrected[item_id] = kept + [name for name in added if name not in kept]
+    place = {name: number for number, name in enumerate(source.class_names)}
+    new = [sorted(names, key=place.__getitem__) for names in corrected.values()]
+    cells = label_cells(new, source.class_names)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(COLUMNS)
-        for item_id, names in tags.items():
-            new = corrected[item_id]
-            was = SEPARATOR.join(names) if new != names else ""
-            rows.writerow([item_id, SEPARATOR.join(new), was])
+        for (item_id, names), tagged, cell in zip(tags.items(), new, cells, strict=True):
+            was = SEPARATOR.join(names) if {*tagged} != {*names} else ""
+            rows.writerow([item_id, cell, was])

@@ -1,6 +1,6 @@
 """What networks see in each image: maps, and probabilities with objects filled in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,17 +12,18 @@ from wsss.artifacts import LabelStore
 from wsss.artifacts.array_store import Arrays, ArrayStore
 from wsss.auditing.filling import filled
 from wsss.auditing.logistic_heads import Heads, sigmoid
-from wsss.auditing.map_shapes import compactness, outside
+from wsss.auditing.map_shapes import compactness
 from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.sample import VOID_LABEL, Item
+from wsss.metrics.explanation.outside import share_outside
 from wsss.models import SplitClassifier
 from wsss.stage_tools.context import Context
 from wsss.stage_tools.forward_passes import PerThread, ready
 from wsss.stage_tools.network_files import write_network_files
 
-MOST_UNTAGGED = 3
-"""Maps that are kept of untagged classes, the most probable ones."""
+MOST_UNTAGGED = 5
+"""Maps that are kept of untagged classes, those that the image's best cells speak for most."""
 BEST = 0.1
 """Share of an image's cells that speak for a class most: small objects hardly move the mean."""
 
@@ -34,7 +35,7 @@ class SeenImage:
     maps: Float16[np.ndarray, "k h w"]
     """In [0, 1], at the resolution of the features."""
     classes: Int64[np.ndarray, " k"]
-    """Of each map, from 0: the tags, then the most probable untagged ones."""
+    """Of each map, from 0: the tags, then the untagged ones with the best cells."""
     compactness: Float32[np.ndarray, " c"]
     """Of the evidence for each class."""
     best: Float16[np.ndarray, "c d"]
@@ -121,10 +122,30 @@ def best_features(
     """
     cells = features.reshape(len(features), -1)
     cells = cells / np.maximum(np.linalg.norm(cells, axis=0), 1e-6)
-    count = max(1, round(BEST * cells.shape[1]))
-    order = np.argsort(-logits.reshape(len(logits), -1), axis=1, kind="stable")[:, :count]
-    found: Float[np.ndarray, "c d"] = cells[:, order].mean(axis=2).T
+    found: Float[np.ndarray, "c d"] = cells[:, _best(logits)].mean(axis=2).T
     return found
+
+
+def untagged(logits: Float[np.ndarray, "c h w"], tags: Collection[int]) -> list[int]:
+    """The classes without a tag that their best cells speak for most, `MOST_UNTAGGED` of them.
+
+    By the whole image they may be far behind: a small object hardly moves its mean. Missing tags
+    are ranked by the best cells, so that these are the maps that a finding shows.
+
+    Args:
+        logits: of every class in each cell.
+        tags: classes from 0.
+    """
+    best = np.take_along_axis(logits.reshape(len(logits), -1), _best(logits), axis=1).mean(axis=1)
+    order = np.argsort(-best, kind="stable").tolist()
+    return [one for one in order if one not in tags][:MOST_UNTAGGED]
+
+
+def _best(logits: Float[np.ndarray, "c h w"]) -> Int64[np.ndarray, "c m"]:
+    """Places of the cells with the highest logits of each class, a share of `BEST` of all."""
+    flat = logits.reshape(len(logits), -1)
+    count = max(1, round(BEST * flat.shape[1]))
+    return np.argsort(-flat, axis=1, kind="stable")[:, :count]
 
 
 def _seen(network: SplitClassifier, batch: PyramidBatch, eyes: Eyes) -> list[SeenImage]:
@@ -156,9 +177,10 @@ def _of_image(
     share = np.full(len(maps), np.nan, dtype=np.float32)
     for tag in tags:
         if tag in refined:
-            ignored = _resized(mask == VOID_LABEL, size) if mask is not None else False
+            ignored = _resized(mask == VOID_LABEL, size) if mask is not None else None
             fine = cv2.resize(maps[tag], size[::-1], interpolation=cv2.INTER_LINEAR)
-            share[tag] = outside(np.where(ignored & ~objects[tag], 0, fine), objects[tag])
+            beside = share_outside(fine, objects[tag], ignored)
+            share[tag] = np.nan if beside is None else beside
     variants = [filled(image, objects[tag]) for tag in tags]
     if len(tags) > 1:
         variants.append(filled(image, np.logical_or.reduce([objects[tag] for tag in tags])))
@@ -170,8 +192,7 @@ def _of_image(
         of_variants = sigmoid(heads.logits(seen))
         alone[tags] = of_variants[np.arange(len(tags)), tags]
         erased = of_variants[-1]
-    others = [one for one in np.argsort(-probabilities, kind="stable") if one not in tags]
-    classes = np.array([*tags, *others[:MOST_UNTAGGED]], dtype=np.int64)
+    classes = np.array([*tags, *untagged(cells, tags)], dtype=np.int64)
     return SeenImage(
         maps[classes].astype(np.float16),
         classes,

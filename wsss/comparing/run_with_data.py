@@ -30,6 +30,11 @@ class RunWithData:
         return LabelStore(self.folders["refine"] / "masks") if "refine" in self.folders else None
 
     @property
+    def saw_masks(self) -> bool:
+        """Whether weights that were trained with masks had a part in any of its stages."""
+        return any(one.saw_masks for one in self.manifests.values())
+
+    @property
     def unusable(self) -> frozenset[str]:
         """Ids of images that the run found unreadable."""
         ids = (one.basis.get("unusable", ()) for one in self.manifests.values())

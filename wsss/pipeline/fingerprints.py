@@ -99,7 +99,7 @@ def make_plans(
             "data": {split: source.fingerprint(split) for split in module.SPLITS},
             **shared,
         }
-        if beside := _beside(module, work_dir, content["inputs"]):
+        if beside := _beside(module, work_dir, content):
             content["beside"] = beside
         before = any(plans[name].basis.get(SAW_MASKS) for name in inputs)
         taken = any(mark_of(Path(str(configs[stage][key]))) for key in paths)
@@ -111,10 +111,12 @@ def make_plans(
     return plans
 
 
-def _beside(module: ModuleType, work_dir: Path, inputs: Mapping[str, str]) -> list[str]:
+def _beside(module: ModuleType, work_dir: Path, content: Mapping[str, Any]) -> list[str]:
     """Digests of the files that a stage reads besides its inputs, such as a run's audit."""
     files_beside = getattr(module, "files_beside", None)
-    found = files_beside(work_dir, inputs) if files_beside is not None else ()
+    if files_beside is None:
+        return []
+    found = files_beside(work_dir, content["inputs"], content["data"])
     return [file_digest(path) for path in found]
 
 

@@ -6,28 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from wsss.artifacts import read_json
+from wsss.report.audit_kinds import CHECKS
 
 AUDIT = "audit"
 """The folder of audits, beside those of the stages."""
 FILE = "audit.json"
+VERSION = 4
+"""Of audits; raised when the same run gives another one."""
 CACHE, STATE = "cache", "state.json"
 """What an audit computes and locks in its folder, and the file there that says whose it is and
 whether it has finished."""
 MOST = 5
 """Findings of a kind that are listed; the audit's own page has all."""
-
-TITLES = {
-    "wrong_tag": ("tag without visual evidence", "tags without visual evidence"),
-    "missing_tag": ("object without a tag", "objects without a tag"),
-    "inseparable_classes": ("pair of inseparable classes", "pairs of inseparable classes"),
-    "background_evidence": (
-        "class recognised by its background",
-        "classes recognised by their background",
-    ),
-    "fixed_position": ("image with a stamp", "images with a stamp"),
-    "near_duplicate": ("pair of near-duplicates", "pairs of near-duplicates"),
-}
-"""What the kinds of findings are called, one and several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +57,27 @@ class AuditFindings:
         return sum(kind.flagged for kind in self.kinds)
 
 
-def find_audits(work_dir: Path, fingerprints: Mapping[str, str]) -> list[Path]:
-    """The `audit.json` of every audit of a run, in the order of their folders' names.
+def find_audits(
+    work_dir: Path, fingerprints: Mapping[str, str], data: Mapping[str, str]
+) -> list[Path]:
+    """The `audit.json` of every audit that tells of a run as it is, the most thorough one first.
+
+    That is an audit that has finished, was computed by this version, and of the run's own data. The
+    one with the most folds is first, since its heads learned from the most images; of equals the
+    one with the lower seed, then the first by name.
 
     Args:
         work_dir: parent of the stages' folders.
         fingerprints: of the run's stages, by name. An audit is the run's if all stages that it
             names are among them; the run may have more.
+        data: fingerprints of the run's data, by split.
     """
-    found = sorted((work_dir / AUDIT).glob(f"*/{FILE}"))
-    return [path for path in found if _is_of(read_json(path), fingerprints)]
+    ranked = []
+    for path in sorted((work_dir / AUDIT).glob(f"*/{FILE}")):
+        content = read_json(path)
+        if _is_of(content, fingerprints, data):
+            ranked.append((-int(content.get("folds", 0)), int(content.get("seed", 0)), path))
+    return [path for *_, path in sorted(ranked)]
 
 
 def read_audit_findings(path: Path) -> AuditFindings:
@@ -91,10 +92,9 @@ def read_audit_findings(path: Path) -> AuditFindings:
 
 def _kind(name: str, check: Mapping[str, Any]) -> AuditKind:
     flagged = [one for one in check.get("findings", ()) if one.get("flagged")]
-    one, several = TITLES.get(name, (name.replace("_", " "),) * 2)
     number = int(check.get("flagged", len(flagged)))
     return AuditKind(
-        title=f"{number:,} {one if number == 1 else several}",
+        title=f"{number:,} {_called(name, number)}",
         examined=int(check.get("examined", 0)),
         flagged=number,
         rule=str(check.get("rule", "")),
@@ -102,15 +102,30 @@ def _kind(name: str, check: Mapping[str, Any]) -> AuditKind:
     )
 
 
+def _called(name: str, number: int) -> str:
+    """What a number of findings of a kind is called."""
+    if name not in CHECKS:  # Of another version.
+        return name.replace("_", " ")
+    return CHECKS[name].one if number == 1 else CHECKS[name].several
+
+
 def _finding(content: Mapping[str, Any]) -> AuditFinding:
     about = (content.get(name) for name in ("image", "label", "other"))
     return AuditFinding(" · ".join(str(one) for one in about if one), content.get("advice") or "")
 
 
-def _is_of(content: Mapping[str, Any], fingerprints: Mapping[str, str]) -> bool:
-    """Whether an audit names stages, and the run has all of them."""
+def _is_of(
+    content: Mapping[str, Any], fingerprints: Mapping[str, str], data: Mapping[str, str]
+) -> bool:
+    """Whether an audit names stages, the run has all of them, and nothing has changed since."""
     named = audited_stages(content)
-    return bool(named) and named.items() <= fingerprints.items()
+    return (
+        bool(named)
+        and named.items() <= fingerprints.items()
+        and content.get("finished") is True
+        and content.get("audit") == VERSION
+        and content.get("run", {}).get("data_fingerprints") == dict(data)
+    )
 
 
 def audited_stages(content: Mapping[str, Any]) -> dict[str, str]:

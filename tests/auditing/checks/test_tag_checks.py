@@ -174,6 +174,28 @@ def test_a_class_is_flagged_by_its_distance_to_the_median_class():
         assert [one.label for one in found.findings if one.flagged] == flagged
 
 
+@pytest.mark.parametrize("names", [("a",), ("a", "b")])
+def test_of_one_or_two_classes_the_bound_alone_decides(names):
+    """Of two survivals the median is between them, and its distance to each the deviation."""
+    images = 100
+    rows = np.arange(images)
+    tags = np.zeros((images, len(names)), dtype=bool)
+    tags[: images // 2, 0] = True
+    tags[images // 2 :, 1:] = True
+    for survivals, flagged in (((0.95, 0.3), ["a"]), ((0.7, 0.3), [])):
+        probabilities, filled = np.zeros(tags.shape), np.full(tags.shape, np.nan)
+        for column, survival in zip(range(len(names)), survivals, strict=False):
+            others = np.flatnonzero(~tags[:, column])
+            probabilities[others, column] = np.arange(len(others)) / len(others)
+            filled[tags[:, column], column] = survival - 1e-9
+        table = TagTable(
+            tuple(map(str, rows)), ("train",) * images, names, tags, probabilities, filled,
+            probabilities, probabilities, filled, filled,
+        )  # fmt: skip
+        found = background_evidence(table, 4)
+        assert [one.label for one in found.findings if one.flagged] == flagged
+
+
 def test_classes_that_are_always_together_are_flagged_if_their_maps_overlap():
     tags = np.zeros((40, 3), dtype=bool)
     tags[:10, :2] = True

@@ -22,6 +22,14 @@ class Edges(CamMethod):
         return images.mean(1, keepdim=True).expand(-1, classes.shape[1], -1, -1)
 
 
+class Dogless(CamMethod):
+    """Maps that are empty for the first class, as of a method that keeps positive evidence only."""
+
+    def maps(self, model, images, classes):
+        edges = images.mean(1, keepdim=True).expand(-1, classes.shape[1], -1, -1)
+        return edges * (classes != 0)[..., None, None]
+
+
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
 
@@ -44,6 +52,29 @@ def test_a_network_that_stays_has_the_same_maps(checkpoint, picture):
                 assert one.rank_correlation == pytest.approx(1)
                 assert one.structural_similarity == pytest.approx(1)
     assert all(abs(n[0].rank_correlation) < 0.1 for n in seen.similarities[RANDOM])
+
+
+def test_an_empty_map_of_the_trained_network_is_left_out_and_told(checkpoint, picture):
+    cfg, _ = configure(["a.png", f"checkpoint={checkpoint}"])
+    classifier = load_classifier(request_of(cfg))
+
+    def seen_of(*classes):
+        methods = {"edges": Edges(), "dogless": Dogless()}
+        explainer = Explainer(classifier, methods, ClassChoice(classes))
+        same = iter([("nothing", classifier.model)])
+        return [*check_image(explainer, picture("a.png"), same, 0)][-1]
+
+    empty = classifier.class_names[0]
+    both = seen_of(1, 0)
+    assert [len(network) for network in both.similarities["edges"]] == [2]
+    assert [len(network) for network in both.similarities["dogless"]] == [1]
+    assert both.similarities["dogless"][0][0].rank_correlation == pytest.approx(1)
+    (problem,) = both.problems
+    assert f"map of {empty} is empty" in problem.came
+    assert problem.where.endswith("dogless")
+    alone = seen_of(0)
+    assert "dogless" not in {*alone.similarities, *alone.maps}
+    assert len(alone.problems) == 1
 
 
 def test_methods_that_see_the_image_alone_are_told_so(explain, checkpoint, picture, tmp_path):

@@ -108,6 +108,7 @@ def planted_probabilities(tmp_path):
         class_names=np.array(["a", "b", "c", "d"]),
         tags=tags,
         probabilities=near.astype(np.float32),
+        best_cells=1 - near.astype(np.float32),
     )
     names = [(f"image{row}", "abcd"[column]) for row, column in (wrong, missing)]
     return tmp_path / "out_of_fold.npz", names, tags
@@ -131,6 +132,8 @@ def test_out_of_fold_probabilities_are_read_without_running_anything(planted_pro
     assert found.ids[3] == "image3"
     assert found.class_names == ["a", "b", "c", "d"]
     np.testing.assert_array_equal(found.tags, tags)
+    best = read_out_of_fold(path, "best_cells")
+    np.testing.assert_allclose(best.probabilities, 1 - found.probabilities)
     np.savez(path, ids=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         read_out_of_fold(path)

@@ -10,12 +10,14 @@ LEAST_IMAGES = 5
 """With the tag, for a class to be examined."""
 SURVIVAL, ABOVE_OTHERS = 0.8, 2.0
 """Least survival, and how far above the median of all classes, in robust deviations."""
+LEAST_CLASSES = 3
+"""Of which the median tells something."""
 MOST_IMAGES = 12
 RULE = (
     "Classes are ranked by how well images with the tag are still told from images without it when "
     "the object is filled in, and by the share of evidence outside the refined object; flagged is "
-    f"a class that is still told from {SURVIVAL:.0%} of the others, and by {ABOVE_OTHERS:g} robust "
-    "deviations better than the median class is."
+    f"a class that is still told from {SURVIVAL:.0%} of the others, and, of three classes or more, "
+    f"by {ABOVE_OTHERS:g} robust deviations better than the median class is."
 )
 
 
@@ -77,8 +79,12 @@ def auc(higher: Float[np.ndarray, " n"], lower: Float[np.ndarray, " m"]) -> floa
 
 
 def _bound(survivals: Float[np.ndarray, " k"]) -> float:
-    """From where on a class is flagged: median and deviation are those of all classes."""
-    if not len(survivals):
+    """From where on a class is flagged: median and deviation are those of all classes.
+
+    One or two classes have no median to be above: half of the distance between them is the
+    deviation.
+    """
+    if len(survivals) < LEAST_CLASSES:
         return SURVIVAL
     median = float(np.median(survivals))
     deviation = 1.4826 * float(np.median(np.abs(survivals - median)))

@@ -12,10 +12,11 @@ well-known test sets (Northcutt, Athalye and Mueller, NeurIPS Datasets and Bench
 SEEN = 0.5
 """Probability from which on a class without a tag is named in the advice."""
 RULE = (
-    "Tags are ranked by the probability that they are wrong; it follows from how probable, out of "
-    "fold, the class and the most probable class without a tag are, each given the part of the "
-    f"image that speaks for it most, where mistakes are rare ({MISTAKES:.1%}): one, a class taken "
-    "for another, explains more than two; flagged is a tag that is more probably wrong than right."
+    "Tags are ranked by the probability that they are wrong: by how probable, out of fold, the "
+    "class is, given the part of the image that speaks for it most, and by how rare mistakes are "
+    f"({MISTAKES:.1%}). A class seen without a tag makes the tag more suspect: one class taken for "
+    "another is one mistake, a wrong and a missing tag are two. Flagged is a tag that is more "
+    "probably wrong than right by this model."
 )
 
 

@@ -197,12 +197,12 @@ function correctedTags() {
   return tags;
 }
 
-// Tags are separated by `|`. Where none is, or where a name holds what ends a cell or a list, the
-// signs in names would be taken for separators: lists of JSON then, which data=folder reads as well.
+// Tags are separated by `|`, or are lists of JSON, which data=folder reads as well; when is told by
+// the page, which has the rule.
 function labelsTable(tags) {
   const rows = [...tags].map(([id, names]) => [id, page.classes.filter((name) => names.has(name))]);
-  const joint = rows.some(([, names]) => names.length > 1);
-  const lists = page.classes.some((name) => /[|\r\n[\](){}]/.test(name) || (!joint && /[^\p{L}\p{N}]/u.test(name)));
+  const several = rows.some(([, names]) => names.length > 1);
+  const lists = several ? page.lists.several : page.lists.single;
   const written = (names) => (lists && names.length ? JSON.stringify(names) : names.join("|"));
   return table([["image", "labels"], ...rows.map(([id, names]) => [id, written(names)])]);
 }
@@ -221,7 +221,7 @@ function save(name, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-control("save-labels").addEventListener("click", () => save("labels.corrected.csv", labelsTable(correctedTags())));
+control("save-labels").addEventListener("click", () => save(page.table, labelsTable(correctedTags())));
 control("save-decisions").addEventListener("click", () => save("decisions.csv", decisionsTable()));
 
 // Help.

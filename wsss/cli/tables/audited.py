@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsss.artifacts.manifest import MARK
 from wsss.auditing.finding import Audit, Finding
 from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
@@ -19,7 +20,8 @@ def outcome(audit: Audit, folder: Path, cached: bool = False) -> Group:
 
     To be printed with `crop=False`.
     """
-    table = Table("check", title="Audited", title_justify="left")
+    mark = MARK * bool(audit.run.get("saw_masks"))
+    table = Table("check", title=Text.assemble("Audited", (mark, "yellow")), title_justify="left")
     table.add_column("examined", justify="right")
     table.add_column("flagged", justify="right")
     table.add_column("first findings")

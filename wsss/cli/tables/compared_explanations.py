@@ -10,7 +10,6 @@ from wsss.explain.comparison.compare_request import OVERVIEW, ComparedImages
 
 ROWS = 10
 """Images of the table."""
-SIMILARITIES = ("rank_correlation", "iou_at_half")
 
 
 def compared(found: ComparedImages) -> Group:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsss.artifacts.manifest import MARK
 from wsss.cli.tables.whole_lines import WholeLines
 from wsss.cli.tables.whole_words import WholeWords
 
@@ -25,7 +26,8 @@ def summary_table(content: Mapping[str, Any], page: Path, cached: bool) -> Group
         page: path of the page.
         cached: whether the summary was there before.
     """
-    title = Text("Summary", "bold") + Text(" (oracle)" * content["oracle"], "yellow")
+    title = Text("Summary", "bold")
+    title += Text(" (oracle)" * content["oracle"] + MARK * content["saw_masks"], "yellow")
     table = Table("network", title=title, title_justify="left")
     for heading in ("images", "with a failure", "failures", "groups"):
         table.add_column(heading, justify="right")

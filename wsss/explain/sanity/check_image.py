@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from wsss.data.resizing import shrunk_size
-from wsss.errors import Problem, user_error
+from wsss.errors import Problem, Severity, user_error
 from wsss.explain.class_choice import ClassChoice
 from wsss.explain.explainer import Explainer, Explanation
 from wsss.metrics.explanation.baseline_maps import centred_gaussian, random_map
@@ -33,7 +33,7 @@ class Similarity:
     """Of a map to that of the trained network."""
 
     rank_correlation: float
-    """Spearman's, in [-1, 1]; 0 where the map is constant: it orders nothing."""
+    """Spearman's, in [-1, 1]; 0 where the other map is constant: it orders nothing."""
     structural_similarity: float
     """In [-1, 1]; 1 for the same map."""
 
@@ -50,7 +50,8 @@ class Checked:
     problems: Sequence[Problem]
     """What was left out, with reasons."""
     similarities: Mapping[str, Sequence[Sequence[Similarity]]]
-    """Of each network, of each class, by the method; the two baselines last."""
+    """Of each network, of each class whose map of the trained one is not empty, by the method; the
+    two baselines last."""
 
 
 def check_image(explainer: Explainer, path: Path, networks: Networks, seed: int) -> Iterator[
@@ -59,7 +60,8 @@ def check_image(explainer: Explainer, path: Path, networks: Networks, seed: int)
     """Explain an image by other networks; yields None after each of them, and the result last.
 
     Classes are those that are chosen for the trained network. A method that fails for one of the
-    networks, or whose map is empty before anything was changed, is left out.
+    networks is left out, and so is a class whose map is empty before anything was changed: of the
+    method that gives it.
 
     Args:
         explainer: of the trained network.
@@ -83,17 +85,20 @@ def check_image(explainer: Explainer, path: Path, networks: Networks, seed: int)
         choice = ClassChoice(trained.classes)
         seen.append(replace(explainer, classifier=other, choice=choice).explain(path))
         yield None
-    maps, problems = {}, [*trained.problems]
-    for method, heat in trained.maps.items():
-        if all(method in one.maps for one in seen):
-            maps[method] = [_small(one, size) for one in (heat, *(s.maps[method] for s in seen))]
-    problems += [problem for one in seen for problem in one.problems]
     names = tuple(trained.class_names[index] for index in trained.classes)
-    similarities = {
-        name: [[similarity(first, one) for first, one in zip(all_[0], other, strict=True)]
-               for other in all_[1:]]
-        for name, all_ in maps.items()
-    }  # fmt: skip
+    maps, similarities, problems = {}, {}, [*trained.problems]
+    for method, heat in trained.maps.items():
+        if not all(method in one.maps for one in seen):
+            continue
+        first, *others = (_small(one, size) for one in (heat, *(s.maps[method] for s in seen)))
+        told = [n for n, one in enumerate(first) if one.max() > one.min()]
+        problems += [_empty(path, method, name) for n, name in enumerate(names) if n not in told]
+        if told:
+            maps[method] = [first, *others]
+            similarities[method] = [
+                [similarity(first[n], other[n]) for n in told] for other in others
+            ]
+    problems += [problem for one in seen for problem in one.problems]
     generator = np.random.default_rng([seed, crc32(path.name.encode())])
     similarities |= _of_baselines(size, len(seen), generator)
     yield Checked(trained.image, names, maps, problems, similarities)
@@ -121,6 +126,17 @@ def _of_baselines(
         RANDOM: [[similarity(first, random_map(size, generator))] for _ in range(count)],
         GAUSSIAN: [[similarity(gaussian, centred_gaussian(size))]] * count,
     }
+
+
+def _empty(path: Path, method: str, class_name: str) -> Problem:
+    """The problem of a map without any order, to which no other can be held."""
+    return Problem(
+        f"{path}, {method}",
+        f"the trained network's map of {class_name} is empty",
+        "a map with evidence for the class",
+        "Explain a class that the image shows: `classes=…`.",
+        Severity.SKIPPED,
+    )
 
 
 def _small(heat: Float[np.ndarray, "n _ _"], size: tuple[int, int]) -> Float[np.ndarray, "n h w"]:

@@ -33,7 +33,7 @@ from wsss.settings.build import build
 from wsss.settings.config_dir import config_dir
 from wsss.stage_tools.progress import track
 
-VERSION = 1
+VERSION = 2
 """Another one where the same request gives other results."""
 SANITY, CURVES = "sanity.json", "sanity.svg"
 TRAINED, NOTHING = "trained", "nothing"

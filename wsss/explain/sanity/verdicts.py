@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from wsss.explain.sanity.check_image import Similarity
+from wsss.metrics.bootstrap import mean_intervals
 
 SAME = 0.9
 """Mean rank correlation and structural similarity from which maps count as the same."""
 MUCH = 0.5
 """Mean rank correlation from which much of a map's order is still there."""
-RESAMPLES = 2000
 FIGURES = ("rank_correlation", "structural_similarity")
 
-UNCHANGED = "does not change when all weights do: it shows the image, not the network"
+UNCHANGED = "does not change when all weights do: it does not show the network"
 CLASSLESS = "does not change when the head does: it does not show the class"
-SURVIVES = "more than half of its order is still there when no weight is"
+SURVIVES = "keeps a rank correlation of 0.5 or more when no weight is left"
 CHANGES = "changes with the weights"
 CHANCE = "is another one when nothing changes: it is drawn by chance"
 
@@ -72,14 +73,15 @@ def curve_of(images: Sequence[Sequence[Sequence[Similarity]]], seed: int = 0) ->
             [[np.mean([getattr(c, name) for c in step]) for step in one] for one in images]
         )
         means[name] = tuple(float(one) for one in values.mean(axis=0))
-        intervals[name] = tuple(_interval(values[:, step], seed) for step in range(values.shape[1]))
+        intervals[name] = _intervals(values, seed)
     return Curve(means, intervals, len(images))
 
 
-def _interval(values: np.ndarray, seed: int) -> tuple[float, float] | None:
-    """95 % bootstrap interval of a mean."""
+def _intervals(
+    values: Float[np.ndarray, "n k"], seed: int
+) -> tuple[tuple[float, float] | None, ...]:
+    """95 % bootstrap interval of the mean of each column; None of a single image."""
     if len(values) < 2:
-        return None
-    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
+        return (None,) * values.shape[1]
+    _, (low, high) = mean_intervals(values, seed=seed)
+    return tuple(zip(low.tolist(), high.tolist(), strict=True))

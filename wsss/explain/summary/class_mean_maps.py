@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Shaped
 
+from wsss.metrics.explanation.outside import share_outside
+
 Heat = Float[np.ndarray, "h w"]
 Grid = Float[np.ndarray, "s s"]
 
@@ -163,22 +165,3 @@ class ClassMeanMaps:
         self.centred_object.add(*centred_map(whole, place))
         if not of_itself and (share := share_outside(heat, mask, ignored)) is not None:
             self.outside.append(share)
-
-
-def share_outside(
-    heat: Heat,
-    mask: Bool[np.ndarray, "h w"],
-    ignored: Bool[np.ndarray, "h w"] | None = None,
-) -> float | None:
-    """The share of a map that is outside a mask, in [0, 1]; None of a map that is 0 everywhere.
-
-    Args:
-        heat: not negative.
-        mask: the object, at the map's size.
-        ignored: pixels that count neither way.
-    """
-    counted = heat.astype(np.float64)
-    if ignored is not None:
-        counted = np.where(ignored, 0, counted)
-    total = float(counted.sum())
-    return float(counted[~mask].sum()) / total if total > 0 else None

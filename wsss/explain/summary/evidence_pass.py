@@ -17,7 +17,6 @@ from wsss.data.colours import in_unit_range
 from wsss.data.pyramids import PyramidBatch, Scales, Size
 from wsss.data.resizing import resize_mask
 from wsss.data.sample import VOID_LABEL, Item
-from wsss.explain.summary.class_mean_maps import share_outside
 from wsss.explain.summary.evidence_store import EvidenceStore, ImageEvidence
 from wsss.explain.summary.summarised_run import MASKS, SummarisedRun
 from wsss.explain.summary.wrong_evidence import (
@@ -31,6 +30,7 @@ from wsss.explain.summary.wrong_evidence import (
     shares_of_labels,
     wrong_pixels,
 )
+from wsss.metrics.explanation.outside import share_outside
 from wsss.models import SplitClassifier
 from wsss.settings.build import build
 from wsss.stage_tools.context import Context

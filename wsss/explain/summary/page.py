@@ -44,6 +44,7 @@ def _header(run: SummarisedRun, found: Sequence[Findings]) -> Header:
         commit=", ".join(commits),
         sentence=f"{text.words(looked_at)}. What is wrong is told {basis}.",
         tiles=tuple(tile for one in found for tile in _tiles(one)),
+        saw_masks=run.saw_masks,
     )
 
 

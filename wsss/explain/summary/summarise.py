@@ -40,7 +40,7 @@ from wsss.stage_tools.locks import locked
 from wsss.stage_tools.one_process import one_process
 from wsss.stage_tools.worker_pool import failures, forget_failures
 
-VERSION = 1
+VERSION = 2
 """Raised when the same run gives another summary."""
 SUMMARY = "summary.json"
 OWN_FOLDERS = ("evidence", CLASSIFIER, SEGMENTER, "notes")
@@ -122,6 +122,7 @@ def _summarised(run: SummarisedRun, by: str, folder: Path, fabric: Fabric) -> di
         "run": run.name,
         "by": by,
         "oracle": by == MASKS,
+        "saw_masks": run.saw_masks,
         "networks": {one.network: _told(one, names) for one in found},
         "left_out": failures(context.folder),
     }

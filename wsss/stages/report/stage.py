@@ -62,14 +62,17 @@ def check(context: Context, *, page_images: int = 1000, **_: object) -> None:
     check_whole(0, page_images=page_images)
 
 
-def files_beside(work_dir: Path, fingerprints: Mapping[str, str]) -> Sequence[Path]:
-    """Files that the report reads besides those of its inputs: the newest name of a run's audits.
+def files_beside(
+    work_dir: Path, fingerprints: Mapping[str, str], data: Mapping[str, str]
+) -> Sequence[Path]:
+    """Files that the report reads besides those of its inputs: the first of a run's audits.
 
     Args:
         work_dir: parent of the stages' folders.
         fingerprints: of the report's inputs, by name.
+        data: fingerprints of the data, by split.
     """
-    return find_audits(work_dir, fingerprints)[-1:]
+    return find_audits(work_dir, fingerprints, data)[:1]
 
 
 def run(
@@ -103,7 +106,9 @@ def run(
     scores = joined(read_scores(inputs[one]) for one in (WEAK, *BOUNDS) if one in inputs)
     confusions = read_confusions(inputs[WEAK] / CONFUSIONS) if WEAK in inputs else {}
     audits = files_beside(
-        context.folder.parents[1], {stage: folder.name for stage, folder in inputs.items()}
+        context.folder.parents[1],
+        {stage: folder.name for stage, folder in inputs.items()},
+        {split: context.source.fingerprint(split) for split in SPLITS},
     )
     tags = context.source.tag_matrix(context.items(TRAIN))
     facts = read_facts(context)
