@@ -82,6 +82,6 @@ def _intervals(
 ) -> tuple[tuple[float, float] | None, ...]:
     """95 % bootstrap interval of the mean of each column; None of a single image."""
     if len(values) < 2:
-        return (None,) * values.shape[1]
+        return tuple(None for _ in values.T)
     _, (low, high) = mean_intervals(values, seed=seed)
-    return tuple(zip(low.tolist(), high.tolist(), strict=True))
+    return tuple((float(one), float(other)) for one, other in zip(low, high, strict=True))
