@@ -85,7 +85,7 @@ def test_an_audit_opens_no_mask(run_on, pets, call_command, monkeypatch, tmp_pat
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     folder = run_on(pets, tmp_path / "runs", "stages=[classify,localize,refine]")["refine"].folder
-    words = ("data=folder", f"data.root={pets}", "data._target_=refusing.RefusingFolder", "folds=4")
+    words = ("data=folder", f"data.root={pets}", "data._target_=refusing.RefusingFolder", "folds=2")
     status, said = call_command("audit", folder, *words, "workers=1", "device=cpu", "output=found")
     assert status == 0, said
     assert (tmp_path / "found" / "index.html").is_file()
