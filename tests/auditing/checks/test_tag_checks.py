@@ -149,6 +149,23 @@ def test_a_class_that_outlives_its_object_is_flagged(shown):
     assert {*found.findings[0].images} <= {f"{row:03d}" for row in np.flatnonzero(shown[:, 1])}
 
 
+def surviving(tags, names, survivals):
+    """A table in which each class is still told from such a share of the other images.
+
+    Survivals are those of the classes in their order; more than there are classes are left out.
+    """
+    probabilities, filled = np.zeros(tags.shape), np.full(tags.shape, np.nan)
+    for column, survival in zip(range(len(names)), survivals, strict=False):
+        others = np.flatnonzero(~tags[:, column])
+        probabilities[others, column] = np.arange(len(others)) / len(others)
+        filled[tags[:, column], column] = survival - 1e-9
+    images = len(tags)
+    return TagTable(
+        tuple(map(str, range(images))), ("train",) * images, names, tags, probabilities, filled,
+        probabilities, probabilities, filled, filled,
+    )  # fmt: skip
+
+
 def test_a_class_is_flagged_by_its_distance_to_the_median_class():
     """Survivals 0.4, 0.5, 0.6, and 0.85 or 0.75: only the former is 0.8 and two deviations above.
 
@@ -159,16 +176,7 @@ def test_a_class_is_flagged_by_its_distance_to_the_median_class():
     tags = np.zeros((images, 4), dtype=bool)
     tags[rows, rows % 4] = True
     for last, flagged in ((0.85, ["d"]), (0.75, [])):
-        probabilities, filled = np.zeros((images, 4)), np.full((images, 4), np.nan)
-        for column, survival in enumerate((0.4, 0.5, 0.6, last)):
-            others = np.flatnonzero(~tags[:, column])
-            probabilities[others, column] = np.arange(len(others)) / len(others)
-            filled[tags[:, column], column] = survival - 1e-9
-        table = TagTable(
-            tuple(map(str, rows)), ("train",) * images, names, tags, probabilities, filled,
-            probabilities, probabilities, filled, filled,
-        )  # fmt: skip
-        found = background_evidence(table, 4)
+        found = background_evidence(surviving(tags, names, (0.4, 0.5, 0.6, last)), 4)
         assert found.findings[0].label == "d"
         assert found.findings[0].evidence["survival"] == pytest.approx(last, abs=0.01)
         assert [one.label for one in found.findings if one.flagged] == flagged
@@ -178,21 +186,11 @@ def test_a_class_is_flagged_by_its_distance_to_the_median_class():
 def test_of_one_or_two_classes_the_bound_alone_decides(names):
     """Of two survivals the median is between them, and its distance to each the deviation."""
     images = 100
-    rows = np.arange(images)
     tags = np.zeros((images, len(names)), dtype=bool)
     tags[: images // 2, 0] = True
     tags[images // 2 :, 1:] = True
     for survivals, flagged in (((0.95, 0.3), ["a"]), ((0.7, 0.3), [])):
-        probabilities, filled = np.zeros(tags.shape), np.full(tags.shape, np.nan)
-        for column, survival in zip(range(len(names)), survivals, strict=False):
-            others = np.flatnonzero(~tags[:, column])
-            probabilities[others, column] = np.arange(len(others)) / len(others)
-            filled[tags[:, column], column] = survival - 1e-9
-        table = TagTable(
-            tuple(map(str, rows)), ("train",) * images, names, tags, probabilities, filled,
-            probabilities, probabilities, filled, filled,
-        )  # fmt: skip
-        found = background_evidence(table, 4)
+        found = background_evidence(surviving(tags, names, survivals), 4)
         assert [one.label for one in found.findings if one.flagged] == flagged
 
 
